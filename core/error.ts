@@ -1,0 +1,65 @@
+/**
+ * Every failure a user can meet has a code `area/what`. The HTTP status and the exit code are derived
+ * from it in one table each (`pipeline/`), so the place that notices a problem need not know who asked.
+ */
+export type ErrorCode =
+  | "config/invalid"
+  | "file/not-found"
+  | "file/unreadable"
+  | "file/unsupported"
+  | "file/invalid"
+  | "file/too-large"
+  | "file/locked"
+  | "file/write-failed"
+  | "model/unknown"
+  | "model/unavailable"
+  | "model/checksum"
+  | "model/invalid"
+  | "model/unsupported"
+  | "graph/shape"
+  | "graph/unsupported"
+  | "engine/failed"
+  | "context/overflow"
+  | "store/empty"
+  | "store/invalid"
+  | "store/mismatch"
+  | "prompt/not-found"
+  | "prompt/invalid"
+  | "prompt/mismatch"
+  | "qa/invalid"
+  | "train/diverged"
+  | "server/port-in-use"
+  | "request/invalid"
+  | "request/unsupported"
+  | "request/unauthorized"
+  | "request/too-large"
+  | "server/busy"
+  | "internal";
+
+/**
+ * An error for people: where, what was expected, what was found, what to do next, in one sentence.
+ * Programmer mistakes are `assert`ed instead.
+ */
+export class RagError extends Error {
+  override readonly name = "RagError";
+  readonly code: ErrorCode;
+  /** The request field or flag the error is about, where there is one. */
+  readonly param: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; param?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.param = options.param;
+  }
+}
+
+/** The message of anything that was thrown, for use inside another sentence. */
+export function errorMessage(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The `code` of a Node system error ("ENOENT", "EADDRINUSE", …), or undefined for anything else. */
+export function systemCode(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
+  return typeof thrown.code === "string" ? thrown.code : undefined;
+}

@@ -1,0 +1,57 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { lock } from "proper-lockfile";
+import { RagError, systemCode } from "./error.ts";
+
+export interface FileLockOptions {
+  /** How long to wait for another owner, in milliseconds; 0 fails at once. */
+  readonly waitMs: number;
+  readonly signal?: AbortSignal;
+  /** Called once when somebody else holds the lock. */
+  readonly onWait?: () => void;
+}
+
+const RETRY_MS = 250;
+/** A lock whose owner stopped renewing it (it crashed) is taken over after this time. */
+const STALE_MS = 10_000;
+
+/**
+ * Runs `work` while holding the lock beside `path` (a folder `path.lock`), across processes.
+ * @throws RagError file/locked when another process keeps it longer than `waitMs`
+ */
+export async function withFileLock<Result>(
+  path: string,
+  options: FileLockOptions,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await mkdir(dirname(path), { recursive: true });
+  const release = await acquire(path, options);
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
+  const deadline = Date.now() + options.waitMs;
+  let told = false;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    try {
+      return await lock(path, { realpath: false, stale: STALE_MS, update: STALE_MS / 4 });
+    } catch (cause) {
+      if (systemCode(cause) !== "ELOCKED") throw cause;
+      if (!told) options.onWait?.();
+      told = true;
+      if (Date.now() >= deadline) {
+        throw new RagError(
+          "file/locked",
+          `${path}: another foreword process is using it; wait for it to end and try again.`,
+          { cause },
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}

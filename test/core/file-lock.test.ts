@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { withFileLock } from "../../core/index.ts";
+
+test("work under one lock never overlaps, and a caller that will not wait is told", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-lock-"));
+  try {
+    const path = join(folder, "thing");
+    const events: string[] = [];
+    let release: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let started: () => void = () => {};
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const first = withFileLock(path, { waitMs: 0 }, async () => {
+      events.push("first in");
+      started();
+      await held;
+      events.push("first out");
+    });
+    await running;
+    await assert.rejects(
+      withFileLock(path, { waitMs: 0 }, async () => {}),
+      { code: "file/locked" },
+    );
+    const second = withFileLock(path, { waitMs: 5000, onWait: () => release() }, async () => {
+      events.push("second in");
+    });
+    await Promise.all([first, second]);
+    assert.deepEqual(events, ["first in", "first out", "second in"]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
