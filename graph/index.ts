@@ -1,0 +1,25 @@
+export { gradients } from "./gradient.ts";
+export { type ExternalData, Graph } from "./graph.ts";
+export { encodeOnnx } from "./onnx-encoding.ts";
+export { erf, exp, gelu, sigmoid, silu, sqrt, tanh } from "./ops/activation.ts";
+export { argMax } from "./ops/argmax.ts";
+export { add, divide, multiply, negate, subtract } from "./ops/arithmetic.ts";
+export { gather, pickPerRow } from "./ops/gather.ts";
+export { type MatMulOptions, matMul, type PackedMatrix, packedMatMul } from "./ops/matmul.ts";
+export { layerNorm, rmsNorm } from "./ops/normalization.ts";
+export { meanOfLast, reduceSum, sumOfSquares } from "./ops/reduce.ts";
+export { type RotaryTables, rotate } from "./ops/rotary.ts";
+export {
+  cast,
+  concat,
+  dimensionOf,
+  expand,
+  expandTo,
+  reshape,
+  shapeOf,
+  split,
+  transpose,
+  zerosLike,
+} from "./ops/shape.ts";
+export { logSoftmax, softmax } from "./ops/softmax.ts";
+export type { Dimension, ElementType, Shape, TensorType, Value } from "./value.ts";

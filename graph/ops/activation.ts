@@ -1,0 +1,83 @@
+import type { Graph } from "../graph.ts";
+import type { Operator } from "../operator.ts";
+import { float, type Value } from "../value.ts";
+import { add, divide, multiply, negate, subtract } from "./arithmetic.ts";
+
+const sigmoidOperator: Operator = {
+  type: "Sigmoid",
+  infer: ([x]) => [x!],
+  gradient: (graph, { outputs: [y] }, [dy]) => [
+    multiply(graph, dy!, multiply(graph, y!, subtract(graph, graph.scalar(1), y!))),
+  ],
+};
+
+/** d(x·σ(αx)) = σ + αx·σ(1 − σ), with α = 1. */
+const quickGelu: Operator = {
+  type: "QuickGelu",
+  domain: "com.microsoft",
+  infer: ([x]) => [x!],
+  gradient: (graph, { inputs: [x] }, [dy]) => {
+    const s = sigmoid(graph, x!);
+    const rest = subtract(graph, graph.scalar(1), s);
+    const slope = multiply(graph, s, add(graph, graph.scalar(1), multiply(graph, x!, rest)));
+    return [multiply(graph, dy!, slope)];
+  },
+};
+
+const tanhOperator: Operator = {
+  type: "Tanh",
+  infer: ([x]) => [x!],
+  gradient: (graph, { outputs: [y] }, [dy]) => [
+    multiply(graph, dy!, subtract(graph, graph.scalar(1), multiply(graph, y!, y!))),
+  ],
+};
+
+const exponential: Operator = {
+  type: "Exp",
+  infer: ([x]) => [x!],
+  gradient: (graph, { outputs: [y] }, [dy]) => [multiply(graph, dy!, y!)],
+};
+
+/** d erf(x) = 2/√π · exp(−x²). */
+const errorFunction: Operator = {
+  type: "Erf",
+  infer: ([x]) => [x!],
+  gradient: (graph, { inputs: [x] }, [dy]) => {
+    const bell = exp(graph, negate(graph, multiply(graph, x!, x!)));
+    return [multiply(graph, dy!, multiply(graph, graph.scalar(2 / Math.sqrt(Math.PI)), bell))];
+  },
+};
+
+const squareRoot: Operator = {
+  type: "Sqrt",
+  infer: ([x]) => [x!],
+  gradient: (graph, { outputs: [y] }, [dy]) => [
+    divide(graph, dy!, multiply(graph, graph.scalar(2), y!)),
+  ],
+};
+
+/** 1 / (1 + exp(−x)). @see ONNX operator Sigmoid, opset 13 */
+export const sigmoid = (graph: Graph, x: Value): Value => graph.one(sigmoidOperator, [x]);
+
+/** x·σ(x), the activation of Llama's feed-forward. @see com.microsoft.QuickGelu with alpha 1 */
+export const silu = (graph: Graph, x: Value): Value =>
+  graph.one(quickGelu, [x], { alpha: float(1) });
+
+/** @see ONNX operator Tanh, opset 13 */
+export const tanh = (graph: Graph, x: Value): Value => graph.one(tanhOperator, [x]);
+
+/** eˣ. @see ONNX operator Exp, opset 13 */
+export const exp = (graph: Graph, x: Value): Value => graph.one(exponential, [x]);
+
+/** The error function. @see ONNX operator Erf, opset 13 */
+export const erf = (graph: Graph, x: Value): Value => graph.one(errorFunction, [x]);
+
+/** √x, x > 0. @see ONNX operator Sqrt, opset 13 */
+export const sqrt = (graph: Graph, x: Value): Value => graph.one(squareRoot, [x]);
+
+/** x/2 · (1 + erf(x/√2)), the exact GELU of BERT. */
+export function gelu(graph: Graph, x: Value): Value {
+  const inner = erf(graph, multiply(graph, x, graph.scalar(Math.SQRT1_2)));
+  const half = multiply(graph, x, graph.scalar(0.5));
+  return multiply(graph, half, add(graph, graph.scalar(1), inner));
+}

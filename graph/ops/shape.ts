@@ -1,0 +1,185 @@
+import { RagError } from "../../core/index.ts";
+import type { Graph } from "../graph.ts";
+import type { Operator } from "../operator.ts";
+import { type Attributes, type Dimension, describe, type Shape, type Value } from "../value.ts";
+
+const shapes = (list: readonly Value[]) => list.map(describe).join(", ");
+
+const reshapeOperator = (shape: Shape): Operator => ({
+  type: "Reshape",
+  infer: ([x]) => [{ type: x!.type, shape }],
+  gradient: (graph, { inputs: [x] }, [dy]) => [reshape(graph, dy!, x!.shape)],
+});
+
+/**
+ * The same elements in another shape. A symbolic dimension must stand at the same axis as before; at most one other may be
+ * symbolic, and is worked out at run time.
+ * @throws RagError graph/shape when more than one dimension would have to be guessed
+ * @see ONNX operator Reshape, opset 14
+ */
+export function reshape(graph: Graph, x: Value, shape: Shape): Value {
+  const target = shape.map((dimension, axis) => {
+    if (typeof dimension === "number") return dimension;
+    return x.shape[axis] === dimension ? 0 : -1;
+  });
+  if (target.filter((dimension) => dimension === -1).length > 1) {
+    throw new RagError(
+      "graph/shape",
+      `${describe(x)}: cannot be reshaped to [${shape.join(", ")}]`,
+    );
+  }
+  return graph.one(reshapeOperator(shape), [x, graph.integers(target)]);
+}
+
+const transposition: Operator = {
+  type: "Transpose",
+  infer: ([x], { perm }) => [
+    { type: x!.type, shape: (perm as number[]).map((axis) => x!.shape[axis]!) },
+  ],
+  gradient: (graph, { attributes: { perm } }, [dy]) => {
+    const order = perm as readonly number[];
+    return [
+      transpose(
+        graph,
+        dy!,
+        order.map((_, axis) => order.indexOf(axis)),
+      ),
+    ];
+  },
+};
+
+/** Axis i of the result is axis order[i] of x. @see ONNX operator Transpose, opset 13 */
+export const transpose = (graph: Graph, x: Value, order: readonly number[]): Value =>
+  graph.one(transposition, [x], { perm: order });
+
+const concatenation = (total: Dimension): Operator => ({
+  type: "Concat",
+  infer: (inputs, { axis }) => {
+    const [first] = inputs;
+    const others = (value: Value) => value.shape.filter((_, index) => index !== axis).join();
+    if (inputs.some((value) => others(value) !== others(first!))) {
+      throw new RagError("graph/shape", `${shapes(inputs)}: cannot be joined on axis ${axis}`);
+    }
+    const shape = first!.shape.map((dimension, index) => (index === axis ? total : dimension));
+    return [{ type: first!.type, shape }];
+  },
+  gradient: (graph, { inputs, attributes: { axis } }, [dy]) =>
+    split(graph, dy!, axis as number, inputs as Value[]),
+});
+
+/**
+ * Tensors joined along one axis, which is named or measured `total` afterwards.
+ * @see ONNX operator Concat, opset 13
+ */
+export function concat(
+  graph: Graph,
+  parts: readonly Value[],
+  axis: number,
+  total: Dimension,
+): Value {
+  if (parts.length === 1) return parts[0]!;
+  return graph.one(concatenation(total), parts, { axis });
+}
+
+const splitting = (like: readonly Value[]): Operator => ({
+  type: "Split",
+  infer: ([x], { axis }) =>
+    like.map((part) => ({
+      type: x!.type,
+      shape: x!.shape.map((dimension, index) =>
+        index === axis ? part.shape[axis as number]! : dimension,
+      ),
+    })),
+  gradient: (graph, { inputs: [x], attributes, outputs }, dys) => [
+    concat(
+      graph,
+      dys.map((dy, index) => dy ?? zerosLike(graph, outputs[index]!)),
+      attributes["axis"] as number,
+      x!.shape[attributes["axis"] as number]!,
+    ),
+  ],
+});
+
+/**
+ * Cuts x along `axis` into parts as long as those of `like` on the same axis.
+ * @see ONNX operator Split, opset 13
+ */
+export function split(
+  graph: Graph,
+  x: Value,
+  axis: number,
+  like: readonly Value[],
+): readonly Value[] {
+  const lengths = concat(
+    graph,
+    like.map((part) => dimensionOf(graph, part, axis)),
+    0,
+    like.length,
+  );
+  return graph.apply(splitting(like), [x, lengths], { axis });
+}
+
+const shapeOperator: Operator = {
+  type: "Shape",
+  infer: ([x], attributes: Attributes) => {
+    const { start = 0, end = x!.shape.length } = attributes as { start?: number; end?: number };
+    return [{ type: "int64", shape: [end - start] }];
+  },
+};
+
+/** The length of one axis as int64 [1]. @see ONNX operator Shape, opset 15 */
+export function dimensionOf(graph: Graph, x: Value, axis: number): Value {
+  const dimension = x.shape[axis];
+  if (typeof dimension === "number") return graph.integers([dimension]);
+  return graph.one(shapeOperator, [x], { start: axis, end: axis + 1 });
+}
+
+/** The whole shape as int64 [rank]. @see ONNX operator Shape, opset 15 */
+export const shapeOf = (graph: Graph, x: Value): Value => graph.one(shapeOperator, [x]);
+
+const expansion = (shape: Shape): Operator => ({
+  type: "Expand",
+  infer: ([x]) => [{ type: x!.type, shape }],
+  gradient: (_graph, _node, [dy]) => [dy],
+});
+
+/** x broadcast to the shape of `like`. @see ONNX operator Expand, opset 13 */
+export const expandTo = (graph: Graph, x: Value, like: Value): Value =>
+  graph.one(expansion(like.shape), [x, shapeOf(graph, like)]);
+
+/**
+ * x broadcast to `shape`; symbolic dimensions are taken from the value and axis that `lengths` names for them.
+ * @see ONNX operator Expand, opset 13
+ */
+export function expand(
+  graph: Graph,
+  x: Value,
+  shape: Shape,
+  lengths: Readonly<Record<string, Value>> = {},
+): Value {
+  const parts = shape.map((dimension) =>
+    typeof dimension === "number" ? graph.integers([dimension]) : lengths[dimension]!,
+  );
+  return graph.one(expansion(shape), [x, concat(graph, parts, 0, parts.length)]);
+}
+
+const filled: Operator = {
+  type: "ConstantOfShape",
+  infer: () => [{ type: "float32", shape: [] }],
+};
+
+/** Zeros of the same shape, float32. @see ONNX operator ConstantOfShape, opset 9 */
+export function zerosLike(graph: Graph, x: Value): Value {
+  const operator: Operator = { ...filled, infer: () => [{ type: "float32", shape: x.shape }] };
+  return graph.one(operator, [shapeOf(graph, x)]);
+}
+
+const casting: Operator = {
+  type: "Cast",
+  infer: ([x], { to }) => [{ type: to === 1 ? "float32" : "float16", shape: x!.shape }],
+  gradient: (graph, { inputs: [x] }, [dy]) => [cast(graph, dy!, x!.type as "float32" | "float16")],
+};
+
+/** The same numbers in another float type. @see ONNX operator Cast, opset 13 */
+export const cast = (graph: Graph, x: Value, type: "float32" | "float16"): Value =>
+  x.type === type ? x : graph.one(casting, [x], { to: type === "float32" ? 1 : 10 });

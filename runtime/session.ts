@@ -1,0 +1,116 @@
+import * as ort from "onnxruntime-node";
+import { errorMessage, RagError } from "../core/index.ts";
+
+/** What goes in and comes out of a session: elements and their shape, row-major. float16 is carried as its bits. */
+export type Tensor =
+  | { readonly type: "float32"; readonly data: Float32Array; readonly shape: readonly number[] }
+  | { readonly type: "float16"; readonly data: Uint16Array; readonly shape: readonly number[] }
+  | { readonly type: "int64"; readonly data: BigInt64Array; readonly shape: readonly number[] };
+
+export interface SessionOptions {
+  /** Threads inside one operator; the machine's cores by default. */
+  readonly threads?: number;
+  /** Where ONNX Runtime looks for hardware; the CPU by default. */
+  readonly provider?: string;
+  /** "all" rewrites the graph for speed; "none" takes it as it is, for one that was saved optimised. */
+  readonly optimize?: "all" | "none";
+  /** Saves the rewritten graph there. */
+  readonly saveOptimizedTo?: string;
+  /** Keeps weights in the layout of the file instead of copying them into a faster one. */
+  readonly keepLayout?: boolean;
+}
+
+/** A compiled graph. Runs block the calling thread, so sessions live in worker threads or short programs. */
+export class Session {
+  readonly #session: ort.InferenceSession;
+
+  private constructor(session: ort.InferenceSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Compiles a graph from its bytes, or from a file when it has weights beside it.
+   * @throws RagError engine/failed with ONNX Runtime's own words
+   */
+  static async create(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
+    const settings: ort.InferenceSession.SessionOptions = {
+      executionProviders: [options.provider ?? "cpu"],
+      graphOptimizationLevel: options.optimize === "none" ? "disabled" : "all",
+      logSeverityLevel: 3,
+      ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
+      ...(options.saveOptimizedTo ? { optimizedModelFilePath: options.saveOptimizedTo } : {}),
+      ...(options.keepLayout ? { extra: { session: { disable_prepacking: "1" } } } : {}),
+    };
+    try {
+      const session =
+        typeof model === "string"
+          ? await ort.InferenceSession.create(model, settings)
+          : await ort.InferenceSession.create(model, settings);
+      return new Session(session);
+    } catch (cause) {
+      throw new RagError(
+        "engine/failed",
+        `graph: ONNX Runtime refused it: ${errorMessage(cause)}`,
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  get inputNames(): readonly string[] {
+    return this.#session.inputNames;
+  }
+
+  get outputNames(): readonly string[] {
+    return this.#session.outputNames;
+  }
+
+  /**
+   * Runs the graph. `feeds` needs every input; `fetches` limits the outputs that are computed and copied.
+   * @throws RagError engine/failed
+   */
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches?: readonly string[],
+  ): Promise<Record<string, Tensor>> {
+    const inputs = Object.fromEntries(
+      Object.entries(feeds).map(([name, { type, data, shape }]) => [
+        name,
+        new ort.Tensor(type, data, shape),
+      ]),
+    );
+    try {
+      const outputs = await (fetches
+        ? this.#session.run(inputs, fetches)
+        : this.#session.run(inputs));
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]),
+      );
+    } catch (cause) {
+      throw new RagError("engine/failed", `graph run: ${errorMessage(cause)}`, { cause });
+    }
+  }
+
+  /** Frees the native memory. */
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function fromOrt(tensor: ort.Tensor): Tensor {
+  return { type: tensor.type, data: tensor.data, shape: tensor.dims } as Tensor;
+}
+
+/** f32 data with its shape. */
+export const floats = (data: Float32Array, shape: readonly number[]): Tensor => ({
+  type: "float32",
+  data,
+  shape,
+});
+
+/** Integers as an int64 tensor; one-dimensional unless a shape is given. */
+export const integers = (
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+): Tensor => ({ type: "int64", data: BigInt64Array.from(values, BigInt), shape });
