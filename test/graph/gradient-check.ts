@@ -45,11 +45,8 @@ export async function assertGradientMatches(
     const feeds: Record<string, Tensor> = { ...check.fixed, r: draw(measure(y.shape)) };
     for (const [index, input] of inputs.entries()) feeds[`x${index}`] = input;
     const sum = async () => {
-      const values = (await session.run(feeds, ["y"]))["y"]!.data;
-      return values.reduce(
-        (total: number, value, i) => total + Number(value) * Number(feeds["r"]!.data[i]),
-        0,
-      );
+      const values = (await session.run(feeds, ["y"]))["y"]!.data as Float32Array;
+      return values.reduce((total, value, i) => total + value * Number(feeds["r"]!.data[i]), 0);
     };
     const found = await session.run(feeds);
     for (const [index, { data, shape }] of inputs.entries()) {

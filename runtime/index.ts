@@ -1,0 +1,1 @@
+export { floats, integers, Session, type SessionOptions, type Tensor } from "./session.ts";
