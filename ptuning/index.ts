@@ -1,0 +1,26 @@
+export {
+  type BackendName,
+  type LoadedTensorFlow,
+  loadTensorFlow,
+  type TensorFlow,
+} from "./backend.ts";
+export {
+  createPromptEncoder,
+  type EncoderKind,
+  type PromptEncoder,
+  type PromptEncoderOptions,
+} from "./encoders/prompt-encoder.ts";
+export type { OptimizerSettings } from "./optimizer.ts";
+export {
+  createTensorParameters,
+  type TensorGradients,
+  type TensorParameters,
+} from "./tensor-parameters.ts";
+export type {
+  NamedParameter,
+  StepOptions,
+  StepReport,
+  TensorData,
+  TensorMap,
+  Trainable,
+} from "./trainable.ts";
