@@ -11,6 +11,9 @@ export {
   type PromptEncoderOptions,
 } from "./encoders/prompt-encoder.ts";
 export type { OptimizerSettings } from "./optimizer.ts";
+export { type QaFile, readQaFile } from "./qa-file.ts";
+export type { QaPair } from "./qa-record.ts";
+export { type AnswerScore, answerWords, meanScore, scoreAnswer } from "./scores.ts";
 export {
   createTensorParameters,
   type TensorGradients,

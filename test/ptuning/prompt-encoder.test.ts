@@ -31,16 +31,16 @@ const randomArray = (length: number, seed: number) => {
 const dot = (a: Float32Array, b: Float32Array) =>
   a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 
-async function readAll(path: string): Promise<Map<string, TensorData>> {
-  const file = await openSafetensors(path);
+function readAll(path: string): Map<string, TensorData> {
+  const file = openSafetensors(path);
   try {
     const tensors = new Map<string, TensorData>();
     for (const { name, shape } of file.tensors.values()) {
-      tensors.set(name, { shape, data: await file.readF32(name) });
+      tensors.set(name, { shape, data: file.readF32(name) });
     }
     return tensors;
   } finally {
-    await file.close();
+    file.close();
   }
 }
 
@@ -50,7 +50,7 @@ for (const kind of ["mlp", "lstm"] as const) {
     const config: { encoder_hidden_size: number } = JSON.parse(
       readFileSync(join(folder, "adapter_config.json"), "utf8"),
     );
-    const saved = await readAll(join(folder, "adapter_model.safetensors"));
+    const saved = readAll(join(folder, "adapter_model.safetensors"));
     const { shape, data } = saved.get("prompt_embeddings")!;
     const encoder = await createPromptEncoder({
       ...small(kind),
@@ -58,7 +58,7 @@ for (const kind of ["mlp", "lstm"] as const) {
       width: shape[1]!,
       hiddenSize: config.encoder_hidden_size,
     });
-    const trained = await readAll(join(folder, "final.safetensors"));
+    const trained = readAll(join(folder, "final.safetensors"));
     assert.deepEqual(encoder.parameters.map(({ name }) => name).sort(), [...trained.keys()].sort());
     encoder.load(trained);
     const worst = encoder.forward().reduce((max, v, i) => Math.max(max, Math.abs(v - data[i]!)), 0);

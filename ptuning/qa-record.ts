@@ -1,0 +1,66 @@
+import { z } from "zod";
+
+/** A question with its accepted answers (at least one, none blank). */
+export interface QaPair {
+  readonly id: string;
+  readonly question: string;
+  readonly answers: readonly string[];
+  /** The passage that holds the answer, where the file says so. */
+  readonly passageId?: string;
+  /** The document or article it is about, where the file says so. */
+  readonly document?: string;
+}
+
+/** Why an entry cannot be used. */
+export interface QaProblem {
+  readonly problem: string;
+}
+
+export const MAX_QUESTION_CHARACTERS = 10_000;
+export const MAX_ANSWER_CHARACTERS = 10_000;
+export const MAX_ANSWERS = 100;
+
+const answerText = z.string().max(MAX_ANSWER_CHARACTERS);
+const answerList = z.array(answerText).max(MAX_ANSWERS);
+const label = z.union([z.string().min(1).max(1000), z.int()]).transform(String);
+/** Ours, FlashRAG's (`golden_answers`) and the Hugging Face form of SQuAD (`answers.text`); more fields may follow. */
+const record = z.object({
+  id: label.nullish(),
+  question: z.string().max(MAX_QUESTION_CHARACTERS),
+  answers: z.union([answerList, z.object({ text: answerList })]).optional(),
+  golden_answers: answerList.optional(),
+  answer: answerText.optional(),
+  passageId: label.nullish(),
+  document: label.nullish(),
+});
+
+/** One parsed JSON value as a pair. `fallbackId` names an entry without an id of its own. */
+export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem {
+  const result = record.safeParse(value);
+  if (!result.success) return { problem: firstIssue(result.error) };
+  const { id, question, passageId, document } = result.data;
+  if (question.trim() === "") return { problem: "the question is empty" };
+  const answers = acceptedAnswers(result.data);
+  if (answers.length === 0) return { problem: "there is no answer" };
+  return {
+    id: id ?? fallbackId,
+    question: question.trim(),
+    answers,
+    ...(passageId != null && { passageId }),
+    ...(document != null && { document }),
+  };
+}
+
+function acceptedAnswers(data: z.infer<typeof record>): readonly string[] {
+  const { answers, golden_answers: golden, answer } = data;
+  const list = Array.isArray(answers) ? answers : answers?.text;
+  const all = list ?? golden ?? (answer === undefined ? [] : [answer]);
+  return [...new Set(all.map((text) => text.trim()))].filter((text) => text !== "");
+}
+
+/** The first thing wrong, without the value itself: logs carry no document text. */
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  const where = issue?.path.join(".") ?? "";
+  return where === "" ? (issue?.message ?? "invalid") : `"${where}": ${issue?.message}`;
+}
