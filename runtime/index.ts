@@ -1,1 +1,17 @@
+export { type ChatTemplateSource, chatTemplateOf } from "./chat-template.ts";
+export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export { floats, integers, Session, type SessionOptions, type Tensor } from "./session.ts";
+export { createTextStream, type TextStream } from "./text-stream.ts";
+export { type DecodeOptions, type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
+export {
+  type DenseTensor,
+  dequantize,
+  openGguf,
+  openSafetensors,
+  openWeights,
+  type TensorInfo,
+  type TensorType,
+  type WeightFile,
+  weightsPathIn,
+  writeSafetensors,
+} from "./weights/index.ts";
