@@ -80,7 +80,9 @@ function encodeNode(
     domain: operator.domain ?? "",
     name: node.outputs[0]!.name,
     input: node.inputs.map((value) => (value ? name(value) : "")),
-    output: trimUnused(node.outputs, used, name),
+    output: operator.hasOptionalOutputs
+      ? trimUnused(node.outputs, used, name)
+      : node.outputs.map(name),
     attribute: Object.entries(attributes)
       .filter(([key]) => !hidden.includes(key))
       .map(([key, value]) => encodeAttribute(key, value)),

@@ -28,4 +28,6 @@ export interface Operator {
   readonly domain?: "com.microsoft";
   readonly infer: (inputs: readonly Value[], attributes: Attributes) => readonly TensorType[];
   readonly gradient?: GradientRule;
+  /** Outputs after the first need not be asked for when nobody reads them. */
+  readonly hasOptionalOutputs?: boolean;
 }

@@ -15,3 +15,5 @@ export {
   weightsPathIn,
   writeSafetensors,
 } from "./weights/index.ts";
+export { type CallOptions, WorkerHost, workerModule } from "./worker-host.ts";
+export { type CallContext, type Handlers, serveWorker } from "./worker-serve.ts";

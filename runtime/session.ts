@@ -36,7 +36,8 @@ export class Session {
     const settings: ort.InferenceSession.SessionOptions = {
       executionProviders: [options.provider ?? "cpu"],
       graphOptimizationLevel: options.optimize === "none" ? "disabled" : "all",
-      logSeverityLevel: 3,
+      // Failures are thrown; ONNX Runtime would print them as well.
+      logSeverityLevel: 4,
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
       ...(options.saveOptimizedTo ? { optimizedModelFilePath: options.saveOptimizedTo } : {}),
       ...(options.keepLayout ? { extra: { session: { disable_prepacking: "1" } } } : {}),

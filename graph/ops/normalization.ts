@@ -12,6 +12,7 @@ const stretch = (x: Value) => [...x.shape.slice(0, -1), 1];
  */
 const rms: Operator = {
   type: "SimplifiedLayerNormalization",
+  hasOptionalOutputs: true,
   infer: ([x]) => [x!, { type: "float32", shape: stretch(x!) }],
   gradient: (graph, { inputs: [x, weight], outputs: [, inverse] }, [dy], needs) => {
     const unit = multiply(graph, x!, inverse!);
@@ -30,6 +31,7 @@ const rms: Operator = {
  */
 const layer: Operator = {
   type: "LayerNormalization",
+  hasOptionalOutputs: true,
   infer: ([x]) => [
     x!,
     { type: "float32", shape: stretch(x!) },

@@ -8,8 +8,17 @@ const shapes = (list: readonly Value[]) => list.map(describe).join(", ");
 const reshapeOperator = (shape: Shape): Operator => ({
   type: "Reshape",
   infer: ([x]) => [{ type: x!.type, shape }],
-  gradient: (graph, { inputs: [x] }, [dy]) => [reshape(graph, dy!, x!.shape)],
+  gradient: (graph, { inputs: [x] }, [dy]) => [reshapeLike(graph, dy!, x!)],
 });
+
+/** The `shape` input of a Reshape: 0 keeps an axis, −1 is worked out; undefined when two would have to be. */
+function reshapeTarget(x: Value, shape: Shape): readonly number[] | undefined {
+  const target = shape.map((dimension, axis) => {
+    if (typeof dimension === "number") return dimension;
+    return x.shape[axis] === dimension ? 0 : -1;
+  });
+  return target.filter((dimension) => dimension === -1).length > 1 ? undefined : target;
+}
 
 /**
  * The same elements in another shape. A symbolic dimension must stand at the same axis as before; at most one other may be
@@ -18,17 +27,21 @@ const reshapeOperator = (shape: Shape): Operator => ({
  * @see ONNX operator Reshape, opset 14
  */
 export function reshape(graph: Graph, x: Value, shape: Shape): Value {
-  const target = shape.map((dimension, axis) => {
-    if (typeof dimension === "number") return dimension;
-    return x.shape[axis] === dimension ? 0 : -1;
-  });
-  if (target.filter((dimension) => dimension === -1).length > 1) {
+  const target = reshapeTarget(x, shape);
+  if (!target) {
     throw new RagError(
       "graph/shape",
       `${describe(x)}: cannot be reshaped to [${shape.join(", ")}]`,
     );
   }
   return graph.one(reshapeOperator(shape), [x, graph.integers(target)]);
+}
+
+/** x in the shape of `like`, which is measured at run time where it cannot be written down. */
+export function reshapeLike(graph: Graph, x: Value, like: Value): Value {
+  const target = reshapeTarget(x, like.shape);
+  const lengths = target ? graph.integers(target) : shapeOf(graph, like);
+  return graph.one(reshapeOperator(like.shape), [x, lengths]);
 }
 
 const transposition: Operator = {
@@ -63,8 +76,18 @@ const concatenation = (total: Dimension): Operator => ({
     const shape = first!.shape.map((dimension, index) => (index === axis ? total : dimension));
     return [{ type: first!.type, shape }];
   },
-  gradient: (graph, { inputs, attributes: { axis } }, [dy]) =>
-    split(graph, dy!, axis as number, inputs as Value[]),
+  gradient: (graph, { inputs, attributes }, [dy]) => {
+    const axis = attributes["axis"] as number;
+    const parts = inputs as readonly Value[];
+    const lengths = parts.map((part) => dimensionOf(graph, part, axis));
+    return split(
+      graph,
+      dy!,
+      axis,
+      parts.map((part) => part.shape[axis]!),
+      concat(graph, lengths, 0, parts.length),
+    );
+  },
 });
 
 /**
@@ -81,14 +104,12 @@ export function concat(
   return graph.one(concatenation(total), parts, { axis });
 }
 
-const splitting = (like: readonly Value[]): Operator => ({
+const splitting = (sizes: readonly Dimension[]): Operator => ({
   type: "Split",
   infer: ([x], { axis }) =>
-    like.map((part) => ({
+    sizes.map((size) => ({
       type: x!.type,
-      shape: x!.shape.map((dimension, index) =>
-        index === axis ? part.shape[axis as number]! : dimension,
-      ),
+      shape: x!.shape.map((dimension, index) => (index === axis ? size : dimension)),
     })),
   gradient: (graph, { inputs: [x], attributes, outputs }, dys) => [
     concat(
@@ -101,23 +122,16 @@ const splitting = (like: readonly Value[]): Operator => ({
 });
 
 /**
- * Cuts x along `axis` into parts as long as those of `like` on the same axis.
+ * Cuts x along `axis` into parts of the given `sizes`, whose values at run time are `lengths`: int64 [parts].
  * @see ONNX operator Split, opset 13
  */
-export function split(
+export const split = (
   graph: Graph,
   x: Value,
   axis: number,
-  like: readonly Value[],
-): readonly Value[] {
-  const lengths = concat(
-    graph,
-    like.map((part) => dimensionOf(graph, part, axis)),
-    0,
-    like.length,
-  );
-  return graph.apply(splitting(like), [x, lengths], { axis });
-}
+  sizes: readonly Dimension[],
+  lengths: Value,
+): readonly Value[] => graph.apply(splitting(sizes), [x, lengths], { axis });
 
 const shapeOperator: Operator = {
   type: "Shape",

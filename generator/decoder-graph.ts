@@ -1,0 +1,252 @@
+import {
+  add,
+  cast,
+  concat,
+  dimensionOf,
+  type Graph,
+  gather,
+  matMul,
+  multiply,
+  packedMatMul,
+  reduceSum,
+  reshape,
+  rmsNorm,
+  rotate,
+  silu,
+  softmax,
+  split,
+  subtract,
+  transpose,
+  type Value,
+} from "../graph/index.ts";
+import type { DecoderConfig } from "./config.ts";
+import { planModel } from "./families.ts";
+import { BLOCK } from "./packing.ts";
+import type { WeightLayout } from "./weight-layout.ts";
+
+/** Keys and values of one layer, rotated: each f32 [B, KV heads, rows, D]. */
+export interface KeyValue {
+  readonly key: Value;
+  readonly value: Value;
+}
+
+export interface DecoderOptions {
+  readonly config: DecoderConfig;
+  readonly weights: WeightLayout;
+  /** Computes packed projections in f32 instead of rounding activations to 8 bits. */
+  readonly exact?: boolean;
+}
+
+export interface DecoderInputs {
+  /** f32 [B, T, H]: token embeddings, virtual tokens among them. */
+  readonly embeddings: Value;
+  /** int64 [B, T] */
+  readonly positions: Value;
+  /** f32 [B, 1, T, S]: added to the scores; 0 where attention may look, very negative elsewhere. S counts all earlier rows and these. */
+  readonly mask: Value;
+  /** Rows that stand before these tokens, per layer and in order: the cache, deep tokens. */
+  readonly earlier: (layer: number) => readonly KeyValue[];
+}
+
+export interface DecoderOutputs {
+  /** f32 [B, T, H] before the last norm. */
+  readonly hidden: Value;
+  /** The rows these tokens add to the cache, per layer. */
+  readonly added: readonly KeyValue[];
+}
+
+/**
+ * Writes a decoder (Llama and its relatives) into a graph. One function serves training, prefill and decoding: earlier keys and values are inputs,
+ * scores against them and against the new rows are computed apart and joined, keys and values never are.
+ * @see Touvron et al., arXiv 2302.13971; Ainslie et al., arXiv 2305.13245 (grouped queries)
+ */
+export class DecoderGraph {
+  readonly graph: Graph;
+  readonly #options: DecoderOptions;
+  readonly #hasQueryKeyNorm: boolean;
+
+  constructor(graph: Graph, options: DecoderOptions) {
+    this.graph = graph;
+    this.#options = options;
+    this.#hasQueryKeyNorm = planModel(options.config).hasQueryKeyNorm;
+  }
+
+  /** Rows of the embedding table: int64 [B, T] → f32 [B, T, H]. */
+  embed(ids: Value): Value {
+    const { graph } = this;
+    const { weights, config } = this.#options;
+    if (weights.has("embedding")) return gather(graph, this.#weight("embedding"), ids);
+    // 8-bit table: q and scale are fetched apart and multiplied for the fetched rows only.
+    const blocks = config.width / BLOCK;
+    const table = this.#weight("embedding.blocks");
+    const scales = reshape(graph, this.#weight("embedding.scales"), [config.vocabulary, blocks, 1]);
+    const centred = subtract(
+      graph,
+      cast(graph, gather(graph, table, ids), "float32"),
+      graph.scalar(128),
+    );
+    const rows = multiply(graph, centred, gather(graph, scales, ids));
+    return reshape(graph, rows, [...ids.shape, config.width]);
+  }
+
+  /** All layers. */
+  decode(inputs: DecoderInputs): DecoderOutputs {
+    const added: KeyValue[] = [];
+    let hidden = inputs.embeddings;
+    for (let layer = 0; layer < this.#options.config.layers; layer++) {
+      const attention = this.#attention(hidden, layer, inputs);
+      added.push(attention.added);
+      hidden = add(this.graph, hidden, attention.output);
+      hidden = add(this.graph, hidden, this.#feedForward(hidden, layer));
+    }
+    return { hidden, added };
+  }
+
+  /** Next-token scores of chosen rows: hidden f32 [R, H] → f32 [R, V]. */
+  logits(hidden: Value): Value {
+    const normed = this.#norm(hidden, "norm");
+    return this.linear(normed, this.#options.config.isTied ? "embedding" : "head");
+  }
+
+  /** x Wᵀ (+ bias) with the weight as the layout holds it. */
+  linear(x: Value, name: string): Value {
+    const { weights } = this.#options;
+    const product = weights.has(name)
+      ? matMul(this.graph, x, this.#weight(name), { transposeB: true })
+      : this.#packedLinear(x, name);
+    const bias = `${name}.bias`;
+    return weights.has(bias) ? add(this.graph, product, this.#weight(bias)) : product;
+  }
+
+  /** Turns rows f32 [B, heads, T, D] by the angles of their positions. */
+  rotate(rows: Value, positions: Value): Value {
+    return rotate(this.graph, rows, positions, {
+      cosines: this.#weight("rotary.cosines"),
+      sines: this.#weight("rotary.sines"),
+    });
+  }
+
+  #packedLinear(x: Value, name: string): Value {
+    const { graph } = this;
+    const { weights, exact = false } = this.#options;
+    const blocks = this.#weight(`${name}.blocks`);
+    const [rows, perRow, bytes] = blocks.shape as readonly [number, number, number];
+    const matrix = {
+      blocks,
+      scales: this.#weight(`${name}.scales`),
+      bits: bytes === BLOCK ? (8 as const) : (4 as const),
+      rows,
+      columns: perRow * BLOCK,
+    };
+    const product = packedMatMul(graph, x, matrix, exact);
+    if (!weights.has(`${name}.offsets`)) return product;
+    // Σ over a block of x · (scale·q + offset): the offset's share needs only the block's sum of x.
+    const inBlocks = reshape(graph, x, [...x.shape.slice(0, -1), perRow, BLOCK]);
+    const sums = reshape(graph, reduceSum(graph, inBlocks, [-1]), [
+      ...x.shape.slice(0, -1),
+      perRow,
+    ]);
+    const offsets = matMul(graph, sums, this.#weight(`${name}.offsets`), { transposeB: true });
+    return add(graph, product, offsets);
+  }
+
+  #attention(x: Value, layer: number, inputs: DecoderInputs): { output: Value; added: KeyValue } {
+    const { graph } = this;
+    const { heads, keyValueHeads, headDimension } = this.#options.config;
+    const normed = this.#norm(x, `layers.${layer}.inputNorm`);
+    const fused = this.linear(normed, `layers.${layer}.qkv`);
+    const [q, k, v] = this.#splitHeads(fused, [heads, keyValueHeads, keyValueHeads]);
+    const query = this.rotate(this.#headNorm(q!, layer, "queryNorm"), inputs.positions);
+    const key = this.rotate(this.#headNorm(k!, layer, "keyNorm"), inputs.positions);
+    const segments = [...inputs.earlier(layer), { key, value: v! }];
+    const mixed = this.#attend(query, segments, inputs.mask);
+    const joined = reshape(graph, transpose(graph, mixed, [0, 2, 1, 3]), [
+      ...x.shape.slice(0, -1),
+      heads * headDimension,
+    ]);
+    return {
+      output: this.linear(joined, `layers.${layer}.o`),
+      added: { key, value: v! },
+    };
+  }
+
+  /** f32 [B, T, ΣheadsᵢD] → for each i: f32 [B, headsᵢ, T, D]. */
+  #splitHeads(fused: Value, counts: readonly number[]): Value[] {
+    const { graph } = this;
+    const { headDimension } = this.#options.config;
+    const sizes = counts.map((count) => count * headDimension);
+    const parts = split(graph, fused, 2, sizes, graph.integers(sizes));
+    return parts.map((part, index) => {
+      const shape = [...part.shape.slice(0, -1), counts[index]!, headDimension];
+      return transpose(graph, reshape(graph, part, shape), [0, 2, 1, 3]);
+    });
+  }
+
+  /**
+   * softmax(q·kᵀ/√D + mask)·v over several runs of keys and values, none of which is copied.
+   * query: f32 [B, N, T, D] → f32 [B, N, T, D].
+   */
+  #attend(query: Value, segments: readonly KeyValue[], mask: Value): Value {
+    const { graph } = this;
+    const { heads, keyValueHeads, headDimension } = this.#options.config;
+    const [batch, , tokens] = query.shape;
+    const group = heads / keyValueHeads;
+    const rows = group === 1 ? tokens! : `${group}*${tokens}`;
+    const grouped = reshape(graph, query, [batch!, keyValueHeads, rows, headDimension]);
+    const scale = 1 / Math.sqrt(headDimension);
+    const total = mask.shape[3]!;
+    const scores = concat(
+      graph,
+      segments.map(({ key }) => matMul(graph, grouped, key, { transposeB: true, scale })),
+      3,
+      total,
+    );
+    const masked = add(graph, reshape(graph, scores, [batch!, heads, tokens!, total]), mask);
+    const weights = reshape(graph, softmax(graph, masked), [batch!, keyValueHeads, rows, total]);
+    const mixed = this.#splitBySegment(weights, segments)
+      .map((part, index) => matMul(graph, part, segments[index]!.value))
+      .reduce((sum, part) => add(graph, sum, part));
+    return reshape(graph, mixed, [batch!, heads, tokens!, headDimension]);
+  }
+
+  #splitBySegment(weights: Value, segments: readonly KeyValue[]): readonly Value[] {
+    if (segments.length === 1) return [weights];
+    const { graph } = this;
+    const sizes = segments.map(({ key }) => key.shape[2]!);
+    const lengths = concat(
+      graph,
+      segments.map(({ key }) => dimensionOf(graph, key, 2)),
+      0,
+      sizes.length,
+    );
+    return split(graph, weights, 3, sizes, lengths);
+  }
+
+  #feedForward(x: Value, layer: number): Value {
+    const { graph } = this;
+    const { feedForward } = this.#options.config;
+    const normed = this.#norm(x, `layers.${layer}.feedForwardNorm`);
+    const sizes = [feedForward, feedForward];
+    const [gate, up] = split(
+      graph,
+      this.linear(normed, `layers.${layer}.gateUp`),
+      2,
+      sizes,
+      graph.integers(sizes),
+    );
+    const gated = multiply(graph, silu(graph, gate!), up!);
+    return this.linear(gated, `layers.${layer}.down`);
+  }
+
+  #norm(x: Value, name: string): Value {
+    return rmsNorm(this.graph, x, this.#weight(name), this.#options.config.normEpsilon);
+  }
+
+  #headNorm(x: Value, layer: number, name: string): Value {
+    return this.#hasQueryKeyNorm ? this.#norm(x, `layers.${layer}.${name}`) : x;
+  }
+
+  #weight(name: string): Value {
+    return this.#options.weights.weight(this.graph, name);
+  }
+}

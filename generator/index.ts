@@ -1,0 +1,17 @@
+export type { Conditioning } from "./conditioning.ts";
+export { configFromGguf, configFromHuggingFace, type DecoderConfig } from "./config.ts";
+export {
+  Engine,
+  type EngineOptions,
+  type GeneratedToken,
+  type GenerationRequest,
+  type GenerationSummary,
+} from "./engine.ts";
+export { type Model, readModel } from "./model.ts";
+export { GREEDY, type Sampling } from "./sampling.ts";
+export {
+  type LossAndGradient,
+  TrainerEngine,
+  type TrainerOptions,
+  type TrainingExample,
+} from "./trainer-engine.ts";

@@ -1,0 +1,104 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { errorMessage, RagError } from "../core/index.ts";
+import {
+  chatTemplateOf,
+  openWeights,
+  type ResolvedModel,
+  type Tokenizer,
+  tokenizerFromFiles,
+  tokenizerFromGguf,
+  type WeightFile,
+} from "../runtime/index.ts";
+import { configFromGguf, configFromHuggingFace, type DecoderConfig } from "./config.ts";
+
+/** A generator as read from disk: what it is, its tokenizer, and how to open its weights. */
+export interface Model {
+  readonly name: string;
+  /** sha256 of the weight file. */
+  readonly fingerprint: string;
+  readonly config: DecoderConfig;
+  readonly tokenizer: Tokenizer;
+  /** The jinja source that turns messages into text, where the model has one. */
+  readonly chatTemplate: string | undefined;
+  /** Any of these ends an answer. */
+  readonly stopIds: readonly number[];
+  readonly open: () => WeightFile;
+}
+
+/**
+ * Reads a GGUF file, or a folder as transformers saves it.
+ * @throws RagError model/invalid, model/unsupported, file/not-found
+ */
+export function readModel(resolved: ResolvedModel): Model {
+  const open = () => openWeights(resolved.weightsPath);
+  return resolved.weightsPath.endsWith(".gguf")
+    ? readGguf(resolved, open)
+    : readFolder(resolved, open);
+}
+
+function readGguf({ name, fingerprint }: ResolvedModel, open: () => WeightFile): Model {
+  const file = open();
+  try {
+    const tokenizer = tokenizerFromGguf(file);
+    const end = file.metadata["tokenizer.ggml.eos_token_id"];
+    return {
+      name,
+      fingerprint,
+      config: configFromGguf(file),
+      tokenizer,
+      chatTemplate: chatTemplateOf({ metadata: file.metadata }),
+      stopIds: stopIds(tokenizer, typeof end === "number" ? [end] : []),
+      open,
+    };
+  } finally {
+    file.close();
+  }
+}
+
+function readFolder(resolved: ResolvedModel, open: () => WeightFile): Model {
+  const folder = statSync(resolved.weightsPath).isDirectory()
+    ? resolved.weightsPath
+    : dirname(resolved.weightsPath);
+  const configPath = join(folder, "config.json");
+  const raw = readJson(configPath);
+  const tokenizerConfig = readJsonIfThere(join(folder, "tokenizer_config.json"));
+  const tokenizer = tokenizerFromFiles(readJson(join(folder, "tokenizer.json")), tokenizerConfig);
+  const jinja = join(folder, "chat_template.jinja");
+  const end = (raw as { eos_token_id?: number | number[] }).eos_token_id;
+  return {
+    name: resolved.name,
+    fingerprint: resolved.fingerprint,
+    config: configFromHuggingFace(raw, basename(configPath)),
+    tokenizer,
+    chatTemplate: chatTemplateOf({
+      tokenizerConfig,
+      ...(existsSync(jinja) ? { jinjaFile: readFileSync(jinja, "utf8") } : {}),
+    }),
+    stopIds: stopIds(tokenizer, [end ?? []].flat()),
+    open,
+  };
+}
+
+/** The model's own end token, and the ends of a turn that chat templates use. */
+function stopIds(tokenizer: Tokenizer, declared: readonly number[]): readonly number[] {
+  const turnEnds = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "</s>"]
+    .map((token) => tokenizer.idOf(token))
+    .filter((id) => id !== undefined);
+  return [...new Set([...declared, ...turnEnds])];
+}
+
+function readJson(path: string): unknown {
+  const raw = readJsonIfThere(path);
+  if (raw !== undefined) return raw;
+  throw new RagError("file/not-found", `${path}: is missing from the model folder.`);
+}
+
+function readJsonIfThere(path: string): unknown {
+  if (!statSync(path, { throwIfNoEntry: false })) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new RagError("model/invalid", `${path}: ${errorMessage(cause)}`, { cause });
+  }
+}

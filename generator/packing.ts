@@ -1,0 +1,76 @@
+/** Values per block of every 4- and 8-bit format served here. */
+export const BLOCK = 32;
+
+/** A quantised matrix in the layout of MatMulNBits: value = scale · (q − 2^(bits−1)) + offset, per block of 32. */
+export interface PackedBlocks {
+  readonly bits: 4 | 8;
+  readonly blocks: Uint8Array;
+  readonly scales: Float32Array;
+  /** Only for formats with a minimum per block (Q4_1). */
+  readonly offsets?: Float32Array;
+}
+
+export type PackableType = "Q4_0" | "Q4_1" | "Q8_0";
+export const isPackable = (type: string): type is PackableType =>
+  type === "Q4_0" || type === "Q4_1" || type === "Q8_0";
+
+/**
+ * Re-arranges GGUF blocks without changing a value: Q4_0 is d·(q − 8), Q4_1 is d·q + m, Q8_0 is d·q.
+ * @see ggml-quants.h, block_q4_0, block_q4_1, block_q8_0
+ */
+export function packBlocks(type: PackableType, raw: Uint8Array): PackedBlocks {
+  if (type === "Q8_0") return packEightBit(raw);
+  return packFourBit(raw, type === "Q4_1");
+}
+
+function packFourBit(raw: Uint8Array, hasMinimum: boolean): PackedBlocks {
+  const header = hasMinimum ? 4 : 2;
+  const count = raw.length / (header + BLOCK / 2);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const blocks = new Uint8Array((count * BLOCK) / 2);
+  const scales = new Float32Array(count);
+  const offsets = new Float32Array(hasMinimum ? count : 0);
+  for (let block = 0; block < count; block++) {
+    const start = block * (header + BLOCK / 2);
+    const scale = halfToFloat(view.getUint16(start, true));
+    scales[block] = scale;
+    // d·q + m = d·(q − 8) + (8·d + m)
+    if (hasMinimum) offsets[block] = 8 * scale + halfToFloat(view.getUint16(start + 2, true));
+    const quants = start + header;
+    const target = block * (BLOCK / 2);
+    // GGUF keeps element i in the low and i + 16 in the high half of byte i; MatMulNBits keeps neighbours together.
+    for (let pair = 0; pair < BLOCK / 2; pair++) {
+      const first = nibble(raw, quants, 2 * pair);
+      blocks[target + pair] = first | (nibble(raw, quants, 2 * pair + 1) << 4);
+    }
+  }
+  return { bits: 4, blocks, scales, ...(hasMinimum ? { offsets } : {}) };
+}
+
+const nibble = (raw: Uint8Array, start: number, index: number): number =>
+  index < BLOCK / 2 ? raw[start + index]! & 15 : raw[start + index - BLOCK / 2]! >> 4;
+
+function packEightBit(raw: Uint8Array): PackedBlocks {
+  const count = raw.length / (2 + BLOCK);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const blocks = new Uint8Array(count * BLOCK);
+  const scales = new Float32Array(count);
+  for (let block = 0; block < count; block++) {
+    const start = block * (2 + BLOCK);
+    scales[block] = halfToFloat(view.getUint16(start, true));
+    for (let i = 0; i < BLOCK; i++) {
+      blocks[block * BLOCK + i] = view.getInt8(start + 2 + i) + 128;
+    }
+  }
+  return { bits: 8, blocks, scales };
+}
+
+/** IEEE 754 binary16 to a number. */
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
