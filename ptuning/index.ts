@@ -11,6 +11,24 @@ export {
   type PromptEncoderOptions,
 } from "./encoders/prompt-encoder.ts";
 export type { OptimizerSettings } from "./optimizer.ts";
+export type { LearnedPrompt, TrainingState } from "./prompt-file.ts";
+export {
+  type BaseModel,
+  checkPromptFits,
+  checkPromptName,
+  type PromptDescription,
+  type PromptMethod,
+  type PromptRecord,
+} from "./prompt-record.ts";
+export {
+  type ListedPrompt,
+  listPrompts,
+  loadPrompt,
+  loadTrainingState,
+  removePrompt,
+  savePrompt,
+} from "./prompt-store.ts";
+export type { DeepTokens, PromptContent } from "./prompt-tensors.ts";
 export { type QaFile, readQaFile } from "./qa-file.ts";
 export type { QaPair } from "./qa-record.ts";
 export { type AnswerScore, answerWords, meanScore, scoreAnswer } from "./scores.ts";

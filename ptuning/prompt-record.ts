@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { RagError } from "../core/index.ts";
+
+/** How a prompt was trained; what its files hold follows from it. */
+export type PromptMethod = "p-tuning" | "prompt-tuning" | "p-tuning-v2" | "prefix-tuning";
+
+/** Written as `format` and `version`; a reader refuses what it does not know. */
+const FORMAT = "foreword-prompt";
+const VERSION = 1;
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?$/;
+/** Words that mean something else where a prompt's name is expected. */
+const RESERVED: readonly string[] = ["none", "no-retrieval", "rag", "hand", "base"];
+
+const sha256Digits = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits");
+const count = z.int().min(0).max(1e9);
+const size = z
+  .int()
+  .min(1)
+  .max(2 ** 20);
+const percent = z.number().min(0).max(100);
+const text = z.string().max(100_000);
+const score = z.strictObject({ em: percent, f1: percent });
+
+const baseModel = z.strictObject({
+  name: z.string().min(1).max(1000),
+  fingerprint: sha256Digits, // of the weights
+  width: size, // H
+  layers: size,
+  attentionHeads: size, // N
+  keyValueHeads: size,
+  headDimension: size,
+});
+
+const training = z.strictObject({
+  qaHash: sha256Digits, // of the question file
+  examples: count,
+  epochs: z.number().min(0), // of them run; a part of an epoch is a fraction
+  steps: count,
+  seconds: z.number().min(0),
+  seed: z.int(),
+  learningRate: z.number().positive(),
+  batch: count,
+  passages: count, // retrieved passages an example has at least
+  passagesMax: count, // and at most
+  lossCurve: z.array(z.number()).max(1e6), // mean training loss of each step
+  devCurve: z.array(score.extend({ step: count })).max(1e5),
+  dev: score.nullable(), // of the saved prompt; null: nothing held out
+  isFinished: z.boolean(), // false: a checkpoint of a run that can be resumed
+});
+
+const record = z
+  .strictObject({
+    format: z.literal(FORMAT),
+    version: z.literal(VERSION),
+    name: z.string().regex(NAME),
+    createdAt: z.iso.datetime(),
+    method: z.enum(["p-tuning", "prompt-tuning", "p-tuning-v2", "prefix-tuning"]),
+    encoder: z.strictObject({
+      kind: z.enum(["embedding", "mlp", "lstm"]),
+      hiddenSize: size, // inside "mlp" and "lstm"
+    }),
+    placement: z.enum(["between", "prefix"]),
+    virtualTokens: z.int().min(1).max(4096), // K
+    baseModel,
+    training,
+    template: text, // how passages, prompt and question were put together
+    instruction: text, // what the virtual tokens started from; "" for random
+    /** sha256 of every other file of the prompt. */
+    files: z.strictObject({
+      "adapter_config.json": sha256Digits.optional(),
+      "adapter_model.safetensors": sha256Digits.optional(),
+      "deep_tokens.safetensors": sha256Digits.optional(),
+      "training/state.safetensors": sha256Digits.optional(),
+      "training/progress.json": sha256Digits.optional(),
+    }),
+  })
+  .refine(({ method, placement }) => method !== "prefix-tuning" || placement === "prefix", {
+    path: ["placement"],
+    message: 'prefix-tuning goes in front: expected "prefix"',
+  });
+
+/** `foreword.json`: everything about a learned prompt but its tensors. Scores are 0 to 100. */
+export type PromptRecord = z.infer<typeof record>;
+export type PromptFileName = keyof PromptRecord["files"];
+/** What the trainer knows; saving adds the format and the checksums. */
+export type PromptDescription = Readonly<Omit<PromptRecord, "format" | "version" | "files">>;
+export type BaseModel = Readonly<PromptRecord["baseModel"]>;
+
+export const promptRecordSchema = record;
+
+/** Completes a description to a record. */
+export function toRecord(about: PromptDescription, files: PromptRecord["files"]): PromptRecord {
+  return { format: FORMAT, version: VERSION, ...about, files };
+}
+
+/**
+ * Refuses a name that is no plain folder name or means something else on the command line.
+ * @throws RagError config/invalid
+ */
+export function checkPromptName(name: string): void {
+  if (NAME.test(name) && !RESERVED.includes(name)) return;
+  throw new RagError(
+    "config/invalid",
+    RESERVED.includes(name)
+      ? `prompt name "${name}": this word has a meaning of its own; choose another name.`
+      : `prompt name ${JSON.stringify(name.slice(0, 80))}: expected 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit and not ending in "."; choose another name.`,
+    { param: "name" },
+  );
+}
+
+/**
+ * Refuses a prompt that was trained for other weights: it would run and answer nonsense.
+ * @throws RagError prompt/mismatch naming both models
+ */
+export function checkPromptFits(
+  prompt: { readonly about: Pick<PromptDescription, "name" | "baseModel"> },
+  model: Pick<BaseModel, "name" | "fingerprint" | "width">,
+): void {
+  const { name, baseModel: trained } = prompt.about;
+  if (trained.fingerprint === model.fingerprint && trained.width === model.width) return;
+  const show = (one: typeof model) =>
+    `${one.name} (width ${one.width}, fingerprint ${one.fingerprint.slice(0, 12)})`;
+  throw new RagError(
+    "prompt/mismatch",
+    `prompt "${name}": it was trained for ${show(trained)}, but the model in use is ${show(model)}; use that model or train a prompt for this one.`,
+  );
+}

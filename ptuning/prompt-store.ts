@@ -1,0 +1,194 @@
+import { existsSync } from "node:fs";
+import { readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { errorMessage, RagError, systemCode, temporaryPath, withFileLock } from "../core/index.ts";
+import {
+  type LearnedPrompt,
+  readPromptFolder,
+  readPromptRecord,
+  readRecordText,
+  readTrainingState,
+  type TrainingState,
+  writePromptFolder,
+} from "./prompt-file.ts";
+import { checkPromptName, type PromptRecord } from "./prompt-record.ts";
+
+/** A prompt of the store, or why it cannot be used. */
+export type ListedPrompt =
+  | { readonly name: string; readonly record: PromptRecord }
+  | { readonly name: string; readonly problem: string };
+
+/** A crashed owner's lock is free again after ten seconds. */
+const LOCK_WAIT_MS = 30_000;
+/** A prompt can be replaced while it is read; then it is read again, this often at most. */
+const READ_ATTEMPTS = 10;
+
+/**
+ * Saves a prompt as `STORE/prompts/NAME/`, replacing one of that name. The new folder is complete before it takes
+ * the name, so a process killed at any moment leaves the old prompt or the new one; the next save clears its rest.
+ * @throws RagError config/invalid (name), file/locked, file/write-failed
+ */
+export async function savePrompt(
+  store: string,
+  prompt: LearnedPrompt,
+  training?: TrainingState,
+): Promise<void> {
+  const places = placesOf(store, prompt.about.name);
+  await withLock(places, async () => {
+    await recover(places);
+    const fresh = temporaryPath(places.folder);
+    try {
+      await writePromptFolder(fresh, prompt, training);
+      await replace(places, fresh);
+    } catch (cause) {
+      await rm(fresh, { recursive: true, force: true });
+      throw cause instanceof RagError ? cause : writeFailed(prompt.about.name, cause);
+    }
+  });
+}
+
+/** Loads and checks a prompt. @throws RagError prompt/not-found, prompt/invalid, config/invalid (name) */
+export function loadPrompt(store: string, name: string): Promise<LearnedPrompt> {
+  return read(store, name, (folder) => readPromptFolder(folder, name));
+}
+
+/** The state to resume training from; undefined when it was not saved. @throws RagError as {@link loadPrompt} */
+export function loadTrainingState(store: string, name: string): Promise<TrainingState | undefined> {
+  return read(store, name, (folder) => readTrainingState(folder, name));
+}
+
+/** The store's prompts by name; a damaged one is listed with its problem. Tensors are not read. */
+export async function listPrompts(store: string): Promise<readonly ListedPrompt[]> {
+  const listed: ListedPrompt[] = [];
+  for (const name of await promptNames(store)) {
+    try {
+      const record = await read(store, name, (folder) => readPromptRecord(folder, name));
+      listed.push({ name, record });
+    } catch (thrown) {
+      listed.push({ name, problem: errorMessage(thrown) });
+    }
+  }
+  return listed;
+}
+
+/** Deletes a prompt, at once for every reader. @throws RagError prompt/not-found, file/write-failed */
+export async function removePrompt(store: string, name: string): Promise<void> {
+  const places = placesOf(store, name);
+  if (currentFolder(places) === undefined) throw await notFound(store, name);
+  await withLock(places, async () => {
+    await recover(places);
+    const doomed = temporaryPath(places.folder);
+    try {
+      await rename(places.folder, doomed);
+      await rm(doomed, { recursive: true, force: true });
+    } catch (cause) {
+      throw writeFailed(name, cause);
+    }
+  });
+}
+
+interface Places {
+  readonly parent: string;
+  readonly folder: string;
+  /** Where the old folder stands for the moment between the two renames of a replacement. */
+  readonly replaced: string;
+}
+
+function placesOf(store: string, name: string): Places {
+  checkPromptName(name);
+  const parent = join(store, "prompts");
+  return { parent, folder: join(parent, name), replaced: join(parent, `.${name}.replaced`) };
+}
+
+function withLock<Result>({ folder, parent }: Places, work: () => Promise<Result>) {
+  return withFileLock(join(parent, `.${basename(folder)}`), { waitMs: LOCK_WAIT_MS }, work);
+}
+
+/** Where the prompt is now; after a crash between the two renames, that is the old folder's other place. */
+function currentFolder({ folder, replaced }: Places): string | undefined {
+  return [folder, replaced, folder].find((path) => existsSync(path));
+}
+
+/** Under the lock: finishes or undoes what a killed process left. */
+async function recover({ parent, folder, replaced }: Places): Promise<void> {
+  if (existsSync(folder)) await rm(replaced, { recursive: true, force: true });
+  else if (existsSync(replaced)) await rename(replaced, folder);
+  const prefix = `.${basename(folder)}.`;
+  for (const entry of await readdir(parent)) {
+    const isOurs =
+      entry.startsWith(prefix) && /^[0-9a-f]{12}\.tmp$/.test(entry.slice(prefix.length));
+    if (isOurs) await rm(join(parent, entry), { recursive: true, force: true });
+  }
+}
+
+async function replace({ folder, replaced }: Places, fresh: string): Promise<void> {
+  if (!existsSync(folder)) return rename(fresh, folder);
+  await rename(folder, replaced);
+  try {
+    await rename(fresh, folder);
+  } catch (cause) {
+    await rename(replaced, folder);
+    throw cause;
+  }
+  await rm(replaced, { recursive: true, force: true });
+}
+
+/** Reads a folder that is not replaced meanwhile: its record is the same before and after. */
+async function read<Result>(
+  store: string,
+  name: string,
+  from: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  const places = placesOf(store, name);
+  for (let attempt = 1; ; attempt++) {
+    const folder = currentFolder(places);
+    if (folder === undefined) throw await notFound(store, name);
+    const isLast = attempt === READ_ATTEMPTS;
+    try {
+      const before = await readRecordText(folder, name);
+      const result = await from(folder);
+      if (before === (await readRecordText(folder, name))) return result;
+      if (isLast) throw replacedMeanwhile(name);
+    } catch (thrown) {
+      const isDamaged = thrown instanceof RagError && thrown.code === "prompt/invalid";
+      if (!isDamaged || isLast) throw thrown;
+    }
+  }
+}
+
+/** Names of prompt folders, also of one that a crash left in its other place. */
+async function promptNames(store: string): Promise<readonly string[]> {
+  let entries: readonly string[];
+  try {
+    entries = await readdir(join(store, "prompts"));
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return [];
+    throw cause;
+  }
+  const names = entries.map((entry) => /^\.(.+)\.replaced$/.exec(entry)?.[1] ?? entry);
+  return [...new Set(names)].filter((name) => !name.startsWith(".")).sort();
+}
+
+async function notFound(store: string, name: string): Promise<RagError> {
+  const names = await promptNames(store);
+  const known = names.length === 0 ? "there are none yet" : `there are: ${names.join(", ")}`;
+  return new RagError(
+    "prompt/not-found",
+    `prompt "${name}": the store has no learned prompt of this name (${known}); train one with \`foreword tune\`.`,
+  );
+}
+
+function replacedMeanwhile(name: string): RagError {
+  return new RagError(
+    "file/locked",
+    `prompt "${name}": another process replaced it each of the ${READ_ATTEMPTS} times it was read; try again.`,
+  );
+}
+
+function writeFailed(name: string, cause: unknown): RagError {
+  return new RagError(
+    "file/write-failed",
+    `prompt "${name}": its folder could not be changed (${systemCode(cause) ?? errorMessage(cause)}); check free space and permissions. The prompt is as it was.`,
+    { cause },
+  );
+}
