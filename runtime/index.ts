@@ -1,5 +1,26 @@
 export { type ChatTemplateSource, chatTemplateOf } from "./chat-template.ts";
 export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
+export {
+  CATALOGUE,
+  type CacheEnvironment,
+  type CatalogueFile,
+  type CatalogueModel,
+  defaultCacheFolder,
+  type HubOptions,
+  hubSource,
+  type ListedModel,
+  listModels,
+  type ModelProgress,
+  type ModelSource,
+  type PipCommand,
+  type ResolvedModel,
+  type ResolveOptions,
+  removeModel,
+  resolveModel,
+  type SourceRequest,
+  type WheelOptions,
+  wheelSource,
+} from "./models/index.ts";
 export { floats, integers, Session, type SessionOptions, type Tensor } from "./session.ts";
 export { createTextStream, type TextStream } from "./text-stream.ts";
 export { type DecodeOptions, type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
