@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import { RagError, Random } from "../core/index.ts";
-import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
+import { floats, integers, openWeights, type Session, type Tensor } from "../runtime/index.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import type { Conditioning } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
+import { readEmbeddingTable } from "./families.ts";
 import { buildInferenceGraph } from "./inference-graph.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { causalMask } from "./masks.ts";
-import type { Model } from "./model.ts";
+import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
-import { rotateRows } from "./rotary-tables.ts";
+import { rotateRows, unrotateRows } from "./rotary-tables.ts";
 import { logProbability, type Sampling, sampleToken } from "./sampling.ts";
 import { openWeightLayout, type WeightFormat } from "./weight-layout.ts";
 
@@ -66,12 +67,12 @@ const PREFILL_TOKENS = 1024;
 
 /** The frozen model, ready to run in this thread. */
 export class Engine {
-  readonly model: Model;
+  readonly model: DecoderSource;
   readonly contextLength: number;
   readonly #session: Session;
   readonly #passages: PassageCache<PassageRows>;
 
-  private constructor(model: Model, session: Session, options: EngineOptions) {
+  private constructor(model: DecoderSource, session: Session, options: EngineOptions) {
     this.model = model;
     this.#session = session;
     this.contextLength = contextLengthOf(model.config, options);
@@ -82,7 +83,7 @@ export class Engine {
   }
 
   /** Prepares the weights (once per model) and compiles the inference graph. */
-  static async open(model: Model, options: EngineOptions): Promise<Engine> {
+  static async open(model: DecoderSource, options: EngineOptions): Promise<Engine> {
     const folder = engineFolder(model, options);
     const weights = await openWeightLayout(model, {
       folder,
@@ -167,6 +168,37 @@ export class Engine {
     ]);
     const { data } = outputs["addedHalf"]!;
     return new Uint16Array(data.buffer, data.byteOffset, data.length);
+  }
+
+  /** Token embeddings: f32 [ids, H]. A learned prompt can start from those of a text. */
+  embeddings(ids: readonly number[]): Float32Array {
+    const file = openWeights(this.model.weightsPath);
+    try {
+      const { width } = this.model.config;
+      const table = readEmbeddingTable(file);
+      const rows = new Float32Array(ids.length * width);
+      for (const [index, id] of ids.entries()) {
+        rows.set(table.subarray(id * width, (id + 1) * width), index * width);
+      }
+      return rows;
+    } finally {
+      file.close();
+    }
+  }
+
+  /** Keys (before rotation) and values of a text that stands alone: deep tokens can start from them. */
+  async deepTokens(ids: readonly number[]): Promise<Conditioning & { kind: "deep" }> {
+    const { config } = this.model;
+    const { data } = await this.prefill(ids);
+    const size = config.keyValueHeads * ids.length * config.headDimension;
+    const block = (index: number) => data.slice(index * size, (index + 1) * size);
+    const layers = Array.from({ length: config.layers }, (_, layer) => layer);
+    return {
+      kind: "deep",
+      count: ids.length,
+      keys: layers.map((layer) => unrotateRows(block(2 * layer), config, 0, ids.length)),
+      values: layers.map((layer) => block(2 * layer + 1)),
+    };
   }
 
   async close(): Promise<void> {
@@ -293,7 +325,7 @@ export const contextLengthOf = (config: DecoderConfig, options: EngineOptions): 
   Math.min(config.contextLength, options.contextLength ?? DEFAULT_CONTEXT);
 
 /** The folder of one model's re-arranged weights and graphs. */
-export const engineFolder = (model: Model, options: EngineOptions): string =>
+export const engineFolder = (model: DecoderSource, options: EngineOptions): string =>
   join(options.cacheFolder, "engine", model.fingerprint.slice(0, 16));
 
 /** Lets messages (a cancellation, another request) in: a run blocks the thread. */

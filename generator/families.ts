@@ -1,3 +1,4 @@
+import type { WeightFile } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 
 /** A weight as one part of a stacked matrix: its names in either file format, and its rows. */
@@ -32,6 +33,15 @@ export interface ModelPlan {
   readonly hasQueryKeyNorm: boolean;
 }
 
+/** The embedding table, f32 [V, H]. */
+export function readEmbeddingTable(file: WeightFile): Float32Array {
+  return file.readF32(
+    file.tensors.has(EMBEDDING.huggingFace) ? EMBEDDING.huggingFace : EMBEDDING.gguf,
+  );
+}
+
+const EMBEDDING = { huggingFace: "model.embed_tokens.weight", gguf: "token_embd.weight" };
+
 /** Lists every weight of a decoder. `layers.I.*` names are those the graph asks for. */
 export function planModel(config: DecoderConfig): ModelPlan {
   const layers = Array.from({ length: config.layers }, (_, layer) => planLayer(config, layer));
@@ -44,7 +54,7 @@ export function planModel(config: DecoderConfig): ModelPlan {
   });
   return {
     projections: [
-      table("embedding", "model.embed_tokens.weight", "token_embd.weight"),
+      table("embedding", EMBEDDING.huggingFace, EMBEDDING.gguf),
       ...(config.isTied ? [] : [table("head", "lm_head.weight", "output.weight")]),
       ...layers.flatMap(({ projections }) => projections),
     ],

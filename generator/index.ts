@@ -1,3 +1,4 @@
+export { type ChatMessage, type EncodedChat, encodeChat, MARK } from "./chat.ts";
 export type { Conditioning } from "./conditioning.ts";
 export { configFromGguf, configFromHuggingFace, type DecoderConfig } from "./config.ts";
 export {
@@ -7,7 +8,8 @@ export {
   type GenerationRequest,
   type GenerationSummary,
 } from "./engine.ts";
-export { type Model, readModel } from "./model.ts";
+export { Generator } from "./generator.ts";
+export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";
 export {
   type LossAndGradient,

@@ -8,22 +8,26 @@ import {
   type Tokenizer,
   tokenizerFromFiles,
   tokenizerFromGguf,
-  type WeightFile,
 } from "../runtime/index.ts";
 import { configFromGguf, configFromHuggingFace, type DecoderConfig } from "./config.ts";
 
-/** A generator as read from disk: what it is, its tokenizer, and how to open its weights. */
-export interface Model {
+/** A decoder's shape and weights: all an engine needs, and plain enough to cross into a worker. */
+export interface DecoderSource {
   readonly name: string;
   /** sha256 of the weight file. */
   readonly fingerprint: string;
   readonly config: DecoderConfig;
+  /** A GGUF or safetensors file, or the folder of a sharded model. */
+  readonly weightsPath: string;
+}
+
+/** A generator as read from disk: the decoder, and how text becomes tokens. */
+export interface Model extends DecoderSource {
   readonly tokenizer: Tokenizer;
   /** The jinja source that turns messages into text, where the model has one. */
   readonly chatTemplate: string | undefined;
   /** Any of these ends an answer. */
   readonly stopIds: readonly number[];
-  readonly open: () => WeightFile;
 }
 
 /**
@@ -31,14 +35,11 @@ export interface Model {
  * @throws RagError model/invalid, model/unsupported, file/not-found
  */
 export function readModel(resolved: ResolvedModel): Model {
-  const open = () => openWeights(resolved.weightsPath);
-  return resolved.weightsPath.endsWith(".gguf")
-    ? readGguf(resolved, open)
-    : readFolder(resolved, open);
+  return resolved.weightsPath.endsWith(".gguf") ? readGguf(resolved) : readFolder(resolved);
 }
 
-function readGguf({ name, fingerprint }: ResolvedModel, open: () => WeightFile): Model {
-  const file = open();
+function readGguf({ name, fingerprint, weightsPath }: ResolvedModel): Model {
+  const file = openWeights(weightsPath);
   try {
     const tokenizer = tokenizerFromGguf(file);
     const end = file.metadata["tokenizer.ggml.eos_token_id"];
@@ -49,14 +50,14 @@ function readGguf({ name, fingerprint }: ResolvedModel, open: () => WeightFile):
       tokenizer,
       chatTemplate: chatTemplateOf({ metadata: file.metadata }),
       stopIds: stopIds(tokenizer, typeof end === "number" ? [end] : []),
-      open,
+      weightsPath,
     };
   } finally {
     file.close();
   }
 }
 
-function readFolder(resolved: ResolvedModel, open: () => WeightFile): Model {
+function readFolder(resolved: ResolvedModel): Model {
   const folder = statSync(resolved.weightsPath).isDirectory()
     ? resolved.weightsPath
     : dirname(resolved.weightsPath);
@@ -76,7 +77,7 @@ function readFolder(resolved: ResolvedModel, open: () => WeightFile): Model {
       ...(existsSync(jinja) ? { jinjaFile: readFileSync(jinja, "utf8") } : {}),
     }),
     stopIds: stopIds(tokenizer, [end ?? []].flat()),
-    open,
+    weightsPath: resolved.weightsPath,
   };
 }
 

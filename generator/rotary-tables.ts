@@ -42,21 +42,35 @@ function stretch(frequency: number, scaling: RotaryScaling): number {
 }
 
 /**
- * Rotates rows of keys in place of the graph: row r of every head is turned by the angles of position `first` + r.
- * rows: f32 [heads, count, D].
+ * Rotates rows of keys outside a graph: row r of every head is turned by the angles of position `first` + r.
+ * rows: f32 [heads, count, D] → the same shape.
  */
-export function rotateRows(
+export const rotateRows = (
   rows: Float32Array,
   config: DecoderConfig,
   first: number,
   count: number,
+): Float32Array => turnRows(rows, config, (row) => first + (row % count));
+
+/** Undoes {@link rotateRows}. */
+export const unrotateRows = (
+  rows: Float32Array,
+  config: DecoderConfig,
+  first: number,
+  count: number,
+): Float32Array => turnRows(rows, config, (row) => -(first + (row % count)));
+
+function turnRows(
+  rows: Float32Array,
+  config: DecoderConfig,
+  positionOf: (row: number) => number,
 ): Float32Array {
   const { headDimension } = config;
   const half = headDimension / 2;
   const frequencies = rotaryFrequencies(config);
   const out = new Float32Array(rows.length);
   for (let start = 0; start < rows.length; start += headDimension) {
-    const position = first + ((start / headDimension) % count);
+    const position = positionOf(start / headDimension);
     for (let i = 0; i < half; i++) {
       const angle = Math.fround(position * frequencies[i]!);
       const [x, y] = [rows[start + i]!, rows[start + half + i]!];

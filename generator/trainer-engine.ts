@@ -4,7 +4,7 @@ import type { Conditioning } from "./conditioning.ts";
 import { contextLengthOf, type Engine, type EngineOptions, engineFolder } from "./engine.ts";
 import { pastNames } from "./inference-graph.ts";
 import { BLOCKED } from "./masks.ts";
-import type { Model } from "./model.ts";
+import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
 import {
   buildTrainingGraph,
@@ -47,7 +47,7 @@ export interface TrainerOptions extends EngineOptions {
 
 /** Computes the loss of a batch and its gradient with respect to a learned prompt. The model stays frozen. */
 export class TrainerEngine {
-  readonly #model: Model;
+  readonly #model: DecoderSource;
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #target: TrainingTarget;

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RagError, systemCode, withFileLock, writeAtomic, writeFileAtomic } from "../core/index.ts";
 import type { ElementType, Graph, Value } from "../graph/index.ts";
-import type { TensorInfo, WeightFile } from "../runtime/index.ts";
+import { openWeights, type TensorInfo, type WeightFile } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import { type ModelPlan, type Part, type Projection, planModel, type Vector } from "./families.ts";
+import type { DecoderSource } from "./model.ts";
 import { BLOCK, isPackable, packBlocks } from "./packing.ts";
 import { rotaryTables } from "./rotary-tables.ts";
 
@@ -64,7 +65,7 @@ export class WeightLayout {
  * @throws RagError model/invalid, file/write-failed
  */
 export async function openWeightLayout(
-  model: { readonly config: DecoderConfig; readonly open: () => WeightFile },
+  model: DecoderSource,
   options: { readonly folder: string; readonly format: WeightFormat; readonly positions: number },
 ): Promise<WeightLayout> {
   const name = `weights-${options.format}-v${VERSION}-${options.positions}`;
@@ -73,7 +74,7 @@ export async function openWeightLayout(
   const entries = await withFileLock(manifest, { waitMs: 600_000 }, async () => {
     const known = await readManifest(manifest, binary);
     if (known) return known;
-    const file = model.open();
+    const file = openWeights(model.weightsPath);
     try {
       return await writeLayout(model.config, file, { ...options, binary, manifest });
     } finally {

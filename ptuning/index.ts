@@ -10,8 +10,18 @@ export {
   type PromptEncoder,
   type PromptEncoderOptions,
 } from "./encoders/prompt-encoder.ts";
+export type { Retrieve } from "./examples.ts";
+export { generateAnswer } from "./generate-answer.ts";
 export type { OptimizerSettings } from "./optimizer.ts";
 export type { LearnedPrompt, TrainingState } from "./prompt-file.ts";
+export {
+  type ChatTurn,
+  conditioningOf,
+  type LaidOutPrompt,
+  layOutPrompt,
+  type PassageText,
+  type PromptParts,
+} from "./prompt-layout.ts";
 export {
   type BaseModel,
   checkPromptFits,
@@ -45,3 +55,5 @@ export type {
   TensorMap,
   Trainable,
 } from "./trainable.ts";
+export { type TuneEvent, type TuneParts, tunePrompt } from "./tune.ts";
+export { parseTuneSettings, type TuneSettings } from "./tune-settings.ts";

@@ -1,0 +1,124 @@
+import { type ResolvedModel, WorkerHost, workerModule } from "../runtime/index.ts";
+import type { Conditioning } from "./conditioning.ts";
+import {
+  contextLengthOf,
+  type EngineOptions,
+  type GeneratedToken,
+  type GenerationRequest,
+  type GenerationSummary,
+} from "./engine.ts";
+import type { GeneratorWorkerData } from "./generator-worker.ts";
+import { type Model, readModel } from "./model.ts";
+import type { LossAndGradient, TrainerOptions, TrainingExample } from "./trainer-engine.ts";
+
+/** The frozen language model in a thread of its own: the caller's event loop stays free while it runs. */
+export class Generator {
+  readonly model: Model;
+  /** Tokens that prompt and answer may have together. */
+  readonly contextLength: number;
+  readonly #host: WorkerHost;
+
+  private constructor(model: Model, contextLength: number, host: WorkerHost) {
+    this.model = model;
+    this.contextLength = contextLength;
+    this.#host = host;
+  }
+
+  /**
+   * Reads the model and starts its engine. The first time a model is opened its weights are re-arranged on disk.
+   * @throws RagError model/invalid, model/unsupported, engine/failed
+   */
+  static async open(
+    resolved: ResolvedModel,
+    options: EngineOptions,
+    signal?: AbortSignal,
+  ): Promise<Generator> {
+    const model = readModel(resolved);
+    const { name, fingerprint, config, weightsPath } = model;
+    const data: GeneratorWorkerData = {
+      source: { name, fingerprint, config, weightsPath },
+      options,
+    };
+    const host = new WorkerHost(workerModule("generator-worker", import.meta.url), data);
+    await host.call("open", undefined, { signal });
+    return new Generator(model, contextLengthOf(config, options), host);
+  }
+
+  /**
+   * Generates token by token; returns what was used. Stopping the iteration, or the signal, stops the work.
+   * @throws RagError context/overflow, engine/failed
+   */
+  async *generate(
+    request: GenerationRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<GeneratedToken, GenerationSummary> {
+    const stop = new AbortController();
+    const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    const arrived: GeneratedToken[] = [];
+    let wake = () => {};
+    let isDone = false;
+    const summary = this.#host
+      .call("generate", request, {
+        signal: either,
+        onEvent: (event) => {
+          arrived.push(event as GeneratedToken);
+          wake();
+        },
+      })
+      .finally(() => {
+        isDone = true;
+        wake();
+      });
+    // The failure is thrown where the summary is awaited; an early stop does not wait for it.
+    summary.catch(() => undefined);
+    try {
+      for (;;) {
+        while (arrived.length > 0) yield arrived.shift()!;
+        if (isDone) return (await summary) as GenerationSummary;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+
+  /** Token embeddings: f32 [ids, H]. */
+  async embeddings(ids: readonly number[]): Promise<Float32Array> {
+    return (await this.#host.call("embeddings", ids)) as Float32Array;
+  }
+
+  /** Keys (before rotation) and values of a text that stands alone, as deep tokens. */
+  async deepTokens(ids: readonly number[]): Promise<Conditioning & { kind: "deep" }> {
+    return (await this.#host.call("deepTokens", ids)) as Conditioning & { kind: "deep" };
+  }
+
+  /** Compiles the training graph. Needs several times the memory of generating. */
+  async openTrainer(
+    settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#host.call("openTrainer", settings, { signal });
+  }
+
+  /** Mean loss of a batch, and its gradient with respect to the conditioning. @throws RagError engine/failed */
+  async lossAndGradient(
+    examples: readonly TrainingExample[],
+    conditioning: Conditioning,
+    signal?: AbortSignal,
+  ): Promise<LossAndGradient> {
+    const batch = { examples, conditioning };
+    return (await this.#host.call("lossAndGradient", batch, { signal })) as LossAndGradient;
+  }
+
+  /** Frees the training graph and its cached passages. */
+  async closeTrainer(): Promise<void> {
+    await this.#host.call("closeTrainer", undefined);
+  }
+
+  /** Ends the thread. */
+  async close(): Promise<void> {
+    await this.#host.close();
+  }
+}
