@@ -1,11 +1,7 @@
 import { posix, win32 } from "node:path";
 
-/** Environment variables that say where caches go. */
-export interface CacheEnvironment {
-  readonly FOREWORD_CACHE?: string | undefined;
-  readonly XDG_CACHE_HOME?: string | undefined;
-  readonly LOCALAPPDATA?: string | undefined;
-}
+/** Environment variables by name; read here: FOREWORD_CACHE, XDG_CACHE_HOME, LOCALAPPDATA. */
+export type CacheEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Where models are cached: FOREWORD_CACHE, or the user's cache folder of the system (Windows LOCALAPPDATA, macOS
@@ -16,13 +12,13 @@ export function defaultCacheFolder(
   platform: NodeJS.Platform,
   home: string,
 ): string {
-  if (environment.FOREWORD_CACHE) return environment.FOREWORD_CACHE;
+  const { FOREWORD_CACHE: chosen, LOCALAPPDATA: local, XDG_CACHE_HOME: xdg } = environment;
+  if (chosen) return chosen;
   if (platform === "win32") {
-    const base = environment.LOCALAPPDATA || win32.join(home, "AppData", "Local");
+    const base = local || win32.join(home, "AppData", "Local");
     return win32.join(base, "foreword", "Cache");
   }
   if (platform === "darwin") return posix.join(home, "Library", "Caches", "foreword");
-  const xdg = environment.XDG_CACHE_HOME;
   const base = xdg && posix.isAbsolute(xdg) ? xdg : posix.join(home, ".cache");
   return posix.join(base, "foreword");
 }
