@@ -15,6 +15,8 @@ export const PIP_COMMANDS: readonly PipCommand[] = [
 
 /** What is kept of a program's output. */
 const MAX_OUTPUT_CHARACTERS = 8_192;
+/** How long an interrupted pip may take to clean up. */
+const INTERRUPT_MS = 3_000;
 
 export interface PipRun {
   readonly command: PipCommand;
@@ -44,7 +46,12 @@ export async function runPip(run: PipRun): Promise<PipResult | undefined> {
     stdio: ["ignore", "pipe", "pipe"],
     windowsHide: true,
   });
-  const stop = () => child.kill();
+  let killTimer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    // An interrupt lets pip remove its own temporary files; being ended does not.
+    child.kill("SIGINT");
+    killTimer = setTimeout(() => child.kill("SIGKILL"), INTERRUPT_MS);
+  };
   run.signal.addEventListener("abort", stop, { once: true });
   let output = "";
   let errors = "";
@@ -67,6 +74,7 @@ export async function runPip(run: PipRun): Promise<PipResult | undefined> {
     if (systemCode(thrown) === "ENOENT") return undefined;
     return { exitCode: 1, output, errors: errorMessage(thrown) };
   } finally {
+    clearTimeout(killTimer);
     run.signal.removeEventListener("abort", stop);
   }
 }
