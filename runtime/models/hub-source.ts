@@ -19,7 +19,7 @@ export interface HubOptions {
 /** Hugging Face hub over https. Continues a file that an earlier attempt began. */
 export function hubSource(options: HubOptions = {}): ModelSource {
   return {
-    describe: (model) => `Hugging Face hub (${model.hub.repository})`,
+    describe: hubName,
     fetch: async (request) => {
       for (const file of request.missing) await fetchFile(request, file, options);
     },

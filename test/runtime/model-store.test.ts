@@ -136,6 +136,16 @@ test("an aborted download leaves no file and throws the signal's reason", async 
   await assert.rejects(resolveModel("toy", options), { name: "AbortError" });
 });
 
+test("a cache folder that cannot be written is told as such", async (context) => {
+  const cacheFolder = join(temporaryFolder(context), "a-file");
+  writeFileSync(cacheFolder, "");
+  const options = { cacheFolder, catalogue, sources: [memorySource()] };
+  await assert.rejects(resolveModel("toy", options), {
+    code: "file/write-failed",
+    message: /model cache: toy could not be stored .* set FOREWORD_CACHE/,
+  });
+});
+
 test("an unknown name is refused, listing the known ones and the other ways", async (context) => {
   const cacheFolder = temporaryFolder(context);
   await assert.rejects(resolveModel("smollm3", { cacheFolder }), {
