@@ -142,16 +142,21 @@ export class Engine {
   }
 
   /**
-   * Scores of every next token after each of `ids`, nothing cached: f32 [ids, V]. For checks and small texts.
+   * Scores of the next token after each virtual token and each of `ids`, behind a prefix: f32 [K + ids, V].
+   * For checks and for scoring given texts; not kept.
    */
-  async logits(ids: readonly number[], conditioning?: Conditioning): Promise<Float32Array> {
-    const cache = new KeyValueCache(this.model.config, 0);
-    const virtual = conditioning?.kind === "virtual" ? conditioning : undefined;
-    const total = ids.length + (virtual?.count ?? 0);
-    const outputs = await this.#session.run(
-      this.#feeds({ ids, cache, rows: Array.from({ length: total }, (_, i) => i), virtual }),
-      ["logits"],
-    );
+  async logits(
+    ids: readonly number[],
+    behind: {
+      readonly prefixIds?: readonly number[];
+      readonly conditioning?: Conditioning & { kind: "virtual" };
+    } = {},
+  ): Promise<Float32Array> {
+    const { prefixIds = [], conditioning: virtual } = behind;
+    const cache = new KeyValueCache(this.model.config, prefixIds.length);
+    if (prefixIds.length > 0) cache.append(await this.prefill(prefixIds));
+    const rows = Array.from({ length: ids.length + (virtual?.count ?? 0) }, (_, row) => row);
+    const outputs = await this.#session.run(this.#feeds({ ids, cache, rows, virtual }), ["logits"]);
     return outputs["logits"]!.data as Float32Array;
   }
 

@@ -35,6 +35,8 @@ export interface CallOptions {
   readonly onEvent?: (event: unknown) => void;
 }
 
+const TYPESCRIPT_WORKER = new URL("./typescript-worker.mjs", import.meta.url);
+
 /**
  * Runs a module in a worker thread and calls its handlers (see `serveWorker`). Native runs block that thread only. When it dies, its
  * calls fail with engine/failed, and `onExit` is told.
@@ -47,7 +49,9 @@ export class WorkerHost {
 
   /** `module`: the worker's entry. `data`: what it can read at its start. */
   constructor(module: URL, data: unknown, onExit?: (reason: string) => void) {
-    this.#worker = new Worker(module, { workerData: data });
+    this.#worker = module.pathname.endsWith(".ts")
+      ? new Worker(TYPESCRIPT_WORKER, { workerData: data, argv: [module.href] })
+      : new Worker(module, { workerData: data });
     this.#worker.on("message", (reply: WorkerReply) => this.#receive(reply));
     this.#worker.on("error", (error) => this.#fail(`worker: ${error.message}`, onExit));
     this.#worker.on("exit", (code) => this.#fail(`worker: ended with code ${code}`, onExit));
