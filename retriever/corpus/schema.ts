@@ -1,0 +1,37 @@
+/** Raised when a table changes; an older database is refused by number. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * Documents with their chunks, vectors and keyword index. Chunk ids are never used twice, so an index file that is older than the
+ * database can be told from one that is current. The keyword index keeps no text of its own: its rows carry the chunk's id.
+ * @see SQLite, FTS5 extension, contentless-delete tables
+ */
+export const SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+  id TEXT PRIMARY KEY,
+  source TEXT NOT NULL,
+  title TEXT NOT NULL,
+  format TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  text TEXT NOT NULL,
+  metadata TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX documents_by_source ON documents (source);
+CREATE TABLE chunks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+  start_offset INTEGER NOT NULL,
+  end_offset INTEGER NOT NULL,
+  page INTEGER,
+  heading TEXT NOT NULL,
+  text TEXT NOT NULL,
+  vector BLOB NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document_id);
+CREATE VIRTUAL TABLE keywords USING fts5 (
+  title, heading, text,
+  content = '', contentless_delete = 1,
+  tokenize = 'porter unicode61 remove_diacritics 2'
+);
+`;

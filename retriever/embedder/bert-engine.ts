@@ -1,0 +1,56 @@
+import { encodeOnnx } from "../../graph/index.ts";
+import { floats, integers, openWeights, Session } from "../../runtime/index.ts";
+import type { BertConfig } from "./bert-config.ts";
+import { buildBertGraph } from "./bert-graph.ts";
+
+/** Softmax makes such a score exactly 0 in f32. */
+const BLOCKED = -1e9;
+
+/** The embedder's graph, ready to run in this thread. */
+export class BertEngine {
+  readonly #session: Session;
+  readonly #config: BertConfig;
+
+  private constructor(session: Session, config: BertConfig) {
+    this.#session = session;
+    this.#config = config;
+  }
+
+  static async open(
+    config: BertConfig,
+    weightsPath: string,
+    threads?: number,
+  ): Promise<BertEngine> {
+    const file = openWeights(weightsPath);
+    try {
+      const model = encodeOnnx(buildBertGraph(config, file));
+      return new BertEngine(await Session.create(model, threads ? { threads } : {}), config);
+    } finally {
+      file.close();
+    }
+  }
+
+  /** Embeds token sequences of any lengths as one batch: f32 [batch · D]. */
+  async embed(batch: readonly (readonly number[])[]): Promise<Float32Array> {
+    const length = Math.max(...batch.map((ids) => ids.length));
+    const ids = new Array<number>(batch.length * length).fill(0);
+    const weights = new Float32Array(ids.length);
+    const mask = new Float32Array(ids.length).fill(BLOCKED);
+    for (const [row, sequence] of batch.entries()) {
+      for (const [i, id] of sequence.entries()) ids[row * length + i] = id;
+      weights.fill(1, row * length, row * length + sequence.length);
+      mask.fill(0, row * length, row * length + sequence.length);
+    }
+    const outputs = await this.#session.run({
+      ids: integers(ids, [batch.length, length]),
+      positions: integers(Array.from({ length }, (_, i) => i)),
+      weights: floats(weights, [batch.length, length, 1]),
+      mask: floats(mask, [batch.length, 1, 1, length]),
+    });
+    return outputs["embedding"]!.data as Float32Array;
+  }
+
+  get dimension(): number {
+    return this.#config.width;
+  }
+}

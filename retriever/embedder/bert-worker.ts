@@ -1,0 +1,25 @@
+import { workerData } from "node:worker_threads";
+import { RagError } from "../../core/index.ts";
+import { serveWorker } from "../../runtime/index.ts";
+import type { BertConfig } from "./bert-config.ts";
+import { BertEngine } from "./bert-engine.ts";
+
+/** What the embedder hands to its worker at the start. */
+export interface BertWorkerData {
+  readonly config: BertConfig;
+  readonly weightsPath: string;
+  readonly threads?: number;
+}
+
+const { config, weightsPath, threads } = workerData as BertWorkerData;
+let engine: BertEngine | undefined;
+
+serveWorker({
+  open: async () => {
+    engine = await BertEngine.open(config, weightsPath, threads);
+  },
+  embed: async (batch: readonly (readonly number[])[]) => {
+    if (!engine) throw new RagError("internal", "embedder worker: was called before it was opened");
+    return engine.embed(batch);
+  },
+});
