@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { BertEmbedder } from "../../retriever/index.ts";
+import { defaultModel } from "../default-model.ts";
+
+interface Reference {
+  readonly text: string;
+  readonly tokens: number;
+  readonly vector: readonly number[];
+}
+
+const references: readonly Reference[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, "..", "fixtures", "minilm-reference.json"), "utf8"),
+);
+
+describe("all-MiniLM-L6-v2 as our own graph", () => {
+  let embedder: BertEmbedder;
+  before(async () => {
+    embedder = await BertEmbedder.open(await defaultModel("all-minilm-l6-v2"));
+  });
+  after(() => embedder.close());
+
+  test("gives PyTorch's vectors to 1e-4, short, long, empty and foreign texts in one call", async () => {
+    const vectors = await embedder.embed(references.map(({ text }) => text));
+    assert.equal(references.length, 12);
+    for (const [index, { text, vector }] of references.entries()) {
+      const difference = Math.max(...vector.map((x, i) => Math.abs(x - vectors[index]![i]!)));
+      assert.ok(difference < 1e-4, `${difference} for ${JSON.stringify(text.slice(0, 40))}`);
+    }
+  });
+
+  test("a text's vector does not depend on its neighbours in the batch", async () => {
+    const [alone] = await embedder.embed([references[0]!.text]);
+    const among = await embedder.embed([references[11]!.text, references[0]!.text]);
+    const difference = Math.max(...alone!.map((x, i) => Math.abs(x - among[1]![i]!)));
+    assert.ok(difference < 1e-5, String(difference));
+  });
+
+  test("counts tokens without its own marks", () => {
+    for (const { text, tokens } of references.filter((one) => one.tokens < 256)) {
+      assert.equal(embedder.countTokens(text), tokens - 2, text);
+    }
+  });
+
+  test("vectors have length 1 and the dimension it tells", async () => {
+    const [vector] = await embedder.embed(["a lamp"]);
+    assert.equal(vector!.length, embedder.dimension);
+    assert.ok(Math.abs(vector!.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-5);
+  });
+
+  test("an abort stops between batches", async () => {
+    const controller = new AbortController();
+    const texts = Array.from({ length: 200 }, (_, i) => `${references[11]!.text} ${i}`);
+    const embedding = embedder.embed(texts, {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await assert.rejects(embedding, { name: "AbortError" });
+  });
+});
