@@ -31,9 +31,11 @@ export type ErrorCode =
   | "server/port-in-use"
   | "request/invalid"
   | "request/unsupported"
+  | "request/not-found"
   | "request/unauthorized"
   | "request/too-large"
   | "server/busy"
+  | "server/unavailable"
   | "internal";
 
 /**

@@ -1,0 +1,76 @@
+import type { Sampling } from "../generator/index.ts";
+import type { ScoredToken, TextPiece } from "./generated-text.ts";
+import type { Passage } from "./passage.ts";
+
+/** A message of a conversation, as text. */
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly text: string;
+}
+
+/**
+ * How a question is answered. "retrieval": from passages of the documents, with a learned prompt; "question": by the model
+ * alone in the same frame; "bare": the messages go to the model as they are.
+ */
+export type AnswerMode = "retrieval" | "question" | "bare";
+
+export interface AnswerRequest {
+  readonly mode: AnswerMode;
+  /** Oldest first; the last one is the user's question. */
+  readonly messages: readonly Message[];
+  /** A learned prompt's name, "none", or undefined for the default one. */
+  readonly prompt?: string | undefined;
+  /** Passages to retrieve; by default as many as the learned prompt was trained with, or 3. */
+  readonly k?: number | undefined;
+  /** Of the answer; by default what is usual for the mode, as far as there is room. */
+  readonly maxTokens?: number | undefined;
+  readonly sampling: Sampling;
+  readonly stop: readonly string[];
+  readonly logProbabilities: boolean;
+}
+
+/** A complete answer. Times in milliseconds. */
+export interface Answer {
+  readonly answer: string;
+  /** There is no answer: the model gave none, or no passage was found. */
+  readonly abstained: boolean;
+  /** The learned prompt that was used. */
+  readonly prompt: string | null;
+  /** What was retrieved; `used` says whether it found room in the context. */
+  readonly passages: readonly (Passage & { readonly used: boolean })[];
+  /** The used passages that the answer can be checked against. */
+  readonly citations: readonly Passage[];
+  readonly finishReason: "stop" | "length";
+  readonly usage: {
+    readonly promptTokens: number;
+    readonly cachedTokens: number;
+    readonly completionTokens: number;
+  };
+  readonly timings: {
+    readonly retrievalMs: number;
+    readonly prefillMs: number;
+    readonly decodeMs: number;
+    readonly totalMs: number;
+  };
+}
+
+/** Answers questions; the server and the command line know no more than this. */
+export interface Answerer {
+  /**
+   * Yields the answer's text as it comes, and returns it complete. Stopping the iteration, or the signal, stops the work.
+   * @throws RagError context/overflow, store/empty, prompt/*, engine/failed
+   */
+  answer(request: AnswerRequest, signal?: AbortSignal): AsyncGenerator<TextPiece, Answer>;
+  /** Names of the learned prompts that can be asked for now, newest first. */
+  promptNames(): Promise<readonly string[]>;
+  /** Unit vectors of texts, f32 [D] each. @throws RagError engine/failed */
+  embed(texts: readonly string[], signal?: AbortSignal): Promise<EmbeddedTexts>;
+}
+
+export interface EmbeddedTexts {
+  readonly model: string;
+  readonly vectors: readonly Float32Array[];
+  readonly tokens: number;
+}
+
+export type { ScoredToken, TextPiece };

@@ -1,0 +1,192 @@
+import { Command, CommanderError } from "commander";
+import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { defaultCacheFolder } from "../runtime/index.ts";
+import type { CommandAction, CommandHost } from "./command-host.ts";
+import { askCommand } from "./commands/ask.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { evalCommand } from "./commands/eval.ts";
+import { ingestCommand } from "./commands/ingest.ts";
+import { modelsCommand } from "./commands/models.ts";
+import { promptsCommand } from "./commands/prompts.ts";
+import { searchCommand } from "./commands/search.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { tuneCommand } from "./commands/tune.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
+import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { CONFIG_FILE, CONFIG_VARIABLE, readSettings, type Settings } from "./settings.ts";
+import { Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+import { Workspace } from "./workspace.ts";
+
+/** Where a command line runs. */
+export interface Surroundings {
+  /** As `process.argv`. */
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  readonly home: string;
+}
+
+/** Flags every command has, beside --config. */
+const GLOBAL_SETTINGS = [
+  "store",
+  "cache",
+  "model",
+  "embedder",
+  "threads",
+  "contextLength",
+  "json",
+  "quiet",
+  "debug",
+] as const;
+
+/** Parses and runs; never throws. The exit code is left in `process.exitCode`. */
+export async function runCommandLine(surroundings: Surroundings): Promise<void> {
+  // A reader that went away (`| head`) is no failure.
+  process.stdout.on("error", (error) => {
+    if (systemCode(error) === "EPIPE") process.exit(EXIT.done);
+    throw error;
+  });
+  const isDebug = surroundings.argv.includes("--debug");
+  const program = buildProgram(hostFor(surroundings));
+  try {
+    await program.parseAsync([...surroundings.argv]);
+  } catch (thrown) {
+    // Commander has printed its own complaint, or the help or version asked for.
+    if (thrown instanceof CommanderError) {
+      process.exitCode = thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
+      return;
+    }
+    process.exitCode = exitCodeOf(thrown);
+    process.stderr.write(`${describeError(thrown, isDebug)}\n`);
+  }
+}
+
+function buildProgram(host: CommandHost): Command {
+  const program = new Command("foreword")
+    .description(
+      "Answers questions from your own documents with a small local language model,\nmade better by training a few virtual tokens on your question-answer pairs.",
+    )
+    .version(VERSION)
+    .option("--store <folder>", "documents, index and learned prompts (default: .foreword)")
+    .option("--cache <folder>", "downloaded models (default: the system's cache folder)")
+    .option("--model <name>", "generator: a name or a path (default: smollm2-135m-instruct)")
+    .option("--embedder <name>", "embedder: a name or a path (default: all-minilm-l6-v2)")
+    .option("--threads <count>", "CPU threads for the generator (default: all cores)")
+    .option("--context-length <tokens>", "longest prompt and answer together")
+    .option("--config <file>", `settings as JSON (default: ${CONFIG_FILE}, if there is one)`)
+    .option("--json", "print one JSON object, or JSON lines, and nothing else on stdout")
+    .option("--quiet", "no progress on stderr")
+    .option("--debug", "log details, and show where an error comes from")
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(see foreword <command> --help)")
+    .addHelpText(
+      "after",
+      '\nEvery flag can also be a variable (FOREWORD_STORE) or a key of foreword.config.json.\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 some files refused, 130 interrupted.\n\nExample:\n  foreword ingest docs/ && foreword ask "How long is the warranty?"\n',
+    );
+  const commands = [
+    ingestCommand(host),
+    searchCommand(host),
+    tuneCommand(host),
+    askCommand(host),
+    serveCommand(host),
+    evalCommand(host),
+    modelsCommand(host),
+    promptsCommand(host),
+    verifyCommand(host),
+    doctorCommand(host),
+  ];
+  for (const command of commands) program.addCommand(command);
+  return overrideExit(program);
+}
+
+/** Makes commander throw instead of ending the process, in every command. */
+function overrideExit(command: Command): Command {
+  command.exitOverride().configureOutput({
+    writeErr: (text) => process.stderr.write(text.replace(/^error: /, "foreword: ")),
+  });
+  command.commands.forEach(overrideExit);
+  return command;
+}
+
+function hostFor(surroundings: Surroundings): CommandHost {
+  return {
+    run: async (command, flags, act) => {
+      const settings = settingsOf(surroundings, command, flags);
+      const terminal = new Terminal({
+        stdout: process.stdout,
+        stderr: process.stderr,
+        json: settings.json,
+        quiet: settings.quiet,
+        color: !surroundings.environment.NO_COLOR,
+      });
+      process.exitCode = await runAction({ settings, terminal, act });
+    },
+  };
+}
+
+function settingsOf(
+  { environment, platform, home }: Surroundings,
+  command: Command,
+  flags: Readonly<Record<string, unknown>>,
+): Settings {
+  const all = command.optsWithGlobals();
+  const named = all.config ?? environment[CONFIG_VARIABLE];
+  const global = Object.fromEntries(GLOBAL_SETTINGS.map((name) => [name, all[name]]));
+  return readSettings({
+    flags: { ...global, ...flags },
+    environment,
+    configPath: named ?? CONFIG_FILE,
+    isConfigRequired: named !== undefined,
+    defaultCache: defaultCacheFolder(environment, platform, home),
+  });
+}
+
+async function runAction(run: {
+  readonly settings: Settings;
+  readonly terminal: Terminal;
+  readonly act: CommandAction;
+}): Promise<ExitCode> {
+  const { settings, terminal, act } = run;
+  const interruption = listenForInterruption(process, () => terminal.clearLive());
+  const { signal } = interruption;
+  const workspace = new Workspace({ settings, terminal, signal });
+  try {
+    return (
+      (await act({ settings, terminal, workspace, signal, endedBy: () => interruption.by })) ??
+      EXIT.done
+    );
+  } catch (thrown) {
+    terminal.clearLive();
+    if (isInterruption(thrown, interruption)) {
+      process.stderr.write("foreword: interrupted; nothing that was finished is lost.\n");
+      return EXIT.interrupted;
+    }
+    process.stderr.write(`${describeError(thrown, settings.debug)}\n`);
+    return exitCodeOf(thrown);
+  } finally {
+    await workspace.close();
+    interruption.release();
+  }
+}
+
+/** After the signal, whatever breaks breaks because of it. */
+function isInterruption(thrown: unknown, { signal }: Interruption): boolean {
+  return signal.aborted && !(thrown instanceof RagError && thrown.code === "file/write-failed");
+}
+
+function describeError(thrown: unknown, isDebug: boolean): string {
+  const isOurs = thrown instanceof RagError;
+  const sentence = isOurs
+    ? thrown.message
+    : `${errorMessage(thrown)} (an unexpected failure; run again with --debug and report it).`;
+  const stack = isDebug && thrown instanceof Error ? `\n${stacks(thrown)}` : "";
+  return `foreword: ${sentence}${stack}`;
+}
+
+/** The stack of an error and of what caused it. */
+function stacks(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by: ${stacks(error.cause)}` : own;
+}

@@ -1,0 +1,76 @@
+import { Command } from "commander";
+import { GREEDY } from "../../generator/index.ts";
+import { answerQuestion } from "../answer.ts";
+import type { Answer } from "../answerer.ts";
+import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { describePassage } from "../passage-text.ts";
+
+/** `foreword ask`: one question, answered from the store's documents. */
+export function askCommand(host: CommandHost): Command {
+  const command = new Command("ask")
+    .description("answer a question from the documents of the store")
+    .argument("<question>")
+    .option(
+      "--prompt <name>",
+      'learned prompt, or "none" (default: the newest finished one that fits the model)',
+    )
+    .option("--k <count>", "passages to retrieve (default: as the prompt was trained, or 3)")
+    .option("--max-tokens <count>", "longest answer (default: 128)")
+    .option("--no-retrieval", "ask the model alone")
+    .action((question: string, flags) =>
+      host.run(
+        command,
+        { prompt: flags.prompt, k: flags.k, maxTokens: flags.maxTokens },
+        (context) => ask(context, question, flags.retrieval),
+      ),
+    );
+  return withExample(command, 'foreword ask "How long is the warranty?" --prompt handbook');
+}
+
+async function ask(
+  { settings, terminal, workspace, signal }: CommandContext,
+  question: string,
+  isRetrieval: boolean,
+): Promise<void> {
+  if (isRetrieval) await workspace.requireDocuments();
+  const parts = await workspace.answerParts();
+  const pieces = answerQuestion(
+    parts,
+    {
+      mode: isRetrieval ? "retrieval" : "question",
+      messages: [{ role: "user", text: question }],
+      prompt: settings.prompt,
+      k: settings.k,
+      maxTokens: settings.maxTokens,
+      sampling: GREEDY,
+      stop: [],
+      logProbabilities: false,
+    },
+    signal,
+  );
+  for (;;) {
+    const { value, done } = await pieces.next();
+    if (!done) {
+      terminal.partial(value.text);
+      continue;
+    }
+    const { finishReason: _, ...result } = value;
+    terminal.result(result, () => describeAnswer(value));
+    return;
+  }
+}
+
+/** What follows the answer's text, which has been printed as it came. */
+function describeAnswer(answer: Answer): string {
+  const lines = answer.abstained ? ["No answer was found in the documents."] : ["\n"];
+  if (answer.citations.length > 0) {
+    lines.push("Evidence:", ...answer.citations.map((passage) => `  ${describePassage(passage)}`));
+  }
+  const dropped = answer.passages.filter(({ used }) => !used);
+  if (dropped.length > 0) {
+    lines.push("Left out, no room:", ...dropped.map((passage) => `  ${describePassage(passage)}`));
+  }
+  const { totalMs } = answer.timings;
+  lines.push(`(prompt: ${answer.prompt ?? "none"}, ${(totalMs / 1000).toFixed(1)} s)`);
+  return lines.join("\n").replace(/^\n\n/, "\n");
+}

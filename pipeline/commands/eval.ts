@@ -1,0 +1,132 @@
+import { basename } from "node:path";
+import { Command } from "commander";
+import { RagError, writeFileAtomic } from "../../core/index.ts";
+import { type QaPair, readQaFile } from "../../ptuning/index.ts";
+import { DEFAULT_PASSAGES } from "../answer.ts";
+import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import {
+  type Arm,
+  handArm,
+  learnedArm,
+  parseArmNames,
+  plainRag,
+  withoutRetrieval,
+} from "../evaluation/arms.ts";
+import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
+import { BEST_HAND_PROMPT } from "../evaluation/hand-prompts.ts";
+import { htmlReport } from "../evaluation/report.ts";
+import { evaluationTable } from "../evaluation/table.ts";
+import { wholeNumber } from "../flag-numbers.ts";
+import type { Workspace } from "../workspace.ts";
+
+/** Retrieval is measured this deep. */
+const RANKS = 10;
+const SEED = 1;
+
+interface EvalFlags {
+  readonly arms: string;
+  readonly limit?: number;
+  readonly report?: string;
+  readonly hand: string;
+  readonly answers?: boolean;
+}
+
+/** `foreword eval`: compares ways to answer on the same questions. */
+export function evalCommand(host: CommandHost): Command {
+  const command = new Command("eval")
+    .description("score answers without retrieval, plain RAG, a hand-written and learned prompts")
+    .argument("<qa>", "JSONL {id, question, answers, passageId?}, SQuAD JSON or FlashRAG JSONL")
+    .option(
+      "--arms <names>",
+      "no-retrieval, rag, hand, and names of learned prompts (default: rag,hand and the newest learned prompt)",
+      "",
+    )
+    .option("--limit <count>", "the first questions only", wholeNumber("limit"))
+    .option("--k <count>", "passages for every arm (default: as the prompts were trained, or 3)")
+    .option("--hand <text>", "the hand-written prompt", BEST_HAND_PROMPT)
+    .option("--answers", "with --json: every arm's answer to every question")
+    .option("--report <file>", "write a self-contained HTML page")
+    .action((path: string, flags) =>
+      host.run(command, { k: flags.k }, (context) => evaluateFile(context, path, flags)),
+    );
+  return withExample(
+    command,
+    "foreword eval questions.jsonl --arms no-retrieval,rag,hand,handbook --report report.html",
+  );
+}
+
+async function evaluateFile(
+  context: CommandContext,
+  path: string,
+  flags: EvalFlags,
+): Promise<void> {
+  const { settings, terminal, workspace, signal } = context;
+  const pairs = await readPairs(context, path, flags.limit);
+  await workspace.requireDocuments();
+  const { arms, trainedPassages } = await openArms(workspace, flags);
+  const k = settings.k ?? trainedPassages ?? DEFAULT_PASSAGES;
+  terminal.note(`Retrieving passages for ${pairs.length} questions…`);
+  const questions = pairs.map(({ question }) => question);
+  const found = await workspace.retrieveMany(questions, Math.max(k, RANKS), signal);
+  const progress = terminal.progress("questions");
+  const generator = await workspace.generator();
+  const onQuestion = (done: number) => progress.update(done, pairs.length);
+  let result: Evaluation;
+  try {
+    result = await evaluate({ generator, arms, pairs, found, k, seed: SEED, onQuestion, signal });
+  } finally {
+    progress.end();
+  }
+  if (flags.report !== undefined) {
+    await writeFileAtomic(flags.report, htmlReport(result, basename(path)));
+    terminal.note(`Report written to ${flags.report}.`);
+  }
+  const { questions: answered, ...scores } = result;
+  terminal.result(flags.answers ? { ...scores, questions: answered } : scores, () =>
+    evaluationTable(result),
+  );
+}
+
+async function readPairs(
+  { terminal, signal }: CommandContext,
+  path: string,
+  limit: number | undefined,
+): Promise<readonly QaPair[]> {
+  if (limit !== undefined && limit < 1) {
+    throw new RagError("config/invalid", `--limit: expected at least 1, found ${limit}.`);
+  }
+  const { pairs, skipped, unanswerable } = await readQaFile(path, signal);
+  for (const { where, problem } of skipped) {
+    terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);
+  }
+  if (unanswerable > 0) {
+    terminal.note(`${basename(path)}: ${unanswerable} questions without an answer are left out.`);
+  }
+  return pairs.slice(0, limit ?? pairs.length);
+}
+
+/** The arms by name, and how many passages their learned prompts were trained with. */
+async function openArms(
+  workspace: Workspace,
+  flags: EvalFlags,
+): Promise<{ arms: readonly Arm[]; trainedPassages: number | undefined }> {
+  const names = flags.arms === "" ? await defaultNames(workspace) : parseArmNames(flags.arms);
+  const arms: Arm[] = [];
+  let trainedPassages: number | undefined;
+  for (const name of names) {
+    if (name === "no-retrieval") arms.push(withoutRetrieval);
+    else if (name === "rag") arms.push(plainRag);
+    else if (name === "hand") arms.push(handArm(flags.hand));
+    else {
+      const prompt = (await workspace.choosePrompt(name))!;
+      arms.push(learnedArm(prompt));
+      trainedPassages = Math.max(trainedPassages ?? 0, prompt.about.training.passagesMax);
+    }
+  }
+  return { arms, trainedPassages };
+}
+
+async function defaultNames(workspace: Workspace): Promise<readonly string[]> {
+  const newest = await workspace.choosePrompt(undefined);
+  return ["rag", "hand", ...(newest ? [newest.about.name] : [])];
+}

@@ -1,0 +1,77 @@
+import { RagError } from "../../core/index.ts";
+import type { Conditioning, Generator } from "../../generator/index.ts";
+import {
+  conditioningOf,
+  generateAnswer,
+  type LearnedPrompt,
+  layOutPrompt,
+  type PassageText,
+} from "../../ptuning/index.ts";
+
+/** A way to answer that is compared with others. */
+export interface Arm {
+  readonly name: string;
+  readonly usesPassages: boolean;
+  readonly instruction: string;
+  readonly conditioning: Conditioning | undefined;
+}
+
+/** Long enough for every short answer. */
+export const MAX_ANSWER_TOKENS = 32;
+
+export const withoutRetrieval: Arm = {
+  name: "no-retrieval",
+  usesPassages: false,
+  instruction: "",
+  conditioning: undefined,
+};
+export const plainRag: Arm = { ...withoutRetrieval, name: "rag", usesPassages: true };
+
+/** Plain RAG with a hand-written prompt at the place of the learned one. */
+export const handArm = (instruction: string): Arm => ({ ...plainRag, name: "hand", instruction });
+
+export const learnedArm = (prompt: LearnedPrompt): Arm => ({
+  ...plainRag,
+  name: prompt.about.name,
+  conditioning: conditioningOf(prompt),
+});
+
+/** Names of `--arms`, checked. @throws RagError config/invalid when empty or given twice */
+export function parseArmNames(list: string): readonly string[] {
+  const names = list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (names.length > 0 && twice === undefined) return names;
+  throw new RagError(
+    "config/invalid",
+    `--arms: expected different names separated by commas, such as rag,hand,handbook; found ${JSON.stringify(list)}.`,
+  );
+}
+
+/** One greedy answer, at most {@link MAX_ANSWER_TOKENS} tokens long. */
+export function answerWith(
+  arm: Arm,
+  generator: Generator,
+  asked: {
+    readonly question: string;
+    readonly passages: readonly PassageText[];
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<string> {
+  const { question, passages, signal } = asked;
+  const { conditioning, instruction } = arm;
+  const room = generator.contextLength - MAX_ANSWER_TOKENS - (conditioning?.count ?? 0);
+  const prompt = layOutPrompt(generator.model, {
+    question,
+    passages: arm.usesPassages ? passages : [],
+    maxTokens: room,
+    ...(instruction === "" ? {} : { instruction }),
+  });
+  return generateAnswer(generator, prompt, {
+    conditioning,
+    maxTokens: MAX_ANSWER_TOKENS,
+    signal,
+  });
+}

@@ -1,0 +1,17 @@
+import type { Passage } from "./passage.ts";
+
+const SHOWN_CHARACTERS = 160;
+
+/** Where a passage stands, in one line: source, page, character range. */
+export function describePassage({ source, title, page, start, end }: Passage): string {
+  const place = [page === undefined ? "" : `page ${page}`, `characters ${start}-${end}`]
+    .filter((part) => part !== "")
+    .join(", ");
+  return title && title !== source ? `${source} "${title}" (${place})` : `${source} (${place})`;
+}
+
+/** The beginning of a text on one line. */
+export function excerpt(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= SHOWN_CHARACTERS ? line : `${line.slice(0, SHOWN_CHARACTERS - 1)}…`;
+}

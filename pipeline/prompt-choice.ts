@@ -1,0 +1,49 @@
+import type { Model } from "../generator/index.ts";
+import {
+  checkPromptFits,
+  type LearnedPrompt,
+  listPrompts,
+  loadPrompt,
+  type PromptRecord,
+} from "../ptuning/index.ts";
+
+/** The word for answering without a learned prompt. */
+export const NO_PROMPT = "none";
+
+/**
+ * The learned prompt to answer with. Without a wish: the newest finished one of the store that fits the model, or none.
+ * @throws RagError prompt/not-found, prompt/invalid, prompt/mismatch for a named prompt
+ */
+export async function choosePrompt(
+  storeFolder: string,
+  model: Model,
+  wanted: string | undefined,
+): Promise<LearnedPrompt | undefined> {
+  if (wanted === NO_PROMPT) return undefined;
+  const name = wanted ?? (await newestName(storeFolder, model));
+  if (name === undefined) return undefined;
+  const prompt = await loadPrompt(storeFolder, name);
+  checkPromptFits(prompt, identityOf(model));
+  return prompt;
+}
+
+/** Records of the store's prompts that can be used with the model, newest first. */
+export async function usablePrompts(
+  storeFolder: string,
+  model: Model,
+): Promise<readonly PromptRecord[]> {
+  const listed = await listPrompts(storeFolder);
+  return listed
+    .flatMap((prompt) => ("record" in prompt ? [prompt.record] : []))
+    .filter(({ baseModel }) => baseModel.fingerprint === model.fingerprint)
+    .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+}
+
+async function newestName(storeFolder: string, model: Model): Promise<string | undefined> {
+  const usable = await usablePrompts(storeFolder, model);
+  return usable.find(({ training }) => training.isFinished)?.name;
+}
+
+function identityOf({ name, fingerprint, config }: Model) {
+  return { name, fingerprint, width: config.width };
+}

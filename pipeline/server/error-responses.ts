@@ -1,0 +1,94 @@
+import type { ErrorRequestHandler, Response } from "express";
+import { type Log, RagError } from "../../core/index.ts";
+import { httpStatusOf } from "../http-status.ts";
+
+/** An error in OpenAI's shape. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string | null;
+  };
+}
+
+/** Codes that OpenAI's clients know. */
+const CODES: Readonly<Record<string, string>> = {
+  "context/overflow": "context_length_exceeded",
+  "request/unauthorized": "invalid_api_key",
+  "model/unknown": "model_not_found",
+  "prompt/not-found": "model_not_found",
+  "prompt/mismatch": "model_not_found",
+  "server/busy": "rate_limit_exceeded",
+  "request/unsupported": "unsupported_value",
+  "store/empty": "store_empty",
+};
+
+const RETRY_AFTER_SECONDS = "1";
+
+/** The body for whatever was thrown; what is not ours is not shown to the client. */
+export function errorBody(thrown: unknown): ErrorBody {
+  const status = httpStatusOf(thrown);
+  const isOurs = thrown instanceof RagError;
+  return {
+    error: {
+      message: isOurs ? thrown.message : "the server failed; its log says why.",
+      type: errorType(status),
+      param: isOurs ? (thrown.param ?? null) : null,
+      code: isOurs ? (CODES[thrown.code] ?? null) : null,
+    },
+  };
+}
+
+function errorType(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}
+
+/** Answers with an error; one that comes again soon says when to retry. */
+export function sendError(response: Response, thrown: unknown): void {
+  const status = httpStatusOf(thrown);
+  if (status === 429 || status === 503) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
+  if (status === 401) response.setHeader("www-authenticate", "Bearer");
+  response.status(status).json(errorBody(thrown));
+}
+
+/** The app's last handler. */
+export function errorHandler(log: Log): ErrorRequestHandler {
+  return (thrown, _request, response, next) => {
+    const failure = toRagError(thrown);
+    logFailure(log, response, failure);
+    if (response.headersSent) return next(failure);
+    sendError(response, failure);
+  };
+}
+
+/** Logs what is the server's fault; requests that were wrong are the client's business. */
+export function logFailure(log: Log, response: Response, thrown: unknown): void {
+  if (httpStatusOf(thrown) !== 500) return;
+  const code = thrown instanceof RagError ? thrown.code : "internal";
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  log.error({ requestId: response.getHeader("x-request-id"), code, reason }, "request failed");
+}
+
+/** Errors of express's body parser carry a status and a type; they are about the request. */
+function toRagError(thrown: unknown): unknown {
+  if (thrown instanceof RagError || !(thrown instanceof Error) || !("status" in thrown)) {
+    return thrown;
+  }
+  if (thrown.status === 413) {
+    return new RagError(
+      "request/too-large",
+      "the request's body is larger than this server takes; shorten the messages.",
+      { cause: thrown },
+    );
+  }
+  const isClients = typeof thrown.status === "number" && thrown.status < 500;
+  if (!isClients) return thrown;
+  return new RagError(
+    "request/invalid",
+    "body: expected a JSON object, found something else; check its syntax and encoding.",
+    { cause: thrown },
+  );
+}

@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { z } from "zod";
+import { errorMessage, RagError, systemCode } from "../core/index.ts";
+
+/** A whole number, or its decimal digits (flags and variables are text). */
+function whole(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  const digits = z.string().regex(/^\d{1,9}$/, error);
+  return z
+    .union([z.number(), digits.transform(Number)], { error })
+    .refine((value) => Number.isInteger(value) && value >= min && value <= max, error);
+}
+
+/** A switch, or how a variable writes one. */
+const toggle = z.union([
+  z.boolean(),
+  z.enum(["1", "true", "0", "false", ""]).transform((text) => text === "1" || text === "true"),
+]);
+const text = z.string().min(1).max(4096);
+
+/** Everything that can be set, by whichever way. Defaults are added last, in {@link readSettings}. */
+const settable = z.strictObject({
+  store: text, // folder of documents, index and learned prompts
+  cache: text, // folder of downloaded models
+  model: text, // the generator: a name or a path
+  embedder: text,
+  prompt: text, // learned prompt's name, or "none"
+  k: whole(1, 50), // passages
+  maxTokens: whole(1, 8192), // of an answer
+  threads: whole(1, 256),
+  contextLength: whole(128, 131_072), // tokens of prompt and answer together
+  host: text,
+  port: whole(0, 65_535),
+  apiKey: z.string().min(8, "expected at least 8 characters").max(4096),
+  queue: whole(0, 10_000), // requests that may wait
+  json: toggle,
+  quiet: toggle,
+  debug: toggle,
+});
+type Settable = Partial<z.infer<typeof settable>>;
+type Name = keyof Settable;
+
+const DEFAULTS = {
+  store: ".foreword",
+  model: "smollm2-135m-instruct",
+  embedder: "all-minilm-l6-v2",
+  host: "127.0.0.1",
+  port: 8377,
+  queue: 32,
+  json: false,
+  quiet: false,
+  debug: false,
+} as const;
+
+/** All settings of a command. What has no default is absent unless it was set. */
+export type Settings = Readonly<
+  Settable & Required<Pick<z.infer<typeof settable>, keyof typeof DEFAULTS | "cache">>
+>;
+
+export interface SettingSources {
+  /** By setting name, as the command line gives them; undefined where a flag was not given. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  /** Its `FOREWORD_*` variables are read. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The configuration file; one that must exist when the user named it. */
+  readonly configPath: string;
+  readonly isConfigRequired: boolean;
+  readonly defaultCache: string;
+}
+
+/** The configuration file of a folder, and the variable that names another. */
+export const CONFIG_FILE = "foreword.config.json";
+export const CONFIG_VARIABLE = "FOREWORD_CONFIG";
+const MAX_CONFIG_BYTES = 2 ** 20;
+
+/**
+ * Flags win over FOREWORD_* variables, these over the configuration file, it over defaults. Unknown settings are
+ * refused by name.
+ * @throws RagError config/invalid saying which flag, variable or key, or that the configuration file cannot be read
+ */
+export function readSettings(sources: SettingSources): Settings {
+  const config = readConfig(sources.configPath, sources.isConfigRequired);
+  const file = basename(sources.configPath);
+  return {
+    ...DEFAULTS,
+    cache: sources.defaultCache,
+    ...parseLayer(config, (name) => `${file}: ${name}`),
+    ...parseLayer(variables(sources.environment), (name) => `FOREWORD_${upperSnake(name)}`),
+    ...parseLayer(withoutUndefined(sources.flags), (name) => `--${kebab(name)}`),
+  };
+}
+
+function parseLayer(raw: unknown, describe: (name: string) => string): Settable {
+  const result = settable.partial().safeParse(raw);
+  if (result.success) return withoutUndefined(result.data) as Settable;
+  throw new RagError("config/invalid", describeIssue(result.error, raw, describe));
+}
+
+/** One sentence about the first thing wrong. */
+function describeIssue(error: z.ZodError, raw: unknown, describe: (name: string) => string) {
+  const issue = error.issues[0]!;
+  if (issue.code === "unrecognized_keys") {
+    return `${describe(issue.keys[0]!)}: there is no such setting; settings are ${Object.keys(settable.shape).join(", ")}.`;
+  }
+  const name = String(issue.path[0] ?? "");
+  if (name === "") return `${describe("")} expected an object of settings.`;
+  const found =
+    name === "apiKey" ? "" : `, found ${JSON.stringify((raw as Settable)[name as Name])}`;
+  return `${describe(name)}: ${issue.message}${found}; correct it.`;
+}
+
+function readConfig(path: string, isRequired: boolean): unknown {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT" && !isRequired) return {};
+    throw new RagError(
+      "config/invalid",
+      `${basename(path)}: the configuration file cannot be read (${systemCode(cause) ?? errorMessage(cause)}); check the path.`,
+      { cause },
+    );
+  }
+  try {
+    if (bytes.length > MAX_CONFIG_BYTES) throw new Error(`${bytes.length} bytes`);
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (cause) {
+    throw new RagError(
+      "config/invalid",
+      `${basename(path)}: expected a JSON object of settings, found something else (${errorMessage(cause)}); correct the file.`,
+      { cause },
+    );
+  }
+}
+
+/** `FOREWORD_MAX_TOKENS` → `maxTokens`. An empty variable counts as not set. */
+function variables(environment: Readonly<Record<string, string | undefined>>) {
+  return Object.fromEntries(
+    Object.entries(environment)
+      .filter(([name, value]) => name.startsWith("FOREWORD_") && name !== CONFIG_VARIABLE && value)
+      .map(([name, value]) => [camel(name.slice("FOREWORD_".length)), value]),
+  );
+}
+
+const camel = (name: string) =>
+  name.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+const upperSnake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}

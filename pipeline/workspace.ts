@@ -1,0 +1,256 @@
+import { existsSync } from "node:fs";
+import { createLog, type Log, RagError } from "../core/index.ts";
+import { Generator } from "../generator/index.ts";
+import type { LearnedPrompt } from "../ptuning/index.ts";
+import {
+  BertEmbedder,
+  type Corpus,
+  type Embedder,
+  openCorpus,
+  openRetriever,
+  type Retriever,
+  type SearchMode,
+  type SearchTimings,
+} from "../retriever/index.ts";
+import type { ResolvedModel } from "../runtime/index.ts";
+import { type AnswerParts, answerQuestion } from "./answer.ts";
+import type { Answerer } from "./answerer.ts";
+import type { Finding } from "./findings.ts";
+import { fetchModel } from "./model-fetching.ts";
+import type { Passage } from "./passage.ts";
+import { choosePrompt, usablePrompts } from "./prompt-choice.ts";
+import type { Settings } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+export type { SearchMode };
+
+/** Texts embedded or searched for between two looks at the signal. */
+const QUERIES_AT_ONCE = 64;
+
+/** Opens what a command needs, when it needs it, and closes all of it. */
+export class Workspace {
+  readonly #settings: Settings;
+  readonly #terminal: Terminal;
+  readonly #signal: AbortSignal;
+  readonly #log: Log;
+  readonly #closers: (() => void | Promise<void>)[] = [];
+  #generator: Promise<Generator> | undefined;
+  #embedder: Promise<Embedder> | undefined;
+  #corpus: Promise<Corpus> | undefined;
+  #retriever: Promise<Retriever> | undefined;
+
+  constructor(options: {
+    readonly settings: Settings;
+    readonly terminal: Terminal;
+    readonly signal: AbortSignal;
+  }) {
+    this.#settings = options.settings;
+    this.#terminal = options.terminal;
+    this.#signal = options.signal;
+    this.#log = createLog(options.settings.debug ? "debug" : "silent");
+  }
+
+  get log(): Log {
+    return this.#log;
+  }
+
+  /** A model by name or path; fetched when it is not here. @throws RagError model/* */
+  resolveModel(name: string): Promise<ResolvedModel> {
+    return fetchModel(name, {
+      cacheFolder: this.#settings.cache,
+      terminal: this.#terminal,
+      log: this.#log,
+      signal: this.#signal,
+    });
+  }
+
+  /** The language model. @throws RagError model/*, engine/failed */
+  generator(): Promise<Generator> {
+    this.#generator ??= this.#openGenerator();
+    return this.#generator;
+  }
+
+  /** @throws RagError model/* */
+  embedder(): Promise<Embedder> {
+    this.#embedder ??= this.#openEmbedder();
+    return this.#embedder;
+  }
+
+  /** The store's documents. `create`: makes an empty store. @throws RagError store/* */
+  corpus(create = false): Promise<Corpus> {
+    this.#corpus ??= this.#openCorpus(create);
+    return this.#corpus;
+  }
+
+  /** @throws RagError store/*, model/* */
+  retriever(): Promise<Retriever> {
+    this.#retriever ??= this.#openRetriever();
+    return this.#retriever;
+  }
+
+  /** Fails before anything slow is started. @throws RagError store/empty when there is nothing to search */
+  async requireDocuments(): Promise<void> {
+    const corpus = await this.corpus();
+    if (corpus.counts().documents > 0) return;
+    throw emptyStore(this.#settings.store);
+  }
+
+  /** Passages for one query. @throws RagError store/* */
+  async search(
+    query: string,
+    options: {
+      readonly k: number;
+      readonly mode?: SearchMode;
+      readonly filter?: Readonly<Record<string, string | number | boolean>>;
+    },
+    signal: AbortSignal = this.#signal,
+  ): Promise<{ results: Passage[]; timings: SearchTimings }> {
+    return (await this.retriever()).search(query, { ...options, signal });
+  }
+
+  /** The best k passages for each question. @throws RagError store/* */
+  async retrieveMany(
+    questions: readonly string[],
+    k: number,
+    signal: AbortSignal = this.#signal,
+  ): Promise<Passage[][]> {
+    const retriever = await this.retriever();
+    const found: Passage[][] = [];
+    const progress = this.#terminal.progress("questions searched");
+    try {
+      for (let first = 0; first < questions.length; first += QUERIES_AT_ONCE) {
+        const some = questions.slice(first, first + QUERIES_AT_ONCE);
+        found.push(...(await retriever.searchMany(some, { k, signal })));
+        progress.update(found.length, questions.length);
+      }
+    } finally {
+      progress.end();
+    }
+    return found;
+  }
+
+  /** The learned prompt for a wish, see {@link choosePrompt}. */
+  async choosePrompt(wanted: string | undefined): Promise<LearnedPrompt | undefined> {
+    return choosePrompt(this.#settings.store, (await this.generator()).model, wanted);
+  }
+
+  /** What answering needs. @throws RagError model/*, engine/failed */
+  async answerParts(): Promise<AnswerParts> {
+    return {
+      generator: await this.generator(),
+      retrieve: async (question, k, signal) => (await this.search(question, { k }, signal)).results,
+      choosePrompt: (wanted) => this.choosePrompt(wanted),
+    };
+  }
+
+  /** Opens models and index, so that the first question need not wait. A store can still be empty. */
+  async warmUp(): Promise<void> {
+    await this.generator();
+    await this.embedder();
+    try {
+      await this.retriever();
+    } catch (thrown) {
+      if (!(thrown instanceof RagError) || thrown.code !== "store/empty") throw thrown;
+      this.#terminal.warn(thrown.message);
+    }
+  }
+
+  /** Answers for the server; the default prompt is that of the settings. */
+  answerer(): Answerer {
+    const { prompt, k, maxTokens } = this.#settings;
+    const parts = () => this.answerParts();
+    return {
+      async *answer(request, signal) {
+        return yield* answerQuestion(
+          await parts(),
+          {
+            ...request,
+            prompt: request.prompt ?? prompt,
+            k: request.k ?? k,
+            maxTokens: request.maxTokens ?? maxTokens,
+          },
+          signal,
+        );
+      },
+      promptNames: async () => {
+        const { model } = await this.generator();
+        return (await usablePrompts(this.#settings.store, model)).map(({ name }) => name);
+      },
+      embed: async (texts, signal) => {
+        const embedder = await this.embedder();
+        return {
+          model: this.#settings.embedder,
+          vectors: await embedder.embed(texts, { signal }),
+          tokens: texts.reduce((sum, text) => sum + embedder.countTokens(text), 0),
+        };
+      },
+    };
+  }
+
+  /** What is wrong with the store's documents, if anything. @throws RagError store/empty */
+  async checkDocuments(): Promise<Finding[]> {
+    const corpus = await this.corpus();
+    const { documents, chunks } = corpus.counts();
+    const problems = corpus.checkIntegrity();
+    return [
+      {
+        check: "database",
+        ok: problems.length === 0,
+        detail: problems.length === 0 ? "whole" : problems.join("; "),
+      },
+      {
+        check: "documents",
+        ok: documents > 0,
+        detail: `${documents} documents, ${chunks} passages`,
+      },
+    ];
+  }
+
+  /** Closes what was opened, the last first. */
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+
+  async #openGenerator(): Promise<Generator> {
+    const { model, cache, threads, contextLength } = this.#settings;
+    const resolved = await this.resolveModel(model);
+    const options = {
+      cacheFolder: cache,
+      ...(threads === undefined ? {} : { threads }),
+      ...(contextLength === undefined ? {} : { contextLength }),
+    };
+    const generator = await Generator.open(resolved, options, this.#signal);
+    this.#closers.push(() => generator.close());
+    return generator;
+  }
+
+  async #openEmbedder(): Promise<Embedder> {
+    const { embedder: name, threads } = this.#settings;
+    const embedder = await BertEmbedder.open(await this.resolveModel(name), {
+      ...(threads === undefined ? {} : { threads }),
+      signal: this.#signal,
+    });
+    this.#closers.push(() => embedder.close());
+    return embedder;
+  }
+
+  async #openCorpus(create: boolean): Promise<Corpus> {
+    const { store } = this.#settings;
+    if (!create && !existsSync(store)) throw emptyStore(store);
+    const corpus = openCorpus(store, { embedder: await this.embedder(), create });
+    this.#closers.push(() => corpus.close());
+    return corpus;
+  }
+
+  async #openRetriever(): Promise<Retriever> {
+    const corpus = await this.corpus();
+    return openRetriever(this.#settings.store, { corpus, embedder: await this.embedder() });
+  }
+}
+
+function emptyStore(folder: string): RagError {
+  return new RagError(
+    "store/empty",
+    `${folder}: there are no documents here; run "foreword ingest <files>" first, or name another folder with --store.`,
+  );
+}
