@@ -74,6 +74,13 @@ test("no question leans on its document being at hand", () => {
   assert.deepEqual(leaning, []);
 });
 
+test("no question gives its own answer away", () => {
+  const leaking = [...train, ...held].filter((item) =>
+    item.question.toLowerCase().includes(item.answers[0]!.toLowerCase()),
+  );
+  assert.deepEqual(leaking, []);
+});
+
 test("first answers stand word for word in their Markdown or HTML document", async () => {
   const missing: string[] = [];
   const texts = await readableTexts();
