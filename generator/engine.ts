@@ -277,11 +277,14 @@ export class Engine {
     const count = step.ids.length + (step.virtual?.count ?? 0);
     const outputs = await this.#session.run(this.#feeds({ ...step, rows: [count - 1] }), [
       "added",
-      step.needsLogits ? "logits" : "token",
+      "token",
+      ...(step.needsLogits ? ["logits"] : []),
     ]);
     step.cache.append({ data: outputs["added"]!.data as Float32Array, count });
-    if (step.needsLogits) return { token: -1, logits: outputs["logits"]!.data as Float32Array };
-    return { token: Number(outputs["token"]!.data[0]) };
+    const token = Number(outputs["token"]!.data[0]);
+    return step.needsLogits
+      ? { token, logits: outputs["logits"]!.data as Float32Array }
+      : { token };
   }
 
   #feeds(step: {

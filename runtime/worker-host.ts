@@ -98,10 +98,13 @@ export class WorkerHost {
   #receive(reply: WorkerReply): void {
     const call = this.#pending.get(reply.id);
     if (!call) return;
-    if (reply.kind === "event") return call.onEvent(reply.event);
+    if (reply.kind === "event") {
+      call.onEvent(reply.event);
+      return;
+    }
     this.#pending.delete(reply.id);
-    if (reply.kind === "result") return call.resolve(reply.result);
-    call.reject(fromWire(reply.error));
+    if (reply.kind === "result") call.resolve(reply.result);
+    else call.reject(fromWire(reply.error));
   }
 
   #fail(reason: string, onExit?: (reason: string) => void): void {

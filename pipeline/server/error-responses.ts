@@ -57,6 +57,8 @@ export function sendError(response: Response, thrown: unknown): void {
 /** The app's last handler. */
 export function errorHandler(log: Log): ErrorRequestHandler {
   return (thrown, _request, response, next) => {
+    // The client went away, and what broke broke because of that.
+    if (response.destroyed) return;
     const failure = toRagError(thrown);
     logFailure(log, response, failure);
     if (response.headersSent) return next(failure);

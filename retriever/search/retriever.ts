@@ -80,10 +80,7 @@ export class Retriever {
     options: SearchOptions = {},
   ): Promise<{ results: SearchResult[]; timings: SearchTimings }> {
     const started = performance.now();
-    const needsVector = (options.mode ?? "hybrid") !== "keyword";
-    const vectors = needsVector
-      ? await this.#embedder.embed([query], { kind: "query", signal: options.signal })
-      : [];
+    const vectors = await this.#embedQueries([query], options);
     const embedMs = performance.now() - started;
     await this.refresh();
     return this.#searchOne(query, vectors[0], { options, started, embedMs });
@@ -94,7 +91,7 @@ export class Retriever {
     queries: readonly string[],
     options: SearchOptions = {},
   ): Promise<SearchResult[][]> {
-    const vectors = await this.#embedder.embed(queries, { kind: "query", signal: options.signal });
+    const vectors = await this.#embedQueries(queries, options);
     await this.refresh();
     return queries.map((query, index) => {
       options.signal?.throwIfAborted();
@@ -125,6 +122,15 @@ export class Retriever {
     await this.refresh();
     if (!(this.#index instanceof HnswIndex)) return;
     await saveSnapshot(this.#folder, this.#index, this.#key());
+  }
+
+  /** Vectors of the queries; none when only keywords are searched. */
+  #embedQueries(
+    queries: readonly string[],
+    { mode, signal }: SearchOptions,
+  ): Promise<Float32Array[]> {
+    if (mode === "keyword") return Promise.resolve([]);
+    return this.#embedder.embed(queries, { kind: "query", signal });
   }
 
   #key() {
@@ -231,7 +237,7 @@ export class Retriever {
   #filter(filter: SearchOptions["filter"]): ((id: number) => boolean) | undefined {
     if (!filter || Object.keys(filter).length === 0) return undefined;
     const passes = (document: DocumentRecord) =>
-      Object.entries(filter).every(([key, value]) => valueOf(document, key) === value);
+      Object.entries(filter).every(([key, value]) => metadataValue(document, key) === value);
     const accepted = new Set<number>();
     for (const document of this.#corpus.documents()) {
       if (!passes(document)) continue;
@@ -247,7 +253,10 @@ export class Retriever {
   }
 }
 
-function valueOf(document: DocumentRecord, key: string): string | number | boolean | undefined {
+function metadataValue(
+  document: DocumentRecord,
+  key: string,
+): string | number | boolean | undefined {
   switch (key) {
     case "document":
       return document.id;

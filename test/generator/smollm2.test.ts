@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Engine, encodeChat, type Model, readModel } from "../../generator/index.ts";
+import { defaultModel } from "../default-model.ts";
+import { relativeDifference } from "../parity/check.ts";
+
+/** The real model, its weights once as 4-bit blocks and once as f32. */
+describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
+  let model: Model;
+  let cacheFolder = "";
+  let ids: readonly number[] = [];
+  let reference: Float32Array;
+  before(async () => {
+    model = readModel(await defaultModel("smollm2-135m-instruct"));
+    cacheFolder = await mkdtemp(join(tmpdir(), "foreword-smollm2-"));
+    const question = "Which river flows through Paris, and where does it end?";
+    ids = encodeChat(model, [{ role: "user", parts: [question] }]).before;
+    reference = await scores({ weights: "float32" });
+  });
+  after(() => rm(cacheFolder, { recursive: true, force: true }));
+
+  async function scores(how: { weights?: "float32" | "packed"; exact?: boolean }) {
+    const engine = await Engine.open(model, { cacheFolder, contextLength: 512, ...how });
+    try {
+      return await engine.logits(ids);
+    } finally {
+      await engine.close();
+    }
+  }
+
+  test("blocks served as they are in the file compute what their f32 values compute", async () => {
+    const packed = await scores({ weights: "packed", exact: true });
+    assert.equal(packed.length, ids.length * 49_152);
+    assert.ok(relativeDifference(packed, reference) < 1e-4);
+  });
+
+  test("activations rounded to 8 bits, the fast way, move no score by more than 6% of the largest", async () => {
+    const packed = await scores({ weights: "packed" });
+    const difference = relativeDifference(packed, reference);
+    assert.ok(difference < 0.06, String(difference));
+  });
+});

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { countDifferences, largestDifference, relativeDifference } from "./check.ts";
+import { checkModels } from "./models.ts";
+
+const folder = join(import.meta.dirname, "..", "fixtures", "golden");
+
+test("the golden model gives PyTorch's logits, loss, gradients, greedy ids and PEFT's training curves", async () => {
+  const { checks, uncovered } = await checkModels(folder);
+  const names = new Set(checks.map(({ check }) => check));
+  for (const name of [
+    "logits",
+    "greedy ids",
+    "loss",
+    "input gradient",
+    "between logits",
+    "between loss",
+    "between gradient",
+    "prompt-tuning curve",
+    "p-tuning-mlp curve",
+    "p-tuning-lstm curve",
+  ]) {
+    assert.ok(names.has(name), `${name} was compared`);
+  }
+  assert.deepEqual(
+    checks.filter(({ difference, tolerance }) => !(difference <= tolerance)),
+    [],
+  );
+  assert.deepEqual(
+    uncovered.map(({ check }) => check),
+    ["prefix-tuning curve", "lora curve", "full curve"],
+  );
+});
+
+test("a difference, a missing number and another length are all noticed", () => {
+  assert.equal(largestDifference([1, 2], [1, 2.5]), 0.5);
+  assert.equal(largestDifference([1, Number.NaN], [1, 2]), Number.POSITIVE_INFINITY);
+  assert.equal(largestDifference([1], [1, 2]), Number.POSITIVE_INFINITY);
+  assert.equal(relativeDifference([1, 3], [1, 4]), 0.25);
+  assert.equal(countDifferences([1, 2, 3], [1, 5]), 2);
+});

@@ -1,0 +1,95 @@
+import { RagError } from "../../core/index.ts";
+import type { Answer, Answerer, AnswerRequest, TextPiece } from "../../pipeline/answerer.ts";
+
+const PASSAGE = {
+  id: 7,
+  documentId: "tides.md",
+  title: "Tides",
+  source: "tides.md",
+  page: 2,
+  start: 10,
+  end: 31,
+  heading: [],
+  text: "High water is at noon.",
+  score: 0.5,
+};
+
+export interface FakeOptions {
+  readonly pieces?: readonly string[];
+  /** Thrown before the piece of this number. */
+  readonly failAt?: number;
+  readonly failure?: unknown;
+  /** Waited for before every piece but the first. */
+  readonly gate?: () => Promise<void>;
+}
+
+/** Answers with given pieces, without any model, and remembers what it was asked. */
+export class FakeAnswerer implements Answerer {
+  readonly requests: AnswerRequest[] = [];
+  /** Settles when an answer was stopped before its end. */
+  readonly stopped: Promise<void>;
+  readonly #options: FakeOptions;
+  #resolveStopped = () => {};
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = options;
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+  }
+
+  async *answer(request: AnswerRequest, signal?: AbortSignal): AsyncGenerator<TextPiece, Answer> {
+    this.requests.push(request);
+    const { pieces = ["at", " noon"], failAt, failure, gate } = this.#options;
+    let isComplete = false;
+    try {
+      for (const [index, text] of pieces.entries()) {
+        if (index > 0) await gate?.();
+        signal?.throwIfAborted();
+        if (index === failAt) throw failure;
+        yield {
+          text,
+          tokens: request.logProbabilities ? [{ text, logProbability: -0.25 }] : [],
+        };
+      }
+      isComplete = true;
+      return answerOf(request, pieces.join(""));
+    } finally {
+      if (!isComplete) this.#resolveStopped();
+    }
+  }
+
+  promptNames(): Promise<readonly string[]> {
+    return Promise.resolve(["handbook"]);
+  }
+
+  embed(texts: readonly string[]) {
+    return Promise.resolve({
+      model: "fake",
+      vectors: texts.map((_, index) => Float32Array.of(index, 0.5)),
+      tokens: texts.length * 3,
+    });
+  }
+}
+
+function answerOf(request: AnswerRequest, answer: string): Answer {
+  return {
+    answer,
+    abstained: answer === "",
+    prompt: request.prompt ?? null,
+    passages: [{ ...PASSAGE, used: true }],
+    citations: request.mode === "retrieval" && answer !== "" ? [PASSAGE] : [],
+    finishReason: "stop",
+    usage: { promptTokens: 40, cachedTokens: 30, completionTokens: 2 },
+    timings: { retrievalMs: 1, prefillMs: 2, decodeMs: 3, totalMs: 6 },
+  };
+}
+
+export const overflow = () =>
+  new RagError(
+    "context/overflow",
+    "This model's maximum context length is 100 tokens, however 120.",
+    {
+      param: "messages",
+    },
+  );

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { openCorpus } from "../../retriever/index.ts";
+import { hashEmbedder } from "./hash-embedder.ts";
+import { openTestStore, type TestStore } from "./store.ts";
+
+let store: TestStore;
+beforeEach(async () => {
+  store = await openTestStore();
+});
+afterEach(() => store.close());
+
+test("a document comes back as it went in, chunk by chunk", async () => {
+  await store.put("tides", "High water at noon.\n\nLow water at six.", {
+    metadata: { year: 1911 },
+  });
+  const { corpus } = store;
+  assert.deepEqual(corpus.document("tides")?.metadata, { year: 1911 });
+  assert.equal(corpus.documentText("tides"), "High water at noon.\n\nLow water at six.");
+  const chunks = corpus.chunksOf("tides");
+  assert.deepEqual(
+    chunks.map(({ text, start, end }) => [text, start, end]),
+    [
+      ["High water at noon.", 0, 19],
+      ["Low water at six.", 21, 38],
+    ],
+  );
+  const [expected] = await store.embedder.embed(["High water at noon."]);
+  assert.deepEqual(corpus.vector(chunks[0]!.id), expected);
+  assert.deepEqual(
+    corpus.findBySource("tides.txt").map(({ id }) => id),
+    ["tides"],
+  );
+});
+
+test("replacing a document leaves none of its old chunks, in no table", async () => {
+  await store.put("log", "old words here\n\nmore old words");
+  const [oldId] = store.corpus.chunkIds();
+  await store.put("log", "fresh text");
+  assert.deepEqual(store.corpus.counts(), { documents: 1, chunks: 1 });
+  assert.deepEqual(store.corpus.matchKeywords('"old"', 10), []);
+  assert.equal(store.corpus.matchKeywords('"fresh"', 10).length, 1);
+  assert.ok(!store.corpus.chunkIds().includes(oldId!), "a chunk id is never used twice");
+});
+
+test("removing says whether the document was there", async () => {
+  await store.put("a", "one");
+  assert.equal(store.corpus.removeDocument("a"), true);
+  assert.equal(store.corpus.removeDocument("a"), false);
+  assert.deepEqual(store.corpus.counts(), { documents: 0, chunks: 0 });
+});
+
+test("every change raises the sequence number", async () => {
+  const before = store.corpus.sequence;
+  await store.put("a", "one");
+  store.corpus.removeDocument("a");
+  assert.equal(store.corpus.sequence, before + 2);
+});
+
+test("a transaction that fails half way leaves nothing", async () => {
+  await store.put("kept", "stays");
+  assert.throws(() =>
+    store.corpus.transaction(() => {
+      store.corpus.removeDocument("kept");
+      throw new Error("half way");
+    }),
+  );
+  assert.equal(store.corpus.counts().documents, 1);
+});
+
+test("another embedder's store is refused with both names", () => {
+  const other = hashEmbedder(32, "other");
+  assert.throws(() => openCorpus(store.folder, { embedder: other, create: false }), {
+    code: "store/mismatch",
+    message: /hash-32.*other/,
+  });
+});
+
+test("a folder without a store is not made by reading it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-none-"));
+  const embedder = hashEmbedder();
+  assert.throws(() => openCorpus(folder, { embedder, create: false }), {
+    code: "store/empty",
+    message: /foreword ingest/,
+  });
+  await rm(folder, { recursive: true });
+});
+
+test("a file that is no database is refused by name and left as it is", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-broken-"));
+  await writeFile(
+    join(folder, "corpus.db"),
+    "this is not a database, but it is long enough to look".repeat(20),
+  );
+  const embedder = hashEmbedder();
+  assert.throws(() => openCorpus(folder, { embedder, create: true }), {
+    code: "store/invalid",
+    message: /corpus\.db/,
+  });
+  await rm(folder, { recursive: true });
+});
+
+test("a process killed while it writes leaves whole documents, all those it acknowledged", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-kill-"));
+  const script = join(import.meta.dirname, "put-documents.ts");
+  const child = spawn(process.execPath, ["--import", "tsx", script, folder], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const acknowledged: string[] = [];
+  for await (const piece of child.stdout.setEncoding("utf8")) {
+    acknowledged.push(
+      ...String(piece)
+        .split("\n")
+        .filter((line) => line !== ""),
+    );
+    if (acknowledged.length >= 25) child.kill("SIGKILL");
+  }
+  const corpus = openCorpus(folder, { embedder: hashEmbedder(), create: false });
+  for (const id of acknowledged) assert.equal(corpus.chunksOf(id).length, 3, id);
+  for (const { id } of corpus.documents()) assert.equal(corpus.chunksOf(id).length, 3, id);
+  assert.deepEqual(corpus.checkIntegrity(), []);
+  corpus.close();
+  await rm(folder, { recursive: true, force: true });
+});

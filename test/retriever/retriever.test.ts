@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { Random } from "../../core/index.ts";
+import { ExactIndex } from "../../retriever/index/exact-index.ts";
+import { HnswIndex } from "../../retriever/index/hnsw-index.ts";
+import { openCorpus, openRetriever } from "../../retriever/index.ts";
+import { keywordExpression } from "../../retriever/search/keyword-query.ts";
+import { fuseRankings } from "../../retriever/search/rank-fusion.ts";
+import { documentOf, openTestStore, type TestStore } from "./store.ts";
+
+const DIMENSION = 24;
+
+function unitVector(random: Random): Float32Array {
+  const vector = Float32Array.from({ length: DIMENSION }, () => random.normal());
+  const norm = Math.hypot(...vector);
+  return vector.map((x) => x / norm);
+}
+
+test("HNSW finds what comparing with every vector finds, also after removals", () => {
+  const random = new Random(3);
+  const [exact, hnsw] = [new ExactIndex(), HnswIndex.empty(DIMENSION)];
+  for (let id = 1; id <= 3000; id++) {
+    const vector = unitVector(random);
+    exact.add(id, vector);
+    hnsw.add(id, vector);
+  }
+  for (let id = 1; id <= 3000; id += 4) {
+    exact.remove(id);
+    hnsw.remove(id);
+  }
+  let found = 0;
+  for (let i = 0; i < 100; i++) {
+    const query = unitVector(random);
+    const expected = new Set(exact.search(query, 10).map(({ id }) => id));
+    found += hnsw.search(query, 10).filter(({ id }) => expected.has(id)).length;
+  }
+  assert.ok(found >= 980, `${found} of 1000`);
+  assert.equal(hnsw.size, 2250);
+  assert.ok(hnsw.removedShare > 0.2);
+});
+
+for (const [name, make] of [
+  ["exact", () => new ExactIndex()],
+  ["HNSW", () => HnswIndex.empty(DIMENSION)],
+] as const) {
+  test(`${name}: k of nothing, of zero and of more than there are are defined`, () => {
+    const random = new Random(4);
+    const index = make();
+    const query = unitVector(random);
+    assert.deepEqual(index.search(query, 5), []);
+    for (let id = 1; id <= 3; id++) index.add(id, unitVector(random));
+    assert.deepEqual(index.search(query, 0), []);
+    assert.equal(index.search(query, 50).length, 3);
+    assert.deepEqual(
+      index.search(
+        query.map(() => Number.NaN),
+        3,
+      ),
+      [],
+    );
+    assert.deepEqual(
+      index.search(query, 3, (id) => id === 2).map(({ id }) => id),
+      [2],
+    );
+  });
+}
+
+describe("searching a store", () => {
+  let store: TestStore;
+  beforeEach(async () => {
+    store = await openTestStore();
+    await store.put("lamp", "The keeper trims the lamp every four hours.", { format: "md" });
+    await store.put("bread", "Bread is baked on the second deck before dawn.");
+    await store.put("names", 'Gulls named "NEAR" and AND OR NOT (x:y) * ^ fly over.');
+  });
+  afterEach(() => store.close());
+  const open = () => openRetriever(store.folder, store);
+
+  test("finds by meaning, by word and by both, and says where", async () => {
+    const retriever = await open();
+    for (const mode of ["dense", "keyword", "hybrid"] as const) {
+      const { results } = await retriever.search("who trims the lamp", { mode, k: 2 });
+      assert.equal(results[0]!.documentId, "lamp", mode);
+      assert.deepEqual(
+        [results[0]!.start, results[0]!.end, results[0]!.source],
+        [0, 43, "lamp.txt"],
+      );
+    }
+  });
+
+  test("keyword mode needs no vector, and finds only what shares a word", async () => {
+    const retriever = await open();
+    const { results } = await retriever.search("baked", { mode: "keyword" });
+    assert.deepEqual(
+      results.map(({ documentId }) => documentId),
+      ["bread"],
+    );
+    assert.equal(results[0]!.denseRank, undefined);
+  });
+
+  test("no text is read as search syntax", async () => {
+    const retriever = await open();
+    for (const query of [
+      '"',
+      'NEAR("a" "b")',
+      "a* OR b",
+      "text:lamp",
+      "AND",
+      "((",
+      "'; DROP TABLE",
+    ]) {
+      const { results } = await retriever.search(query, { mode: "hybrid" });
+      assert.ok(results.length > 0, query);
+    }
+    assert.equal(
+      (await retriever.search("NEAR", { mode: "keyword" })).results[0]!.documentId,
+      "names",
+    );
+  });
+
+  test("a filter keeps to the documents that pass", async () => {
+    const retriever = await open();
+    const { results } = await retriever.search("bread lamp gulls", { filter: { format: "md" } });
+    assert.deepEqual(
+      results.map(({ documentId }) => documentId),
+      ["lamp"],
+    );
+    const none = await retriever.search("bread", { filter: { format: "pdf" } });
+    assert.deepEqual(none.results, []);
+  });
+
+  test("a change is found by the next search, a removed document by none", async () => {
+    const retriever = await open();
+    await store.put("new", "A heron waits by the lock.");
+    assert.equal((await retriever.search("heron lock")).results[0]!.documentId, "new");
+    store.corpus.removeDocument("new");
+    const { results } = await retriever.search("heron lock", { k: 10 });
+    assert.ok(!results.some(({ documentId }) => documentId === "new"));
+  });
+
+  test("a change by another connection is found too", async () => {
+    const retriever = await open();
+    const other = openCorpus(store.folder, { embedder: store.embedder, create: false });
+    const [vector] = await store.embedder.embed(["Otters at the weir."]);
+    const chunk = { start: 0, end: 19, heading: [], text: "Otters at the weir." };
+    other.putDocument(documentOf("otter", chunk.text), [chunk], [vector!]);
+    other.close();
+    assert.equal((await retriever.search("otters weir")).results[0]!.documentId, "otter");
+  });
+
+  test("many queries give what each alone gives", async () => {
+    const retriever = await open();
+    const queries = ["lamp keeper", "bread deck"];
+    const together = await retriever.searchMany(queries, { k: 2 });
+    for (const [index, query] of queries.entries()) {
+      assert.deepEqual(together[index], (await retriever.search(query, { k: 2 })).results);
+    }
+  });
+
+  test("an empty store says what to do", async () => {
+    for (const { id } of [...store.corpus.documents()]) store.corpus.removeDocument(id);
+    const retriever = await open();
+    await assert.rejects(retriever.search("lamp"), { code: "store/empty", message: /ingest/ });
+  });
+});
+
+describe("the index file of a large store", () => {
+  let store: TestStore;
+  beforeEach(async () => {
+    store = await openTestStore();
+    const texts = Array.from({ length: 2100 }, (_, i) => `word${i} of row${i % 70}`);
+    const vectors = await store.embedder.embed(texts);
+    store.corpus.transaction(() => {
+      for (const [i, text] of texts.entries()) {
+        const chunk = { start: 0, end: text.length, heading: [], text };
+        store.corpus.putDocument(documentOf(`d${i}`, text), [chunk], [vectors[i]!]);
+      }
+    });
+    await (await openRetriever(store.folder, store)).saveIndex();
+  });
+  afterEach(() => store.close());
+
+  const graphFile = async () => {
+    const names = await readdir(store.folder);
+    return join(store.folder, names.find((name) => name.endsWith(".hnsw"))!);
+  };
+  const search = async () => {
+    const retriever = await openRetriever(store.folder, store);
+    return (await retriever.search("word77 of row7", { k: 3 })).results;
+  };
+
+  test("is one graph and one manifest, and gives the same results as building anew", async () => {
+    const names = (await readdir(store.folder)).filter((name) => name.startsWith("index"));
+    assert.equal(names.length, 2);
+    const loaded = await search();
+    await writeFile(join(store.folder, "index.json"), "{}");
+    assert.deepEqual(await search(), loaded);
+    assert.equal(loaded[0]!.documentId, "d77");
+  });
+
+  test("cut short, bit-flipped, foreign or with a broken manifest, it is never read and never wrong", async () => {
+    const expected = await search();
+    const path = await graphFile();
+    const whole = await readFile(path);
+    const random = new Random(9);
+    for (let i = 0; i < 10; i++) {
+      const damaged = Buffer.from(whole);
+      damaged[random.integer(damaged.length)]! ^= 1 << random.integer(8);
+      await writeFile(path, damaged);
+      assert.deepEqual(await search(), expected);
+    }
+    await writeFile(path, whole);
+    await truncate(path, Math.floor(whole.length / 2));
+    assert.deepEqual(await search(), expected);
+    await writeFile(join(store.folder, "index.json"), '{"version":1,"ids":[1,2');
+    assert.deepEqual(await search(), expected);
+  });
+
+  test("is caught up with what changed since it was written", async () => {
+    store.corpus.removeDocument("d77");
+    await store.put("late", "word77 of row7 again");
+    const results = await search();
+    assert.equal(results[0]!.documentId, "late");
+    assert.ok(!results.some(({ documentId }) => documentId === "d77"));
+  });
+});
+
+test("keyword expressions quote every word and drop those that say nothing", () => {
+  assert.equal(keywordExpression("What is the Lamp's oil?"), '"lamp" OR "s" OR "oil"');
+  assert.equal(keywordExpression("is it the"), '"is" OR "it" OR "the"');
+  assert.equal(keywordExpression("?!"), undefined);
+});
+
+test("fusion adds up reciprocal ranks by hand", () => {
+  const fused = fuseRankings([
+    { ids: [1, 2], weight: 1 },
+    { ids: [2, 3], weight: 1 },
+  ]);
+  assert.deepEqual(
+    fused.map(({ id, score }) => [id, score.toFixed(6)]),
+    [
+      [2, (1 / 22 + 1 / 21).toFixed(6)],
+      [1, (1 / 21).toFixed(6)],
+      [3, (1 / 22).toFixed(6)],
+    ],
+  );
+});
