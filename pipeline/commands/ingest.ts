@@ -1,11 +1,13 @@
 import { Command } from "commander";
+import type { IngestSummary } from "../../ingest/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** `foreword ingest`: files become documents of the store. */
 export function ingestCommand(host: CommandHost): Command {
   const command = new Command("ingest")
-    .description("add or update documents: txt, md, html, pdf, docx, jsonl")
+    .description("add or update documents: txt, md, html, pdf, docx, epub, rst, jsonl")
     .argument("<path...>", "files, folders or globs; each line of a .jsonl is a document")
     .option("--prune", "remove documents whose files are gone")
     .action((paths: string[], flags) =>
@@ -15,27 +17,45 @@ export function ingestCommand(host: CommandHost): Command {
 }
 
 async function ingestPaths(
-  { terminal, workspace, signal }: CommandContext,
+  { terminal, workspace, settings, signal }: CommandContext,
   paths: readonly string[],
   prune: boolean,
 ): Promise<ExitCode> {
   // The readers of all formats are a lot to load; other commands do without.
   const { ingest } = await import("../../ingest/index.ts");
-  const progress = terminal.progress("files");
   const embedder = await workspace.embedder();
   const corpus = await workspace.corpus(true);
+  const progress = terminal.progress("documents");
+  let summary: IngestSummary;
   try {
-    const summary = await ingest({
+    summary = await ingest({
       paths,
       corpus,
       embedder,
+      storeFolder: settings.store,
+      root: process.cwd(),
       prune,
       signal,
-      log: workspace.log,
       onProgress: ({ done, total, source }) => progress.update(done, total, source),
     });
   } finally {
     progress.end();
   }
-  return EXIT.done;
+  terminal.result(summary, () => describe(summary, terminal));
+  const { added, updated, unchanged, failed } = summary.documents;
+  if (failed.length === 0) return EXIT.done;
+  return added + updated + unchanged > 0 ? EXIT.partlyDone : EXIT.failed;
+}
+
+function describe({ documents, chunks, seconds }: IngestSummary, terminal: Terminal): string {
+  const { added, updated, unchanged, removed, failed } = documents;
+  const counts = `${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed`;
+  const refused = failed.map(
+    ({ source, reason }) => `${terminal.paint("31", "refused")} ${source}: ${reason}`,
+  );
+  return [
+    `${terminal.paint("1", "documents")}  ${counts}${failed.length === 0 ? "" : `, ${failed.length} refused`}`,
+    `${terminal.paint("1", "passages")}   ${chunks} new in ${seconds.toFixed(1)} s`,
+    ...refused,
+  ].join("\n");
 }

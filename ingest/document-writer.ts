@@ -1,0 +1,83 @@
+import type { Corpus, Embedder, NewChunk, NewDocument } from "../retriever/index.ts";
+
+/** A document with its chunks, ready to be embedded and stored. */
+export interface ChunkedDocument {
+  readonly document: NewDocument;
+  readonly chunks: readonly NewChunk[];
+}
+
+/** Chunks embedded together: sorted by length they leave little padding, and few enough that an interruption loses little. */
+const CHUNKS_AT_ONCE = 256;
+
+/** Embeds and stores documents in batches; while one batch is embedded the next is read. */
+export class DocumentWriter {
+  readonly #corpus: Corpus;
+  readonly #embedder: Embedder;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onStored: (documents: readonly ChunkedDocument[]) => void;
+  #waiting: ChunkedDocument[] = [];
+  #chunkCount = 0;
+  #batch: Promise<void> = Promise.resolve();
+
+  /** `onStored`: called once documents are in the database for good. */
+  constructor(options: {
+    readonly corpus: Corpus;
+    readonly embedder: Embedder;
+    readonly signal: AbortSignal | undefined;
+    readonly onStored: (documents: readonly ChunkedDocument[]) => void;
+  }) {
+    this.#corpus = options.corpus;
+    this.#embedder = options.embedder;
+    this.#signal = options.signal;
+    this.#onStored = options.onStored;
+  }
+
+  async add(document: ChunkedDocument): Promise<void> {
+    this.#waiting.push(document);
+    this.#chunkCount += document.chunks.length;
+    if (this.#chunkCount < CHUNKS_AT_ONCE) return;
+    await this.#startBatch();
+  }
+
+  /** Waits until all is stored. */
+  async finish(): Promise<void> {
+    await this.#startBatch();
+    await this.#batch;
+  }
+
+  /** Waits for the batch under way, whose failure the caller has seen or will not: it fails for another reason already. */
+  async abandon(): Promise<void> {
+    await Promise.allSettled([this.#batch]);
+  }
+
+  async #startBatch(): Promise<void> {
+    const documents = this.#waiting;
+    this.#waiting = [];
+    this.#chunkCount = 0;
+    await this.#batch;
+    this.#batch = this.#store(documents);
+    // A failure is thrown by the next call; until then it must not end the process as unhandled.
+    this.#batch.catch(() => {});
+  }
+
+  async #store(documents: readonly ChunkedDocument[]): Promise<void> {
+    const texts = documents.flatMap(({ document, chunks }) =>
+      chunks.map((chunk) => embeddedText(document, chunk)),
+    );
+    const vectors = await this.#embedder.embed(texts, { kind: "passage", signal: this.#signal });
+    this.#corpus.transaction(() => {
+      let first = 0;
+      for (const { document, chunks } of documents) {
+        this.#corpus.putDocument(document, chunks, vectors.slice(first, first + chunks.length));
+        first += chunks.length;
+      }
+    });
+    this.#onStored(documents);
+  }
+}
+
+/** What the embedder sees of a chunk: where it stands says much about what it is about. */
+function embeddedText({ title }: NewDocument, { heading, text }: NewChunk): string {
+  const place = [title, ...heading.filter((one) => one !== title)].filter((one) => one !== "");
+  return place.length === 0 ? text : `${place.join(" > ")}\n${text}`;
+}

@@ -1,0 +1,303 @@
+import { basename, extname, join, resolve } from "node:path";
+import {
+  errorMessage,
+  RagError,
+  sha256,
+  sha256File,
+  systemCode,
+  withFileLock,
+} from "../core/index.ts";
+import {
+  type Corpus,
+  type Embedder,
+  type NewChunk,
+  type NewDocument,
+  openRetriever,
+} from "../retriever/index.ts";
+import { chunkDocument } from "./chunks/chunker.ts";
+import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
+import { type FoundFile, findFiles } from "./find-files.ts";
+import { isGone } from "./gone-documents.ts";
+import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
+import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
+import { ReaderProcess } from "./readers/reader-process.ts";
+
+export interface IngestOptions {
+  /** Files, folders and globs. */
+  readonly paths: readonly string[];
+  readonly corpus: Corpus;
+  readonly embedder: Embedder;
+  readonly storeFolder: string;
+  /** What sources are relative to, and globs start from. */
+  readonly root: string;
+  /** Removes documents whose files are gone from below the given paths. */
+  readonly prune?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: IngestProgress) => void;
+}
+
+export interface IngestProgress {
+  readonly done: number;
+  /** Documents: files, and lines of .jsonl files. */
+  readonly total: number;
+  readonly source: string;
+}
+
+export interface FailedDocument {
+  readonly source: string;
+  readonly reason: string;
+}
+
+export interface IngestSummary {
+  readonly documents: {
+    readonly added: number;
+    readonly updated: number;
+    readonly unchanged: number;
+    readonly removed: number;
+    readonly failed: readonly FailedDocument[];
+  };
+  /** Chunks that were added or replaced. */
+  readonly chunks: number;
+  readonly seconds: number;
+}
+
+/** Part of every document's hash: raised when readers or chunker change what they make of a file, so that it is read again. */
+const READING_VERSION = 1;
+/** How many bad lines of one file are named one by one. */
+const MAX_NAMED_LINES = 20;
+/** A .jsonl passage is kept whole up to this many tokens: whoever made it has cut it already. */
+const MAX_PASSAGE_TOKENS = 480;
+
+/**
+ * Brings documents of a store in line with files: adds, replaces and skips what has not changed. What cannot be read is named and
+ * leaves its former version in place. Documents are stored in batches, each whole or not at all; running it again goes on where
+ * it was stopped.
+ * @throws RagError file/not-found when none of the paths exists, file/locked while another ingest uses the store
+ */
+export function ingest(options: IngestOptions): Promise<IngestSummary> {
+  const { storeFolder, signal } = options;
+  const lock = { waitMs: 0, ...(signal ? { signal } : {}) };
+  return withFileLock(join(storeFolder, "ingest"), lock, () => new IngestJob(options).run());
+}
+
+class IngestJob {
+  readonly #options: IngestOptions;
+  readonly #reader = new ReaderProcess();
+  readonly #writer: DocumentWriter;
+  readonly #failed: FailedDocument[] = [];
+  readonly #known: ReadonlySet<string>;
+  #added = 0;
+  #updated = 0;
+  #unchanged = 0;
+  #removed = 0;
+  #chunks = 0;
+  #done = 0;
+  #total = 0;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#known = new Set([...options.corpus.documents()].map(({ id }) => id));
+    this.#writer = new DocumentWriter({
+      corpus: options.corpus,
+      embedder: options.embedder,
+      signal: options.signal,
+      onStored: (documents) => this.#count(documents),
+    });
+  }
+
+  async run(): Promise<IngestSummary> {
+    const started = performance.now();
+    const files = await this.#find();
+    try {
+      for (const file of files) await this.#ingestFile(file);
+      await this.#writer.finish();
+    } finally {
+      this.#reader.close();
+      await this.#writer.abandon();
+    }
+    if (this.#options.prune) this.#prune();
+    await this.#saveIndex();
+    return {
+      documents: {
+        added: this.#added,
+        updated: this.#updated,
+        unchanged: this.#unchanged,
+        removed: this.#removed,
+        failed: this.#failed,
+      },
+      chunks: this.#chunks,
+      seconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  async #find(): Promise<readonly FoundFile[]> {
+    const { paths, root, storeFolder, prune } = this.#options;
+    const { files, missing } = await findFiles(paths, {
+      root,
+      without: resolve(root, storeFolder),
+    });
+    for (const path of missing) {
+      if (prune && this.#holdsBelow(path)) continue;
+      this.#failed.push({
+        source: path,
+        reason: "there is no such file or folder; check the path.",
+      });
+    }
+    if (files.length === 0 && this.#failed.length === missing.length && missing.length > 0) {
+      throw new RagError(
+        "file/not-found",
+        `${missing.join(", ")}: there is no such file or folder; check the path.`,
+      );
+    }
+    for (const file of files) {
+      this.#total += formatOf(file.path) === "jsonl" ? await this.#lines(file) : 1;
+    }
+    return files;
+  }
+
+  /** A file that cannot even be counted is named when its turn comes. */
+  async #lines({ path }: FoundFile): Promise<number> {
+    try {
+      return await countLines(path);
+    } catch (cause) {
+      if (systemCode(cause) === undefined) throw cause;
+      return 1;
+    }
+  }
+
+  async #ingestFile(file: FoundFile): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    const format = formatOf(file.path);
+    try {
+      if (format === "jsonl") await this.#ingestJsonLines(file);
+      else if (format === undefined) this.#refuse(file);
+      else await this.#ingestDocument(file, format);
+    } catch (thrown) {
+      this.#options.signal?.throwIfAborted();
+      this.#fail(file.source, reasonOf(thrown));
+    }
+    if (format !== "jsonl") this.#progress(file.source);
+  }
+
+  #refuse({ path, source }: FoundFile): void {
+    const extension = extname(path) || "files without an extension";
+    this.#fail(source, `${extension} is not read; what is: ${READ_EXTENSIONS.join(" ")}.`);
+  }
+
+  async #ingestDocument({ path, source }: FoundFile, format: Format): Promise<void> {
+    const hash = `${READING_VERSION}:${await sha256File(path)}`;
+    if (this.#isUnchanged(source, hash)) return;
+    const parsed = await this.#reader.read(path, format, this.#options.signal);
+    const title = parsed.title || basename(path, extname(path));
+    const chunks = chunkDocument(parsed, (text) => this.#options.embedder.countTokens(text));
+    const document = { id: source, source, title, format, hash, text: parsed.text, metadata: {} };
+    await this.#add({ document, chunks });
+  }
+
+  /** Lines are documents `file#id`; those of an earlier version of the file that it no longer has are removed. */
+  async #ingestJsonLines({ path, source }: FoundFile): Promise<void> {
+    const seen = new Set<string>();
+    const problems: FailedDocument[] = [];
+    for await (const line of readJsonLines(path)) {
+      this.#options.signal?.throwIfAborted();
+      const id = "document" in line ? `${source}#${line.document.id}` : undefined;
+      if ("problem" in line) problems.push(problemAt(source, line.number, line.problem));
+      else if (seen.has(id!)) problems.push(problemAt(source, line.number, REPEATED));
+      else await this.#ingestLine(id!, line.document);
+      if (id !== undefined) seen.add(id);
+      this.#progress(source);
+    }
+    if (seen.size === 0 && problems.length === 0) problems.push({ source, reason: "is empty." });
+    this.#failed.push(...problems.slice(0, MAX_NAMED_LINES));
+    const unnamed = problems.length - MAX_NAMED_LINES;
+    if (unnamed > 0) this.#fail(source, `${unnamed} more lines cannot be read.`);
+    // A broken line may be one of those that seem gone.
+    if (problems.length === 0)
+      this.#removeWhere((id) => id.startsWith(`${source}#`) && !seen.has(id));
+  }
+
+  async #ingestLine(id: string, { title, text, metadata }: JsonDocument): Promise<void> {
+    const hash = `${READING_VERSION}:${sha256(JSON.stringify([title, text, metadata]))}`;
+    if (this.#isUnchanged(id, hash)) return;
+    const document = { id, source: id, title, format: "jsonl", hash, text, metadata };
+    await this.#add({ document, chunks: this.#passageChunks(document) });
+  }
+
+  #passageChunks({ title, text }: NewDocument): NewChunk[] {
+    const countTokens = (part: string) => this.#options.embedder.countTokens(part);
+    const whole = { start: 0, end: text.length };
+    if (countTokens(text) <= MAX_PASSAGE_TOKENS) return [{ ...whole, heading: [], text }];
+    return chunkDocument({ title, text, blocks: [{ kind: "paragraph", ...whole }] }, countTokens);
+  }
+
+  #isUnchanged(id: string, hash: string): boolean {
+    const isSame = this.#known.has(id) && this.#options.corpus.document(id)?.hash === hash;
+    if (isSame) this.#unchanged++;
+    return isSame;
+  }
+
+  async #add(document: ChunkedDocument): Promise<void> {
+    await this.#writer.add(document);
+  }
+
+  #count(documents: readonly ChunkedDocument[]): void {
+    for (const { document, chunks } of documents) {
+      if (this.#known.has(document.id)) this.#updated++;
+      else this.#added++;
+      this.#chunks += chunks.length;
+    }
+  }
+
+  #fail(source: string, reason: string): void {
+    this.#failed.push({ source, reason });
+  }
+
+  #progress(source: string): void {
+    this.#done++;
+    this.#options.onProgress?.({
+      done: this.#done,
+      total: Math.max(this.#total, this.#done),
+      source,
+    });
+  }
+
+  #holdsBelow(path: string): boolean {
+    return [...this.#options.corpus.documents()].some(({ source }) =>
+      isGone(source, [path], this.#options.root),
+    );
+  }
+
+  #prune(): void {
+    const { paths, root, corpus } = this.#options;
+    const sources = new Map([...corpus.documents()].map(({ id, source }) => [id, source]));
+    this.#removeWhere((id) => isGone(sources.get(id) ?? id, paths, root));
+  }
+
+  #removeWhere(isWanted: (id: string) => boolean): void {
+    const { corpus } = this.#options;
+    corpus.transaction(() => {
+      for (const { id } of [...corpus.documents()]) {
+        if (isWanted(id) && corpus.removeDocument(id)) this.#removed++;
+      }
+    });
+  }
+
+  async #saveIndex(): Promise<void> {
+    const { storeFolder, corpus, embedder } = this.#options;
+    await (await openRetriever(storeFolder, { corpus, embedder })).saveIndex();
+  }
+}
+
+const REPEATED = 'repeats the "id" of an earlier line; each line needs one of its own.';
+
+function problemAt(source: string, line: number, problem: string): FailedDocument {
+  return { source: `${source}:${line}`, reason: problem };
+}
+
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof RagError) return thrown.message;
+  const code = systemCode(thrown);
+  if (code === "EACCES" || code === "EPERM") return "may not be read; check its permissions.";
+  if (code === "ENOENT") return "has gone since it was found.";
+  return code === undefined ? errorMessage(thrown) : `cannot be read (${code}).`;
+}

@@ -1,0 +1,97 @@
+import { createReadStream } from "node:fs";
+import { z } from "zod";
+import type { Metadata } from "../retriever/index.ts";
+
+/** A line of a .jsonl file: a document, or what is wrong with it. */
+export type JsonLine =
+  | { readonly number: number; readonly document: JsonDocument }
+  | { readonly number: number; readonly problem: string };
+
+export interface JsonDocument {
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+  readonly metadata: Metadata;
+}
+
+const MAX_LINE_CHARACTERS = 4_000_000;
+const MAX_METADATA_KEYS = 64;
+const MAX_METADATA_CHARACTERS = 1000;
+
+const key = z.union([z.string().min(1).max(512), z.number()]).transform(String);
+const line = z.looseObject({
+  id: key.optional(),
+  _id: key.optional(),
+  title: z.string().max(4096).nullish(),
+  text: z.string(),
+});
+
+/**
+ * Reads `{id, title, text}` a line, without ever holding the whole file. `_id` is taken as well (BEIR's corpora); other fields that
+ * hold a text, number or truth value become metadata.
+ */
+export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
+  let number = 0;
+  for await (const text of boundedLines(createReadStream(path, { encoding: "utf8" }))) {
+    number++;
+    const own = text.replace(/^\ufeff/, "");
+    if (own.trim() !== "") yield { number, ...parseLine(own) };
+  }
+}
+
+/** Lines of a stream. Of one that is too long only as much is kept as shows that it is. */
+async function* boundedLines(stream: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const part of stream) {
+    const lines = part.split("\n");
+    for (const [index, line] of lines.entries()) {
+      if (rest.length <= MAX_LINE_CHARACTERS) rest += line;
+      if (index === lines.length - 1) continue;
+      yield rest.replace(/\r$/, "");
+      rest = "";
+    }
+  }
+  yield rest;
+}
+
+/** How many lines a file has, by counting line feeds. */
+export async function countLines(path: string): Promise<number> {
+  let count = 0;
+  for await (const bytes of createReadStream(path)) {
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
+  }
+  return count;
+}
+
+function parseLine(text: string): { document: JsonDocument } | { problem: string } {
+  if (text.length > MAX_LINE_CHARACTERS) {
+    return { problem: `is longer than ${MAX_LINE_CHARACTERS} characters; split it.` };
+  }
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return { problem: 'is not JSON; expected {"id", "title", "text"} on each line.' };
+  }
+  const result = line.safeParse(raw);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    return {
+      problem: `${issue.path.join(".") || "the line"}: ${issue.message}; expected {"id", "title", "text"}.`,
+    };
+  }
+  const { id, _id, title, text: body, ...rest } = result.data;
+  const name = id ?? _id;
+  if (name === undefined) return { problem: 'has no "id"; each line needs one of its own.' };
+  if (body.trim() === "") return { problem: "its text is empty." };
+  return { document: { id: name, title: title ?? "", text: body, metadata: metadataOf(rest) } };
+}
+
+function metadataOf(rest: Readonly<Record<string, unknown>>): Metadata {
+  const isValue = (value: unknown): value is string | number | boolean =>
+    typeof value === "number" ||
+    typeof value === "boolean" ||
+    (typeof value === "string" && value.length <= MAX_METADATA_CHARACTERS);
+  const entries = Object.entries(rest).filter(([, value]) => isValue(value));
+  return Object.fromEntries(entries.slice(0, MAX_METADATA_KEYS)) as Metadata;
+}

@@ -1,0 +1,58 @@
+import { posix } from "node:path";
+import { parseHTML } from "linkedom";
+import { RagError } from "../../core/index.ts";
+import { decodeText } from "./decode-text.ts";
+import { DocumentBuilder } from "./document-builder.ts";
+import { addHtmlFragment } from "./html.ts";
+import { inlineText } from "./html-blocks.ts";
+import type { ParsedDocument } from "./parsed-document.ts";
+import { unzip } from "./zip.ts";
+
+/**
+ * A book (.epub): the files of its spine, one after the other.
+ * @see EPUB 3.3, sections 4.2.6.3 (container.xml) and 5.6 (spine)
+ */
+export function parseEpub(bytes: Uint8Array): ParsedDocument {
+  const files = unzip(bytes, (name) => !/\.(jpe?g|png|gif|svg|ttf|otf|woff2?|mp[34])$/i.test(name));
+  const container = xml(files, "META-INF/container.xml");
+  const packagePath = container.querySelector("rootfile")?.getAttribute("full-path") ?? "";
+  const book = xml(files, packagePath);
+  const folder = posix.dirname(packagePath);
+  const paths = new Map<string, string>();
+  for (const item of book.querySelectorAll("manifest item")) {
+    // The table of contents is made of what stands elsewhere.
+    if (/\bnav\b/.test(item.getAttribute("properties") ?? "")) continue;
+    const href = decodeURIComponent((item.getAttribute("href") ?? "").replace(/#.*$/, ""));
+    paths.set(item.getAttribute("id") ?? "", posix.join(folder, href));
+  }
+  requireReadable(files, [...paths.values()]);
+  const builder = new DocumentBuilder();
+  for (const reference of book.querySelectorAll("spine itemref")) {
+    const content = files.get(paths.get(reference.getAttribute("idref") ?? "") ?? "");
+    if (content) addHtmlFragment(decodeText(content), builder);
+  }
+  const title = [...book.querySelectorAll("metadata *")].find(({ nodeName }) =>
+    /(^|:)title$/i.test(nodeName),
+  );
+  return builder.finish(title ? inlineText(title) : "");
+}
+
+function xml(files: ReadonlyMap<string, Uint8Array>, path: string) {
+  const bytes = files.get(path);
+  if (!bytes)
+    throw new RagError("file/invalid", `is no EPUB book: it lacks ${path || "a package file"}.`);
+  return parseHTML(decodeText(bytes)).document;
+}
+
+/** Books with copy protection list their encrypted files; fonts may be among them without harm. */
+function requireReadable(files: ReadonlyMap<string, Uint8Array>, paths: readonly string[]): void {
+  const encrypted = files.get("META-INF/encryption.xml");
+  if (!encrypted) return;
+  const list = decodeText(encrypted);
+  if (paths.some((path) => /\.x?html?$/i.test(path) && list.includes(path))) {
+    throw new RagError(
+      "file/unsupported",
+      "is encrypted (copy protection); use a copy without it.",
+    );
+  }
+}

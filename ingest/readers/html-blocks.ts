@@ -1,0 +1,136 @@
+import type { DocumentBuilder } from "./document-builder.ts";
+
+/** The part of a DOM node that is looked at; linkedom's nodes have it. */
+export interface HtmlNode {
+  readonly nodeType: number;
+  readonly nodeName: string;
+  readonly textContent: string | null;
+  readonly childNodes: Iterable<HtmlNode>;
+}
+
+const ELEMENT = 1;
+const TEXT = 3;
+const LEFT_OUT = new Set(
+  "SCRIPT STYLE NOSCRIPT TEMPLATE SVG HEAD BUTTON SELECT TEXTAREA IFRAME OBJECT MATH-ANNOTATION".split(
+    " ",
+  ),
+);
+const BOUNDARIES = new Set(
+  "ADDRESS ARTICLE ASIDE BLOCKQUOTE BODY CAPTION DD DETAILS DIV DL DT FIELDSET FIGCAPTION FIGURE FOOTER FORM HEADER HGROUP HR MAIN NAV P SECTION SUMMARY TBODY TD TFOOT TH THEAD TR".split(
+    " ",
+  ),
+);
+
+/** Adds the blocks below a node to a document, in reading order. */
+export function addHtmlBlocks(root: HtmlNode, builder: DocumentBuilder): void {
+  new HtmlWalk(builder).walk(root);
+}
+
+/** Text of an element on one line. */
+export function inlineText(node: HtmlNode): string {
+  return (node.textContent ?? "").replace(/\s+/g, " ").trim();
+}
+
+class HtmlWalk {
+  readonly #builder: DocumentBuilder;
+  #text = "";
+  #listDepth = 0;
+
+  constructor(builder: DocumentBuilder) {
+    this.#builder = builder;
+  }
+
+  walk(root: HtmlNode): void {
+    this.#children(root);
+    this.#flush();
+  }
+
+  #children(node: HtmlNode): void {
+    for (const child of node.childNodes) this.#visit(child);
+  }
+
+  #visit(node: HtmlNode): void {
+    if (node.nodeType === TEXT) this.#text += (node.textContent ?? "").replace(/\s+/g, " ");
+    if (node.nodeType !== ELEMENT) return;
+    const name = node.nodeName.toUpperCase();
+    if (LEFT_OUT.has(name)) return;
+    if (/^H[1-6]$/.test(name)) this.#heading(node, Number(name[1]));
+    else if (name === "PRE") this.#block("code", node.textContent ?? "");
+    else if (name === "TABLE" && !isLayout(node)) this.#block("table", tableText(node));
+    else if (name === "BR") this.#text += "\n";
+    else if (name === "UL" || name === "OL") this.#list(node);
+    else if (name === "LI") this.#item(node);
+    else if (BOUNDARIES.has(name)) this.#boundary(node);
+    else this.#children(node);
+  }
+
+  #heading(node: HtmlNode, level: number): void {
+    this.#flush();
+    this.#builder.add("heading", inlineText(node), { level });
+  }
+
+  #block(kind: "code" | "table", text: string): void {
+    this.#flush();
+    this.#builder.add(kind, text);
+  }
+
+  /** A list with all below it is one paragraph, an item a line. */
+  #list(node: HtmlNode): void {
+    if (this.#listDepth === 0) this.#flush();
+    this.#listDepth++;
+    this.#children(node);
+    this.#listDepth--;
+    if (this.#listDepth === 0) this.#flush();
+  }
+
+  #item(node: HtmlNode): void {
+    this.#text += `\n${"  ".repeat(Math.max(0, this.#listDepth - 1))}- `;
+    this.#children(node);
+  }
+
+  #boundary(node: HtmlNode): void {
+    if (this.#listDepth > 0) {
+      this.#children(node);
+      this.#text += " ";
+      return;
+    }
+    this.#flush();
+    this.#children(node);
+    this.#flush();
+  }
+
+  #flush(): void {
+    const text = this.#text
+      .split("\n")
+      .map((line) => line.replace(/(\S)[^\S\n]+/g, "$1 ").trimEnd())
+      .filter((line) => line.trim() !== "" && line.trim() !== "-")
+      .join("\n");
+    this.#text = "";
+    this.#builder.add("paragraph", text);
+  }
+}
+
+/** Old pages use tables to place things: such a table has headings or tables in its cells. */
+function isLayout(table: HtmlNode): boolean {
+  const queue = [...table.childNodes];
+  for (let node = queue.pop(); node; node = queue.pop()) {
+    if (/^(H[1-6]|TABLE)$/i.test(node.nodeName)) return true;
+    queue.push(...node.childNodes);
+  }
+  return false;
+}
+
+/** Rows as lines, cells set apart by bars. */
+function tableText(table: HtmlNode): string {
+  const rows: string[] = [];
+  const visit = (node: HtmlNode): void => {
+    const name = node.nodeName.toUpperCase();
+    if (name === "TR") {
+      const cells = [...node.childNodes].filter(({ nodeName }) => /^T[DH]$/i.test(nodeName));
+      rows.push(cells.map(inlineText).join(" | "));
+    } else if (name === "CAPTION") rows.push(inlineText(node));
+    else for (const child of node.childNodes) visit(child);
+  };
+  visit(table);
+  return rows.filter((row) => /[^\s|]/.test(row)).join("\n");
+}

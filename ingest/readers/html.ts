@@ -1,0 +1,52 @@
+import { isProbablyReaderable, Readability } from "@mozilla/readability";
+import { parseHTML } from "linkedom";
+import { DocumentBuilder } from "./document-builder.ts";
+import { addHtmlBlocks, type HtmlNode, inlineText } from "./html-blocks.ts";
+import type { ParsedDocument } from "./parsed-document.ts";
+
+/** Elements around the content of a page, taken out where the readable part cannot be told. */
+const SURROUNDINGS = "nav, header[role=banner], footer, aside, [role=navigation], [hidden]";
+/** The readable part must hold this share of the page's words, or it has missed the content. */
+const MIN_READABLE_SHARE = 0.4;
+
+/** The readable part of a web page, without menus, advertisements and scripts. */
+export function parseHtml(html: string): ParsedDocument {
+  const { document } = parseHTML(html);
+  const ownTitle = inlineText(document.querySelector("title") ?? EMPTY);
+  const heading = inlineText(document.querySelector("h1") ?? EMPTY);
+  const body = bodyOf(html);
+  const readable = isProbablyReaderable(document) ? readablePart(html) : undefined;
+  const isEnough = (readable?.text.length ?? 0) >= body.text.length * MIN_READABLE_SHARE;
+  const parsed = readable && isEnough ? readable : body;
+  return { ...parsed, title: heading || ownTitle };
+}
+
+/** All blocks of an HTML fragment, as other formats are turned into. `title`: the document's own. */
+export function parseHtmlFragment(html: string, title = ""): ParsedDocument {
+  const builder = new DocumentBuilder();
+  addHtmlFragment(html, builder);
+  return builder.finish(title);
+}
+
+/** Adds the blocks of an HTML page or fragment to a document. */
+export function addHtmlFragment(html: string, builder: DocumentBuilder): void {
+  const isPage = /<body[\s>]/i.test(html);
+  const { document } = parseHTML(isPage ? html : `<html><body>${html}</body></html>`);
+  addHtmlBlocks((document.body ?? document) as HtmlNode, builder);
+}
+
+const EMPTY: HtmlNode = { nodeType: 1, nodeName: "", textContent: "", childNodes: [] };
+
+/** Readability takes its document apart, so it gets one of its own. */
+function readablePart(html: string): ParsedDocument | undefined {
+  const article = new Readability(parseHTML(html).document as never).parse();
+  return article?.content ? parseHtmlFragment(article.content) : undefined;
+}
+
+function bodyOf(html: string): ParsedDocument {
+  const { document } = parseHTML(html);
+  for (const element of document.querySelectorAll(SURROUNDINGS)) element.remove();
+  const builder = new DocumentBuilder();
+  addHtmlBlocks((document.body ?? document) as HtmlNode, builder);
+  return builder.finish();
+}

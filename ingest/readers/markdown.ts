@@ -1,0 +1,108 @@
+import { isBlank, type Line, splitLines } from "./lines.ts";
+import type { Block, ParsedDocument } from "./parsed-document.ts";
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})/;
+const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*#*[ \t]*$/;
+const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
+const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$/;
+
+/**
+ * Markdown keeps its text, marks included, so offsets are the file's. Front matter is left out but for its title.
+ * @see CommonMark 0.31, sections 4.2, 4.3, 4.5; GitHub Flavored Markdown, section 4.10 (tables)
+ */
+export function parseMarkdown(text: string): ParsedDocument {
+  const lines = splitLines(text);
+  const front = frontMatter(lines);
+  const blocks = new MarkdownScan(lines, front.lineCount).blocks();
+  const first = blocks.find(({ level }) => level === 1);
+  return {
+    title: front.title || (first ? headingText(text.slice(first.start, first.end)) : ""),
+    text,
+    blocks,
+  };
+}
+
+/** A heading's words without the marks around them. */
+export function headingText(source: string): string {
+  return source
+    .replace(/\n.*$/s, "")
+    .replace(/^ {0,3}#{1,6}[ \t]*/, "")
+    .replace(/[ \t]*#*[ \t]*$/, "")
+    .replace(/\{(#|\/\*)[^}]*\}\s*$/, "")
+    .replace(/[*_`]/g, "")
+    .trim();
+}
+
+function frontMatter(lines: readonly Line[]): { title: string; lineCount: number } {
+  if (lines[0]?.text.trimEnd() !== "---") return { title: "", lineCount: 0 };
+  const end = lines.findIndex((line, index) => index > 0 && /^(---|\.\.\.)\s*$/.test(line.text));
+  if (end < 0) return { title: "", lineCount: 0 };
+  const titles = lines.slice(1, end).map(({ text }) => /^title:\s*(.+?)\s*$/.exec(text)?.[1]);
+  const title = titles.find((found) => found !== undefined) ?? "";
+  return { title: title.replace(/^(["'])(.*)\1$/, "$2"), lineCount: end + 1 };
+}
+
+/** Goes over the lines once and collects blocks. */
+class MarkdownScan {
+  readonly #lines: readonly Line[];
+  #next: number;
+
+  constructor(lines: readonly Line[], first: number) {
+    this.#lines = lines;
+    this.#next = first;
+  }
+
+  blocks(): Block[] {
+    const found: Block[] = [];
+    while (this.#next < this.#lines.length) {
+      const line = this.#lines[this.#next]!;
+      if (isBlank(line)) this.#next++;
+      else found.push(this.#fence(line) ?? this.#heading(line) ?? this.#paragraph());
+    }
+    return found;
+  }
+
+  #fence(line: Line): Block | undefined {
+    const mark = FENCE.exec(line.text)?.[1];
+    if (mark === undefined) return undefined;
+    const first = this.#next++;
+    const closes = (text: string) => {
+      const closing = FENCE.exec(text)?.[1];
+      return closing?.startsWith(mark) === true && text.trim() === closing;
+    };
+    while (this.#next < this.#lines.length && !closes(this.#lines[this.#next]!.text)) this.#next++;
+    this.#next = Math.min(this.#next + 1, this.#lines.length);
+    return this.#block("code", first);
+  }
+
+  #heading(line: Line): Block | undefined {
+    const level = HEADING.exec(line.text)?.[1]?.length;
+    if (level === undefined) return undefined;
+    const first = this.#next++;
+    return { ...this.#block("heading", first), level };
+  }
+
+  /** Lines up to a blank one, a heading or a fence. */
+  #paragraph(): Block {
+    const first = this.#next++;
+    for (; this.#next < this.#lines.length; this.#next++) {
+      const line = this.#lines[this.#next]!;
+      if (isBlank(line) || FENCE.test(line.text) || HEADING.test(line.text)) break;
+      const underline = UNDERLINE.exec(line.text)?.[1];
+      if (underline === undefined || !this.#canUnderline(first)) continue;
+      this.#next++;
+      return { ...this.#block("heading", first), level: underline.startsWith("=") ? 1 : 2 };
+    }
+    const isTable = TABLE_RULE.test(this.#lines[first + 1]?.text ?? "");
+    return this.#block(isTable ? "table" : "paragraph", first);
+  }
+
+  /** One line above the rule, and no list or quote: more is seldom meant as a heading. */
+  #canUnderline(first: number): boolean {
+    return this.#next === first + 1 && !/^\s*([-*+>|]|\d+[.)])/.test(this.#lines[first]!.text);
+  }
+
+  #block(kind: Block["kind"], first: number): Block {
+    return { kind, start: this.#lines[first]!.start, end: this.#lines[this.#next - 1]!.end };
+  }
+}

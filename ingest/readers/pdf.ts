@@ -1,0 +1,51 @@
+import { extractTextItems, getDocumentProxy, getMeta } from "unpdf";
+import { errorMessage, RagError } from "../../core/index.ts";
+import { DocumentBuilder } from "./document-builder.ts";
+import type { ParsedDocument } from "./parsed-document.ts";
+import { addPdfBlocks } from "./pdf-layout.ts";
+
+const MAX_PAGES = 5000;
+
+/**
+ * A PDF with its pages; the text as the file orders it, headings by size, running heads left out.
+ * @throws RagError file/invalid, file/unsupported (encrypted, or pictures of text only), file/too-large
+ */
+export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
+  const pdf = await open(bytes);
+  if (pdf.numPages > MAX_PAGES) {
+    throw new RagError(
+      "file/too-large",
+      `has ${pdf.numPages} pages, more than ${MAX_PAGES}; split it.`,
+    );
+  }
+  const { items } = await extractTextItems(pdf);
+  if (items.every((page) => page.every(({ str }) => str.trim() === ""))) {
+    throw new RagError(
+      "file/unsupported",
+      `has ${pdf.numPages} pages but no text layer (scanned?); run text recognition (OCR) on it first.`,
+    );
+  }
+  const builder = new DocumentBuilder();
+  addPdfBlocks(items, builder);
+  return builder.finish(await titleOf(pdf));
+}
+
+async function open(bytes: Uint8Array) {
+  try {
+    return await getDocumentProxy(bytes, { verbosity: 0 });
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === "PasswordException") {
+      throw new RagError("file/unsupported", "is encrypted; remove its password first.", { cause });
+    }
+    throw new RagError("file/invalid", `is no readable PDF (${errorMessage(cause)}).`, { cause });
+  }
+}
+
+/** The title of the file's information, unless a program put a file name there. */
+async function titleOf(pdf: Awaited<ReturnType<typeof open>>): Promise<string> {
+  const { info } = await getMeta(pdf);
+  const title = typeof info?.["Title"] === "string" ? info["Title"].trim() : "";
+  return /\.(docx?|indd|tex|pdf|pptx?|xlsx?)$/i.test(title) || /^untitled/i.test(title)
+    ? ""
+    : title;
+}

@@ -1,0 +1,77 @@
+import { open } from "node:fs/promises";
+import { RagError } from "../../core/index.ts";
+import { decodeText } from "./decode-text.ts";
+import { parseEpub } from "./epub.ts";
+import type { Format } from "./formats.ts";
+import { parseHtml } from "./html.ts";
+import { parseMarkdown } from "./markdown.ts";
+import { MAX_TEXT_CHARACTERS, type ParsedDocument } from "./parsed-document.ts";
+import { parsePdf } from "./pdf.ts";
+import { parsePlainText } from "./plain-text.ts";
+import { parseRestructuredText } from "./restructured-text.ts";
+import { checkSignature } from "./signature.ts";
+import { parseWord } from "./word.ts";
+
+/** The largest file that is read whole. */
+const MAX_FILE_BYTES = 256 * 2 ** 20;
+
+type Reader = (bytes: Uint8Array) => ParsedDocument | Promise<ParsedDocument>;
+
+const READERS: Readonly<Record<Format, Reader>> = {
+  text: (bytes) => parsePlainText(decodeText(bytes)),
+  markdown: (bytes) => parseMarkdown(decodeText(bytes)),
+  rst: (bytes) => parseRestructuredText(decodeText(bytes)),
+  html: (bytes) => parseHtml(decodeHtml(bytes)),
+  pdf: parsePdf,
+  docx: parseWord,
+  epub: parseEpub,
+};
+
+/**
+ * Reads one file. Messages of its errors lack the file's name: the caller has it.
+ * @throws RagError file/invalid, file/unsupported, file/too-large; system errors as they are
+ */
+export async function readDocument(path: string, format: Format): Promise<ParsedDocument> {
+  const bytes = await readWhole(path);
+  checkSignature(bytes, format);
+  const parsed = await READERS[format](bytes);
+  if (parsed.text.length > MAX_TEXT_CHARACTERS) {
+    throw new RagError(
+      "file/too-large",
+      `holds more than ${MAX_TEXT_CHARACTERS} characters; split it.`,
+    );
+  }
+  if (parsed.blocks.length === 0) throw new RagError("file/invalid", "holds no text.");
+  return parsed;
+}
+
+async function readWhole(path: string): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    if (size > MAX_FILE_BYTES) {
+      throw new RagError(
+        "file/too-large",
+        `has ${size} bytes, more than ${MAX_FILE_BYTES}; split it.`,
+      );
+    }
+    const bytes = await file.readFile();
+    // A plain copy: some parsers refuse views of Node's shared pool.
+    return new Uint8Array(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** HTML may name its encoding; without a name it is decoded as other text. @see HTML Standard, 13.2.3.2 (prescan) */
+function decodeHtml(bytes: Uint8Array): string {
+  const head = Buffer.from(bytes.subarray(0, 1024)).toString("latin1");
+  const label = /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)/i.exec(head)?.[1]?.toLowerCase();
+  if (label === undefined || /^utf-?(8|16)/.test(label)) return decodeText(bytes);
+  try {
+    return new TextDecoder(label).decode(bytes).replace(/\r\n?/g, "\n");
+  } catch {
+    // A label that no decoder knows counts as none.
+    return decodeText(bytes);
+  }
+}

@@ -1,0 +1,28 @@
+import { errorMessage, RagError } from "../../core/index.ts";
+import type { Format } from "./formats.ts";
+import { readDocument } from "./read-document.ts";
+import type { ReaderReply } from "./reader-process.ts";
+
+const MAX_MESSAGE = 300;
+
+/** The process that reads files: a document that hangs a parser or fills the memory takes only this one down. */
+process.on("message", async ({ path, format }: { path: string; format: Format }) => {
+  process.send?.(await answer(path, format));
+});
+process.on("disconnect", () => process.exit());
+
+async function answer(path: string, format: Format): Promise<ReaderReply> {
+  try {
+    return { document: await readDocument(path, format) };
+  } catch (thrown) {
+    if (thrown instanceof RagError)
+      return { error: { code: thrown.code, message: thrown.message } };
+    if (thrown instanceof RangeError) {
+      return {
+        error: { code: "file/invalid", message: "is nested too deeply or too large to read." },
+      };
+    }
+    const message = `cannot be read as ${format} (${errorMessage(thrown).slice(0, MAX_MESSAGE)}).`;
+    return { error: { code: "file/unreadable", message } };
+  }
+}
