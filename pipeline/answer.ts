@@ -112,6 +112,7 @@ async function prepare(
       passages,
       history: historyOf(request.messages),
       maxTokens: parts.generator.contextLength - maxTokens - virtualTokens,
+      ...(learned ? { placement: learned.about.placement } : {}),
       ...(instruction ? { instruction } : {}),
     }),
   );

@@ -1,6 +1,11 @@
 import { RagError, Random } from "../core/index.ts";
 import type { Model, TrainingExample } from "../generator/index.ts";
-import { type LaidOutPrompt, layOutPrompt, type PassageText } from "./prompt-layout.ts";
+import {
+  type LaidOutPrompt,
+  layOutPrompt,
+  type PassageText,
+  type Placement,
+} from "./prompt-layout.ts";
 import type { QaPair } from "./qa-record.ts";
 import { answerWords } from "./scores.ts";
 
@@ -57,6 +62,7 @@ export async function retrievePairs(
   pairs: readonly QaPair[],
   options: {
     readonly model: Model;
+    readonly placement: Placement;
     readonly retrieve: Retrieve;
     readonly maxTokens: number;
     readonly signal?: AbortSignal | undefined;
@@ -71,6 +77,7 @@ export async function retrievePairs(
     const prompt = layOutPrompt(options.model, {
       question: pair.question,
       passages,
+      placement: options.placement,
       maxTokens: options.maxTokens,
     });
     const used = passages.slice(0, prompt.usedPassages);

@@ -20,6 +20,7 @@ export {
   type LaidOutPrompt,
   layOutPrompt,
   type PassageText,
+  type Placement,
   type PromptParts,
 } from "./prompt-layout.ts";
 export {

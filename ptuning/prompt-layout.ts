@@ -19,10 +19,14 @@ export interface ChatTurn {
   readonly text: string;
 }
 
+export type Placement = LearnedPrompt["about"]["placement"];
+
 export interface PromptParts {
   readonly question: string;
   /** Best first. Without passages no virtual tokens stand in the prompt: the model is exactly the base model. */
   readonly passages: readonly PassageText[];
+  /** Where the virtual tokens stand: between passages and question (the default), or in front of the passages. */
+  readonly placement?: Placement;
   /** Words of a hand-written prompt, at the place of the virtual tokens. */
   readonly instruction?: string;
   /** Earlier turns of the conversation, oldest first. */
@@ -32,23 +36,30 @@ export interface PromptParts {
 }
 
 export interface LaidOutPrompt {
-  /** System text, history and passages: equal for every prompt that answers from the same passages, so its keys and values are shared. */
+  /**
+   * What stands before the virtual tokens. Between passages and question it is system text, history and passages: equal for every
+   * prompt that answers from the same passages, so its keys and values are shared.
+   */
   readonly prefixIds: readonly number[];
-  /** The question, up to where the answer begins. */
+  /** The rest, up to where the answer begins. */
   readonly ids: readonly number[];
   /** How many passages, from the best, found room. */
   readonly usedPassages: number;
 }
 
 /** Kept with every learned prompt; a prompt trained with another layout is not the same prompt. */
-export const PROMPT_TEMPLATE =
-  "system: {system}\nuser: [{n}] {title}\\n{passage}… {virtual tokens}Question: {question}";
+export const PROMPT_TEMPLATES: Readonly<Record<Placement, string>> = {
+  between:
+    "system: {system}\nuser: [{n}] {title}\\n{passage}… {virtual tokens}Question: {question}",
+  prefix: "system: {system}\nuser: {virtual tokens}[{n}] {title}\\n{passage}… Question: {question}",
+};
 
 const SYSTEM_WITH_PASSAGES = "Answer the question with a short span copied from the passages.";
 const SYSTEM_WITHOUT_PASSAGES = "Answer the question with a few words.";
 
 /**
- * Puts passages, learned prompt and question together: `[passages][virtual tokens][question]`. Passages that do not fit are dropped, the
+ * Puts passages, learned prompt and question together: `[passages][virtual tokens][question]`, or in the classic order
+ * `[virtual tokens][passages][question]`. Passages that do not fit are dropped, the
  * least relevant first; the question never is.
  * @throws RagError context/overflow when the question alone does not fit
  */
@@ -70,6 +81,9 @@ function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
   const passages = parts.passages
     .slice(0, used)
     .map(({ title, text }, index) => `[${index + 1}] ${title ? `${title}\n` : ""}${text}\n\n`);
+  const context = passages.join("");
+  const marked: ChatMessage["parts"] =
+    parts.placement === "prefix" ? [MARK, context] : [context, MARK];
   const instruction = parts.instruction && used > 0 ? [`${parts.instruction}\n\n`] : [];
   return [
     {
@@ -79,7 +93,7 @@ function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
     ...(parts.history ?? []).map(({ role, text }) => ({ role, parts: [text] })),
     {
       role: "user",
-      parts: [passages.join(""), MARK, ...instruction, `Question: ${parts.question}`],
+      parts: [...marked, ...instruction, `Question: ${parts.question}`],
     },
   ];
 }

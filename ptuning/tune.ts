@@ -10,7 +10,7 @@ import {
 } from "./examples.ts";
 import { generateAnswer } from "./generate-answer.ts";
 import type { TrainingState } from "./prompt-file.ts";
-import { conditioningOf, PROMPT_TEMPLATE } from "./prompt-layout.ts";
+import { conditioningOf, PROMPT_TEMPLATES } from "./prompt-layout.ts";
 import { checkPromptName, type PromptDescription, type PromptMethod } from "./prompt-record.ts";
 import { loadPrompt, loadTrainingState, savePrompt } from "./prompt-store.ts";
 import type { QaFile } from "./qa-file.ts";
@@ -135,6 +135,7 @@ async function prepare(settings: TuneSettings, parts: TuneParts): Promise<Tuning
   });
   const options = {
     model: generator.model,
+    placement: settings.placement,
     retrieve,
     maxTokens: Math.min(
       MAX_PROMPT_TOKENS,
@@ -365,7 +366,7 @@ class TuningRun {
         dev: this.#best?.score ?? null,
         isFinished,
       },
-      template: PROMPT_TEMPLATE,
+      template: PROMPT_TEMPLATES[settings.placement],
       instruction: settings.instruction,
     };
   }

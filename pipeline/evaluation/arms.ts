@@ -6,6 +6,7 @@ import {
   type LearnedPrompt,
   layOutPrompt,
   type PassageText,
+  type Placement,
 } from "../../ptuning/index.ts";
 
 /** A way to answer that is compared with others. */
@@ -14,6 +15,8 @@ export interface Arm {
   readonly usesPassages: boolean;
   readonly instruction: string;
   readonly conditioning: Conditioning | undefined;
+  /** Where the conditioning stands. */
+  readonly placement: Placement;
 }
 
 /** Long enough for every short answer. */
@@ -24,6 +27,7 @@ export const withoutRetrieval: Arm = {
   usesPassages: false,
   instruction: "",
   conditioning: undefined,
+  placement: "between",
 };
 export const plainRag: Arm = { ...withoutRetrieval, name: "rag", usesPassages: true };
 
@@ -34,6 +38,7 @@ export const learnedArm = (prompt: LearnedPrompt): Arm => ({
   ...plainRag,
   name: prompt.about.name,
   conditioning: conditioningOf(prompt),
+  placement: prompt.about.placement,
 });
 
 /** Names of `--arms`, checked. @throws RagError config/invalid when empty or given twice */
@@ -61,11 +66,12 @@ export function answerWith(
   },
 ): Promise<string> {
   const { question, passages, signal } = asked;
-  const { conditioning, instruction } = arm;
+  const { conditioning, instruction, placement } = arm;
   const room = generator.contextLength - MAX_ANSWER_TOKENS - (conditioning?.count ?? 0);
   const prompt = layOutPrompt(generator.model, {
     question,
     passages: arm.usesPassages ? passages : [],
+    placement,
     maxTokens: room,
     ...(instruction === "" ? {} : { instruction }),
   });

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { chunkDocument, type ParsedDocument } from "../../ingest/index.ts";
+import { parseMarkdown } from "../../ingest/readers/markdown.ts";
+import { parsePlainText } from "../../ingest/readers/plain-text.ts";
+import { BertEmbedder, type NewChunk } from "../../retriever/index.ts";
+import { defaultModel } from "../default-model.ts";
+
+const sizes = { targetTokens: 30, maxTokens: 40, minTokens: 10 };
+const words = (text: string) => text.split(/\s+/).filter((word) => word !== "").length;
+const chunk = (document: ParsedDocument, count = words): NewChunk[] =>
+  chunkDocument(document, count, sizes);
+const sentence = (name: string) => `The ${name} was built of grey stone by seven patient masons.`;
+
+/** What every cut of every document keeps. */
+function assertFaithful(document: ParsedDocument, chunks: readonly NewChunk[], count = words) {
+  let last = 0;
+  for (const { start, end, text } of chunks) {
+    assert.ok(start >= last && end > start, `${start}-${end} after ${last}`);
+    assert.equal(text, document.text.slice(start, end));
+    assert.ok(count(text) <= sizes.maxTokens, `${count(text)} tokens: ${text}`);
+    last = end;
+  }
+  for (const { kind, start, end } of document.blocks) {
+    if (kind === "heading") continue;
+    for (let at = start; at < end; at++) {
+      if (/\s/.test(document.text[at]!)) continue;
+      assert.ok(
+        chunks.some((one) => one.start <= at && at < one.end),
+        `character ${at} (${document.text.slice(at, at + 20)}) is in no chunk`,
+      );
+    }
+  }
+}
+
+test("paragraphs are put together up to the target and never cut when they fit", () => {
+  const paragraphs = ["tower", "bridge", "harbour", "mill", "school"].map(sentence);
+  const document = parsePlainText(paragraphs.join("\n\n"));
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.deepEqual(
+    chunks.map(({ text }) => text.split("\n\n").length),
+    [3, 2],
+  );
+});
+
+test("a paragraph that is too long is cut between sentences", () => {
+  const names = Array.from({ length: 12 }, (_, index) => sentence(`tower number ${index}`));
+  const document = parsePlainText(names.join(" "));
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.ok(chunks.length > 2);
+  for (const { text } of chunks) assert.match(text, /^The .*masons\.$/s);
+});
+
+test("a heading begins a chunk and stands in its path, not in its text", () => {
+  const text = `# Town\n\n${sentence("gate")} ${sentence("wall")}\n\n## Harbour\n\n${sentence("quay")} ${sentence("crane")}\n\n### Light\n\n${sentence("lamp")} ${sentence("stair")}\n\n## Market\n\n${sentence("stall")}`;
+  const document = parseMarkdown(text);
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.deepEqual(
+    chunks.map(({ heading }) => heading),
+    [["Town"], ["Town", "Harbour"], ["Town", "Harbour", "Light"], ["Town", "Market"]],
+  );
+  assert.ok(chunks.every((one) => !one.text.includes("#")));
+});
+
+test("a section too small for a passage of its own goes on over the next heading", () => {
+  const document = parseMarkdown(`# A\n\nOne two three.\n\n# B\n\nFour five six.`);
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.equal(chunks.length, 1);
+  assert.deepEqual(chunks[0]?.heading, ["A"]);
+});
+
+test("a table that is too long is cut between rows", () => {
+  const rows = Array.from(
+    { length: 30 },
+    (_, index) => `| ship ${index} | built in ${1900 + index} |`,
+  );
+  const document = parseMarkdown(`| name | year |\n| --- | --- |\n${rows.join("\n")}`);
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.ok(chunks.length > 1);
+  for (const { text } of chunks) assert.match(text, /^\|[\s\S]*\|$/);
+});
+
+test("text without spaces or sentences is still cut", () => {
+  const characters = (text: string) => Math.ceil(text.length / 2);
+  for (const body of [
+    "x".repeat(5000),
+    "한국어문장이끝없이이어진다".repeat(200),
+    "🙂".repeat(900),
+  ]) {
+    const document = parsePlainText(body);
+    const chunks = chunk(document, characters);
+    assertFaithful(document, chunks, characters);
+    assert.ok(chunks.length > 10);
+  }
+});
+
+test("Korean is cut between sentences", () => {
+  const text = Array.from({ length: 20 }, (_, index) => `등대는 ${index}년에 세워졌다.`).join(" ");
+  const document = parsePlainText(text);
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  for (const one of chunks) assert.match(one.text, /^등대는.*세워졌다\.$/);
+});
+
+test("a document of headings alone is not lost", () => {
+  const chunks = chunk(parseMarkdown("# One\n\n## Two"));
+  assert.equal(chunks.map(({ text }) => text).join(" "), "# One\n\n## Two");
+});
+
+test("with the embedder's own tokenizer no chunk is longer than the embedder reads", async (t) => {
+  const embedder = await BertEmbedder.open(await defaultModel("all-minilm-l6-v2"));
+  t.after(() => embedder.close());
+  const count = (text: string) => embedder.countTokens(text);
+  const body = `${`${sentence("tower")} `.repeat(60)}${"x7-".repeat(900)}`;
+  const chunks = chunkDocument(parsePlainText(body), count);
+  assert.ok(chunks.length > 5);
+  for (const { text } of chunks) assert.ok(count(text) <= 240, `${count(text)}`);
+});

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type IngestOptions, type IngestProgress, ingest } from "../../ingest/index.ts";
+import { openRetriever } from "../../retriever/index.ts";
+import { openTestStore } from "../retriever/store.ts";
+
+/** A store, and a folder of files to put into it. */
+async function prepare(t: TestContext, files: Readonly<Record<string, string>> = {}) {
+  const store = await openTestStore();
+  const root = await mkdtemp(join(tmpdir(), "foreword-ingest-"));
+  t.after(async () => {
+    await store.close();
+    await rm(root, { recursive: true, force: true });
+  });
+  const write = async (name: string, text: string) => {
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), text);
+  };
+  for (const [name, text] of Object.entries(files)) await write(name, text);
+  const run = (paths: readonly string[], change: Partial<IngestOptions> = {}) =>
+    ingest({
+      paths,
+      root,
+      corpus: store.corpus,
+      embedder: store.embedder,
+      storeFolder: store.folder,
+      ...change,
+    });
+  const sources = () => [...store.corpus.documents()].map(({ source }) => source);
+  return { store, root, write, run, sources };
+}
+
+test("files are added, then skipped, then replaced when they changed", async (t) => {
+  const { store, write, run, sources } = await prepare(t, {
+    "docs/a.md": "# Alpha\n\nThe first lamp is red.",
+    "docs/deep/b.txt": "The second lamp is green.",
+  });
+  const first = await run(["docs"]);
+  assert.deepEqual(first.documents, { added: 2, updated: 0, unchanged: 0, removed: 0, failed: [] });
+  assert.equal(first.chunks, 2);
+  assert.deepEqual(sources(), ["docs/a.md", "docs/deep/b.txt"]);
+  assert.equal(store.corpus.document("docs/a.md")?.title, "Alpha");
+  assert.equal(store.corpus.document("docs/deep/b.txt")?.title, "b");
+  const before = store.corpus.sequence;
+  const second = await run(["docs"]);
+  assert.equal(second.documents.unchanged, 2);
+  assert.equal(store.corpus.sequence, before);
+  await write("docs/a.md", "# Alpha\n\nThe first lamp is blue.");
+  const third = await run(["docs"]);
+  assert.deepEqual(third.documents, { added: 0, updated: 1, unchanged: 1, removed: 0, failed: [] });
+  assert.match(store.corpus.documentText("docs/a.md")!, /blue/);
+  const found = await openRetriever(store.folder, store);
+  assert.match((await found.search("colour of the first lamp", {})).results[0]!.text, /blue/);
+});
+
+test("files that are gone stay without --prune, and go with it, below the given paths only", async (t) => {
+  const { root, run, sources } = await prepare(t, {
+    "in/a.txt": "a",
+    "in/b.txt": "b",
+    "out/c.txt": "c",
+  });
+  await run(["in", "out"]);
+  await rm(join(root, "in/a.txt"));
+  await rm(join(root, "out/c.txt"));
+  assert.equal((await run(["in"])).documents.removed, 0);
+  assert.equal((await run(["in"], { prune: true })).documents.removed, 1);
+  assert.deepEqual(sources(), ["in/b.txt", "out/c.txt"]);
+  await rm(join(root, "in"), { recursive: true });
+  const emptied = await run(["in", "out/*.txt"], { prune: true });
+  assert.deepEqual(emptied.documents, {
+    added: 0,
+    updated: 0,
+    unchanged: 0,
+    removed: 2,
+    failed: [],
+  });
+  assert.deepEqual(sources(), []);
+});
+
+test("each line of a .jsonl is a document; lines that are gone are removed, the others kept", async (t) => {
+  const line = (id: string, text: string) =>
+    JSON.stringify({ id, title: `T${id}`, text, year: 1900, deep: {} });
+  const { store, write, run, sources } = await prepare(t);
+  await write("p.jsonl", `${line("1", "one")}\n\n${line("2", "two")}\r\n${line("3", "three")}`);
+  assert.equal((await run(["p.jsonl"])).documents.added, 3);
+  assert.deepEqual(sources(), ["p.jsonl#1", "p.jsonl#2", "p.jsonl#3"]);
+  const stored = store.corpus.document("p.jsonl#2")!;
+  assert.equal(stored.title, "T2");
+  assert.deepEqual(stored.metadata, { year: 1900 });
+  await write("p.jsonl", `${line("1", "one")}\n${line("3", "THREE")}\n${line("4", "four")}\n`);
+  const { documents } = await run(["p.jsonl"]);
+  assert.deepEqual(documents, { added: 1, updated: 1, unchanged: 1, removed: 1, failed: [] });
+  assert.deepEqual(sources(), ["p.jsonl#1", "p.jsonl#3", "p.jsonl#4"]);
+});
+
+test("bad lines are named by number, good ones kept, and nothing is removed on their account", async (t) => {
+  const { write, run, sources } = await prepare(t, {
+    "p.jsonl": '{"id":"1","text":"one"}\n{"id":"2","text":"two"}\n',
+  });
+  await run(["p.jsonl"]);
+  await write(
+    "p.jsonl",
+    '{"id":"1","text":"one"}\n{broken\n{"text":"no id"}\n{"id":"5"}\n{"id":"6","text":" "}\n{"id":"1","text":"again"}\n[1]\n',
+  );
+  const { documents } = await run(["p.jsonl"]);
+  assert.deepEqual(
+    documents.failed.map(({ source, reason }) => `${source} ${reason.slice(0, 18)}`),
+    [
+      "p.jsonl:2 is not JSON; expec",
+      'p.jsonl:3 has no "id"; each ',
+      "p.jsonl:4 text: Invalid inpu",
+      "p.jsonl:5 its text is empty.",
+      'p.jsonl:6 repeats the "id" o',
+      "p.jsonl:7 the line: Invalid ",
+    ],
+  );
+  assert.equal(documents.removed, 0);
+  assert.deepEqual(sources(), ["p.jsonl#1", "p.jsonl#2"]);
+});
+
+test("many bad lines are counted, not listed", async (t) => {
+  const { run } = await prepare(t, { "p.jsonl": "x\n".repeat(500) });
+  const { failed } = (await run(["p.jsonl"])).documents;
+  assert.equal(failed.length, 21);
+  assert.match(failed[20]!.reason, /^480 more lines/);
+});
+
+test("every file that cannot be read is named with its reason, and the others are in", async (t) => {
+  const { root, run, sources } = await prepare(t, {
+    "d/good.txt": "fine",
+    "d/empty.md": "",
+    "d/picture.png": "x",
+    "d/fake.pdf": "no pdf",
+    "d/.hidden.txt": "hidden",
+    "d/node_modules/x.txt": "code of others",
+    "d/lines.jsonl": "",
+    "d/LICENSE": "no extension",
+  });
+  await writeFile(join(root, "d/secret.txt"), "secret");
+  await chmod(join(root, "d/secret.txt"), 0);
+  const { failed } = (await run(["d", "d/none.txt"])).documents;
+  const reasons = new Map(failed.map(({ source, reason }) => [source, reason]));
+  assert.match(reasons.get("d/none.txt")!, /there is no such file/);
+  assert.match(reasons.get("d/empty.md")!, /is empty/);
+  assert.match(reasons.get("d/picture.png")!, /\.png is not read; what is: \.txt/);
+  assert.match(reasons.get("d/LICENSE")!, /without an extension/);
+  assert.match(reasons.get("d/fake.pdf")!, /although its name says pdf/);
+  assert.match(reasons.get("d/lines.jsonl")!, /is empty/);
+  // The superuser may read everything.
+  const isSuperuser = process.getuid?.() === 0;
+  assert.equal(reasons.has("d/secret.txt"), !isSuperuser);
+  assert.deepEqual(sources(), isSuperuser ? ["d/good.txt", "d/secret.txt"] : ["d/good.txt"]);
+});
+
+test("a file that turned bad keeps its former version", async (t) => {
+  const { store, write, run } = await prepare(t, { "a.txt": "the old text" });
+  await run(["a.txt"]);
+  await write("a.txt", "");
+  const { documents } = await run(["a.txt"]);
+  assert.equal(documents.failed.length, 1);
+  assert.equal(store.corpus.documentText("a.txt"), "the old text");
+});
+
+test("when nothing that was named exists, it fails as a whole", async (t) => {
+  const { run } = await prepare(t);
+  await assert.rejects(run(["nowhere", "*.nothing"]), {
+    code: "file/not-found",
+    message: /^nowhere, \*\.nothing: there is no such file or folder/,
+  });
+});
+
+test("globs, absolute paths and repeated paths name each file once; the store is left out", async (t) => {
+  const { store, root, sources } = await prepare(t, { "a[1].txt": "a", "b.txt": "b" });
+  const inside = join(root, "store");
+  await mkdir(inside);
+  await writeFile(join(inside, "c.txt"), "not a document");
+  await ingest({
+    paths: ["*.txt", "a[1].txt", join(root, "b.txt"), "."],
+    root,
+    corpus: store.corpus,
+    embedder: store.embedder,
+    storeFolder: inside,
+  });
+  assert.deepEqual(sources(), ["a[1].txt", "b.txt"]);
+});
+
+test("progress counts documents up to their number", async (t) => {
+  const { run } = await prepare(t, {
+    "a.txt": "a",
+    "b.jsonl": '{"id":1,"text":"x"}\n{"id":2,"text":"y"}\n',
+  });
+  const seen: IngestProgress[] = [];
+  await run(["."], { onProgress: (progress) => seen.push(progress) });
+  assert.deepEqual(
+    seen.map(({ done, total, source }) => [done, total, source]),
+    [
+      [1, 3, "a.txt"],
+      [2, 3, "b.jsonl"],
+      [3, 3, "b.jsonl"],
+    ],
+  );
+});
+
+test("after an interruption what was stored is there, and the next run goes on", async (t) => {
+  const lines = Array.from({ length: 700 }, (_, index) =>
+    JSON.stringify({ id: index, text: `text ${index}` }),
+  );
+  const { store, run } = await prepare(t, { "p.jsonl": lines.join("\n") });
+  const abort = new AbortController();
+  const onProgress = ({ done }: IngestProgress) => {
+    if (done === 600) abort.abort();
+  };
+  await assert.rejects(run(["p.jsonl"], { signal: abort.signal, onProgress }), {
+    name: "AbortError",
+  });
+  const { documents: kept } = store.corpus.counts();
+  assert.ok(kept >= 256 && kept < 700, `${kept}`);
+  const { documents } = await run(["p.jsonl"]);
+  assert.equal(documents.unchanged, kept);
+  assert.equal(documents.added, 700 - kept);
+});
+
+test("a second ingest into the same store is refused while one runs", async (t) => {
+  const lines = Array.from({ length: 2000 }, (_, index) =>
+    JSON.stringify({ id: index, text: `t ${index}` }),
+  );
+  const { run } = await prepare(t, { "p.jsonl": lines.join("\n") });
+  const results = await Promise.allSettled([run(["p.jsonl"]), run(["p.jsonl"])]);
+  const refused = results.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+  assert.equal(refused.reason.code, "file/locked");
+  assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+});
