@@ -1,3 +1,4 @@
+export type { AnsweredQuestion, ArmResult, Evaluation } from "./evaluation/evaluate.ts";
 export {
   type BootstrapOptions,
   type BootstrapResult,
@@ -9,3 +10,4 @@ export {
   type RetrievalMetrics,
   retrievalMetrics,
 } from "./evaluation/retrieval-metrics.ts";
+export { evaluationTable } from "./evaluation/table.ts";
