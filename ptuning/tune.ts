@@ -14,6 +14,7 @@ import { conditioningOf, PROMPT_TEMPLATES } from "./prompt-layout.ts";
 import { checkPromptName, type PromptDescription, type PromptMethod } from "./prompt-record.ts";
 import { loadPrompt, loadTrainingState, savePrompt } from "./prompt-store.ts";
 import type { QaFile } from "./qa-file.ts";
+import type { QaPair } from "./qa-record.ts";
 import { type AnswerScore, meanScore, scoreAnswer } from "./scores.ts";
 import { contentOf, createTrainedPrompt, type TrainedPrompt } from "./trained-prompt.ts";
 import { encoderOf, learningRateOf, type TuneSettings } from "./tune-settings.ts";
@@ -92,8 +93,9 @@ export async function* tunePrompt(
 ): AsyncGenerator<TuneEvent, void> {
   checkPromptName(settings.name);
   const { generator } = parts;
-  yield { event: "retrieving", pairs: parts.qa.pairs.length };
-  const data = await prepare(settings, parts);
+  const pairs = new Random(settings.seed).shuffle(parts.qa.pairs).slice(0, settings.limit);
+  yield { event: "retrieving", pairs: pairs.length };
+  const data = await prepare(settings, parts, pairs);
   const prompt = await createTrainedPrompt(settings, generator);
   try {
     const run = new TuningRun(settings, parts, data, prompt);
@@ -125,10 +127,13 @@ interface TuningData {
   readonly answersRetrieved: number;
 }
 
-async function prepare(settings: TuneSettings, parts: TuneParts): Promise<TuningData> {
+async function prepare(
+  settings: TuneSettings,
+  parts: TuneParts,
+  pairs: readonly QaPair[],
+): Promise<TuningData> {
   const { generator, retrieve, signal } = parts;
-  const shuffled = new Random(settings.seed).shuffle(parts.qa.pairs);
-  const { train, dev } = splitPairs(shuffled.slice(0, settings.limit ?? shuffled.length), {
+  const { train, dev } = splitPairs(pairs, {
     devShare: settings.devShare,
     maxDev: settings.maxDevPairs,
     seed: settings.seed,

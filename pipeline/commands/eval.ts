@@ -24,7 +24,7 @@ const RANKS = 10;
 const SEED = 1;
 
 interface EvalFlags {
-  readonly arms: string;
+  readonly arms?: string;
   readonly limit?: number;
   readonly report?: string;
   readonly hand: string;
@@ -39,7 +39,6 @@ export function evalCommand(host: CommandHost): Command {
     .option(
       "--arms <names>",
       "no-retrieval, rag, hand, and names of learned prompts (default: rag,hand and the newest learned prompt)",
-      "",
     )
     .option("--limit <count>", "the first questions only", wholeNumber("limit"))
     .option("--k <count>", "passages for every arm (default: as the prompts were trained, or 3)")
@@ -110,7 +109,7 @@ async function openArms(
   workspace: Workspace,
   flags: EvalFlags,
 ): Promise<{ arms: readonly Arm[]; trainedPassages: number | undefined }> {
-  const names = flags.arms === "" ? await defaultNames(workspace) : parseArmNames(flags.arms);
+  const names = flags.arms === undefined ? await defaultNames(workspace) : parseArmNames(flags.arms);
   const arms: Arm[] = [];
   let trainedPassages: number | undefined;
   for (const name of names) {

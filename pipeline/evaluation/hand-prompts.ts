@@ -21,5 +21,5 @@ export const HAND_PROMPTS: readonly string[] = [
   "Give the shortest correct answer to the question, at most five words, using only the passages above.",
 ];
 
-/** The one that scored best on SQuAD training questions; see docs/commands.md. */
+/** The one that scored best on 60 SQuAD training questions: bench/results/hand-prompts.json. */
 export const BEST_HAND_PROMPT = HAND_PROMPTS[0]!;
