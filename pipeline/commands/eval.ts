@@ -109,7 +109,8 @@ async function openArms(
   workspace: Workspace,
   flags: EvalFlags,
 ): Promise<{ arms: readonly Arm[]; trainedPassages: number | undefined }> {
-  const names = flags.arms === undefined ? await defaultNames(workspace) : parseArmNames(flags.arms);
+  const names =
+    flags.arms === undefined ? await defaultNames(workspace) : parseArmNames(flags.arms);
   const arms: Arm[] = [];
   let trainedPassages: number | undefined;
   for (const name of names) {
