@@ -11,6 +11,7 @@ export {
   type PromptEncoderOptions,
 } from "./encoders/prompt-encoder.ts";
 export type { Retrieve } from "./examples.ts";
+export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
 export { generateAnswer } from "./generate-answer.ts";
 export type { OptimizerSettings } from "./optimizer.ts";
 export type { LearnedPrompt, TrainingState } from "./prompt-file.ts";
