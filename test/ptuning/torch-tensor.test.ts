@@ -65,7 +65,7 @@ const refused: readonly (readonly [what: string, bytes: Uint8Array, message: Reg
   ["strides that leave the storage", pickled(tensorWith(...GOOD, "K\x0f\x85K\x02\x85")), /29/],
   ["a negative length", pickled(tensorWith(...GOOD, "J\xff\xff\xff\xff\x85K\x01\x85")), /whole/],
   ["fewer strides than axes", pickled(tensorWith(...GOOD, "K\x03K\x05\x86K\x01\x85")), /strides/],
-  ["an opcode that builds objects", pickled("\x80\x02}b."), /opcode 0x62/],
+  ["an opcode that builds objects", pickled("\x80\x02)b."), /opcode 0x62/],
   ["a pickle cut off", pickled(tensorWith(...GOOD).slice(0, 90)), /ends early/],
   ["a mark that is not there", pickled("\x80\x02t."), /no mark/],
   ["an unknown memo", pickled("\x80\x02h\x07."), /memo 7/],
