@@ -22,7 +22,6 @@ import {
 import type { DecoderConfig } from "./config.ts";
 import { planModel } from "./families.ts";
 import { BLOCK } from "./packing.ts";
-import type { WeightLayout } from "./weight-layout.ts";
 
 /** Keys and values of one layer, rotated: each f32 [B, KV heads, rows, D]. */
 export interface KeyValue {
@@ -30,9 +29,18 @@ export interface KeyValue {
   readonly value: Value;
 }
 
+/** Where the decoder's weights come from: a file beside the graph or, while they are trained, its inputs. */
+export interface DecoderWeights {
+  has(name: string): boolean;
+  /** Declares a weight in a graph. @throws RagError model/invalid when there is none of this name */
+  weight(graph: Graph, name: string): Value;
+}
+
 export interface DecoderOptions {
   readonly config: DecoderConfig;
-  readonly weights: WeightLayout;
+  readonly weights: DecoderWeights;
+  /** Changes what a projection gives: `product` is x Wᵀ (+ bias) of the projection `name`, such as "layers.0.qkv". */
+  readonly adapt?: (graph: Graph, name: string, x: Value, product: Value) => Value;
   /** Computes packed projections in f32 instead of rounding activations to 8 bits. */
   readonly exact?: boolean;
 }
@@ -110,12 +118,13 @@ export class DecoderGraph {
 
   /** x Wᵀ (+ bias) with the weight as the layout holds it. */
   linear(x: Value, name: string): Value {
-    const { weights } = this.#options;
+    const { weights, adapt } = this.#options;
     const product = weights.has(name)
       ? matMul(this.graph, x, this.#weight(name), { transposeB: true })
       : this.#packedLinear(x, name);
     const bias = `${name}.bias`;
-    return weights.has(bias) ? add(this.graph, product, this.#weight(bias)) : product;
+    const whole = weights.has(bias) ? add(this.graph, product, this.#weight(bias)) : product;
+    return adapt ? adapt(this.graph, name, x, whole) : whole;
   }
 
   /** Turns rows f32 [B, heads, T, D] by the angles of their positions. */

@@ -6,6 +6,7 @@ import { RagError, systemCode, withFileLock, writeAtomic, writeFileAtomic } from
 import type { ElementType, Graph, Value } from "../graph/index.ts";
 import { openWeights, type TensorInfo, type WeightFile } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
+import type { DecoderWeights } from "./decoder-graph.ts";
 import { type ModelPlan, type Part, type Projection, planModel, type Vector } from "./families.ts";
 import type { DecoderSource } from "./model.ts";
 import { BLOCK, isPackable, packBlocks } from "./packing.ts";
@@ -35,7 +36,7 @@ type Entry = z.infer<typeof entrySchema>;
  * A model's weights as one file that graphs refer to, re-arranged once per model and kept in the cache: parts stacked
  * into whole projections, blocks in the layout of the operators.
  */
-export class WeightLayout {
+export class WeightLayout implements DecoderWeights {
   readonly file: string;
   readonly format: WeightFormat;
   readonly #entries: Readonly<Record<string, Entry>>;
