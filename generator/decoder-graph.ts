@@ -5,6 +5,9 @@ import {
   dimensionOf,
   type Graph,
   gather,
+  gelu,
+  geluTanh,
+  layerNorm,
   matMul,
   multiply,
   packedMatMul,
@@ -20,7 +23,6 @@ import {
   type Value,
 } from "../graph/index.ts";
 import type { DecoderConfig } from "./config.ts";
-import { planModel } from "./families.ts";
 import { BLOCK } from "./packing.ts";
 
 /** Keys and values of one layer, rotated: each f32 [B, KV heads, rows, D]. */
@@ -64,19 +66,17 @@ export interface DecoderOutputs {
 }
 
 /**
- * Writes a decoder (Llama and its relatives) into a graph. One function serves training, prefill and decoding: earlier keys and values are inputs,
+ * Writes a decoder (Llama and its relatives, GPT-2) into a graph. One function serves training, prefill and decoding: earlier keys and values are inputs,
  * scores against them and against the new rows are computed apart and joined, keys and values never are.
  * @see Touvron et al., arXiv 2302.13971; Ainslie et al., arXiv 2305.13245 (grouped queries)
  */
 export class DecoderGraph {
   readonly graph: Graph;
   readonly #options: DecoderOptions;
-  readonly #hasQueryKeyNorm: boolean;
 
   constructor(graph: Graph, options: DecoderOptions) {
     this.graph = graph;
     this.#options = options;
-    this.#hasQueryKeyNorm = planModel(options.config).hasQueryKeyNorm;
   }
 
   /** Rows of the embedding table: int64 [B, T] → f32 [B, T, H]. */
@@ -100,7 +100,7 @@ export class DecoderGraph {
   /** All layers. */
   decode(inputs: DecoderInputs): DecoderOutputs {
     const added: KeyValue[] = [];
-    let hidden = inputs.embeddings;
+    let hidden = this.#addPositions(inputs.embeddings, inputs.positions);
     for (let layer = 0; layer < this.#options.config.layers; layer++) {
       const attention = this.#attention(hidden, layer, inputs);
       added.push(attention.added);
@@ -127,12 +127,22 @@ export class DecoderGraph {
     return adapt ? adapt(this.graph, name, x, whole) : whole;
   }
 
-  /** Turns rows f32 [B, heads, T, D] by the angles of their positions. */
+  /** Turns rows f32 [B, heads, T, D] by the angles of their positions, where the family's positions are angles. */
   rotate(rows: Value, positions: Value): Value {
+    if (this.#options.config.positions.kind === "learned") return rows;
     return rotate(this.graph, rows, positions, {
       cosines: this.#weight("rotary.cosines"),
       sines: this.#weight("rotary.sines"),
     });
+  }
+
+  #addPositions(embeddings: Value, positions: Value): Value {
+    if (this.#options.config.positions.kind === "rotary") return embeddings;
+    return add(
+      this.graph,
+      embeddings,
+      gather(this.graph, this.#weight("positionEmbedding"), positions),
+    );
   }
 
   #packedLinear(x: Value, name: string): Value {
@@ -233,8 +243,13 @@ export class DecoderGraph {
 
   #feedForward(x: Value, layer: number): Value {
     const { graph } = this;
-    const { feedForward } = this.#options.config;
+    const { feedForward, activation } = this.#options.config;
     const normed = this.#norm(x, `layers.${layer}.feedForwardNorm`);
+    if (activation !== "silu") {
+      const wide = this.linear(normed, `layers.${layer}.up`);
+      const active = activation === "gelu" ? gelu(graph, wide) : geluTanh(graph, wide);
+      return this.linear(active, `layers.${layer}.down`);
+    }
     const sizes = [feedForward, feedForward];
     const [gate, up] = split(
       graph,
@@ -248,11 +263,14 @@ export class DecoderGraph {
   }
 
   #norm(x: Value, name: string): Value {
-    return rmsNorm(this.graph, x, this.#weight(name), this.#options.config.normEpsilon);
+    const { kind, epsilon } = this.#options.config.norm;
+    const weight = this.#weight(name);
+    if (kind === "rms") return rmsNorm(this.graph, x, weight, epsilon);
+    return layerNorm(this.graph, x, { weight, bias: this.#weight(`${name}.bias`), epsilon });
   }
 
   #headNorm(x: Value, layer: number, name: string): Value {
-    return this.#hasQueryKeyNorm ? this.#norm(x, `layers.${layer}.${name}`) : x;
+    return this.#options.config.hasQueryKeyNorm ? this.#norm(x, `layers.${layer}.${name}`) : x;
   }
 
   #weight(name: string): Value {

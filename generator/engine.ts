@@ -4,7 +4,6 @@ import { floats, integers, openWeights, type Session, type Tensor } from "../run
 import { compileGraph } from "./compiled-graphs.ts";
 import type { Conditioning } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
-import { readEmbeddingTable } from "./families.ts";
 import { buildInferenceGraph } from "./inference-graph.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { causalMask } from "./masks.ts";
@@ -13,6 +12,7 @@ import { PassageCache } from "./passage-cache.ts";
 import { rotateRows, unrotateRows } from "./rotary-tables.ts";
 import { logProbability, type Sampling, sampleToken } from "./sampling.ts";
 import { openWeightLayout, type WeightFormat } from "./weight-layout.ts";
+import { readEmbeddingTable } from "./weight-parts.ts";
 
 export interface EngineOptions {
   /** Where re-arranged weights and compiled graphs are kept. */
@@ -180,7 +180,7 @@ export class Engine {
     const file = openWeights(this.model.weightsPath);
     try {
       const { width } = this.model.config;
-      const table = readEmbeddingTable(file);
+      const table = readEmbeddingTable(file, this.model.config);
       const rows = new Float32Array(ids.length * width);
       for (const [index, id] of ids.entries()) {
         rows.set(table.subarray(id * width, (id + 1) * width), index * width);

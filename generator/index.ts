@@ -1,6 +1,6 @@
 export { type ChatMessage, type EncodedChat, encodeChat, MARK } from "./chat.ts";
 export type { Conditioning } from "./conditioning.ts";
-export { configFromGguf, configFromHuggingFace, type DecoderConfig } from "./config.ts";
+export type { DecoderConfig } from "./config.ts";
 export {
   Engine,
   type EngineOptions,
@@ -8,6 +8,7 @@ export {
   type GenerationRequest,
   type GenerationSummary,
 } from "./engine.ts";
+export { configFromGguf, configFromHuggingFace } from "./families/index.ts";
 export { Generator } from "./generator.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";

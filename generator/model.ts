@@ -9,7 +9,8 @@ import {
   tokenizerFromFiles,
   tokenizerFromGguf,
 } from "../runtime/index.ts";
-import { configFromGguf, configFromHuggingFace, type DecoderConfig } from "./config.ts";
+import type { DecoderConfig } from "./config.ts";
+import { configFromGguf, configFromHuggingFace } from "./families/index.ts";
 
 /** A decoder's shape and weights: all an engine needs, and plain enough to cross into a worker. */
 export interface DecoderSource {

@@ -1,18 +1,21 @@
-import type { DecoderConfig, RotaryScaling } from "./config.ts";
+import type { DecoderConfig, Positions } from "./config.ts";
+
+type Rotary = Positions & { kind: "rotary" };
 
 /**
- * Cosines and sines of every position's angles: f32 [positions, D/2] each, D the head dimension.
+ * Cosines and sines of every position's angles: f32 [count, D/2] each, D the head dimension.
  * @see Su et al., arXiv 2104.09864, section 3.2.2
  */
 export function rotaryTables(
-  config: DecoderConfig,
-  positions: number,
+  positions: Rotary,
+  headDimension: number,
+  count: number,
 ): { cosines: Float32Array; sines: Float32Array } {
-  const half = config.headDimension / 2;
-  const frequencies = rotaryFrequencies(config);
-  const cosines = new Float32Array(positions * half);
-  const sines = new Float32Array(positions * half);
-  for (let position = 0; position < positions; position++) {
+  const half = headDimension / 2;
+  const frequencies = rotaryFrequencies(positions, headDimension);
+  const cosines = new Float32Array(count * half);
+  const sines = new Float32Array(count * half);
+  for (let position = 0; position < count; position++) {
     for (let i = 0; i < half; i++) {
       // The reference multiplies in f32; large positions show the difference.
       const angle = Math.fround(position * frequencies[i]!);
@@ -23,26 +26,18 @@ export function rotaryTables(
   return { cosines, sines };
 }
 
-function rotaryFrequencies(config: DecoderConfig): Float32Array {
-  const { headDimension, rotaryBase, rotaryScaling } = config;
-  return Float32Array.from({ length: headDimension / 2 }, (_, i) => {
-    const frequency = 1 / rotaryBase ** ((2 * i) / headDimension);
-    return rotaryScaling ? stretch(frequency, rotaryScaling) : frequency;
-  });
-}
-
-/** Long waves are slowed by the factor, short ones kept, those between blended. */
-function stretch(frequency: number, scaling: RotaryScaling): number {
-  const { factor, lowFrequencyFactor, highFrequencyFactor, originalContextLength } = scaling;
-  const waves = (originalContextLength * frequency) / (2 * Math.PI);
-  if (waves < lowFrequencyFactor) return frequency / factor;
-  if (waves > highFrequencyFactor) return frequency;
-  const blend = (waves - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
-  return (1 - blend) * (frequency / factor) + blend * frequency;
+/** The angle per position of each pair: f32 [D/2]. */
+function rotaryFrequencies(positions: Rotary, headDimension: number): Float32Array {
+  const { base, factors } = positions;
+  return Float32Array.from(
+    { length: headDimension / 2 },
+    (_, i) => 1 / base ** ((2 * i) / headDimension) / (factors?.[i] ?? 1),
+  );
 }
 
 /**
- * Rotates rows of keys outside a graph: row r of every head is turned by the angles of position `first` + r.
+ * Rotates rows of keys outside a graph: row r of every head is turned by the angles of position `first` + r. With learned
+ * positions keys are not turned, and come back as they are.
  * rows: f32 [heads, count, D] → the same shape.
  */
 export const rotateRows = (
@@ -65,9 +60,10 @@ function turnRows(
   config: DecoderConfig,
   positionOf: (row: number) => number,
 ): Float32Array {
-  const { headDimension } = config;
+  const { headDimension, positions } = config;
+  if (positions.kind === "learned") return rows;
   const half = headDimension / 2;
-  const frequencies = rotaryFrequencies(config);
+  const frequencies = rotaryFrequencies(positions, headDimension);
   const out = new Float32Array(rows.length);
   for (let start = 0; start < rows.length; start += headDimension) {
     const position = positionOf(start / headDimension);

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RagError, systemCode, withFileLock, writeAtomic, writeFileAtomic } from "../core/index.ts";
 import type { ElementType, Graph, Value } from "../graph/index.ts";
-import { openWeights, type TensorInfo, type WeightFile } from "../runtime/index.ts";
+import { openWeights, type WeightFile } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { DecoderWeights } from "./decoder-graph.ts";
-import { type ModelPlan, type Part, type Projection, planModel, type Vector } from "./families.ts";
+import { type ModelPlan, type Projection, planModel } from "./families/index.ts";
 import type { DecoderSource } from "./model.ts";
-import { BLOCK, isPackable, packBlocks } from "./packing.ts";
+import { BLOCK } from "./packing.ts";
 import { rotaryTables } from "./rotary-tables.ts";
+import { WeightParts } from "./weight-parts.ts";
 
 /** "float32": every weight as f32, for gradients. "packed": 4- and 8-bit blocks as in the file, for inference. */
 export type WeightFormat = "float32" | "packed";
@@ -110,15 +111,13 @@ async function writeLayout(
   },
 ): Promise<Readonly<Record<string, Entry>>> {
   const plan = planModel(config);
+  const parts = new WeightParts(file, config, plan);
   const entries: Record<string, Entry> = {};
   let byteLength = 0;
   await writeAtomic(options.binary, async (handle) => {
     const writer = new LayoutWriter(handle, entries);
-    await writeWeights(writer, { config, plan, file, format: options.format });
-    const tables = rotaryTables(config, options.positions);
-    const shape = [options.positions, config.headDimension / 2];
-    await writer.floats("rotary.cosines", shape, tables.cosines);
-    await writer.floats("rotary.sines", shape, tables.sines);
+    await writeWeights(writer, parts, plan, options.format);
+    await writeRotaryTables(writer, config, options.positions);
     byteLength = writer.position;
   });
   await writeFileAtomic(
@@ -128,54 +127,32 @@ async function writeLayout(
   return entries;
 }
 
-interface Source {
-  readonly config: DecoderConfig;
-  readonly plan: ModelPlan;
-  readonly file: WeightFile;
-  readonly format: WeightFormat;
-}
-
-async function writeWeights(writer: LayoutWriter, source: Source): Promise<void> {
-  for (const projection of source.plan.projections) {
-    await writeMatrix(writer, source, projection);
-    if (projection.hasBias) await writeBias(writer, source, projection);
+async function writeWeights(
+  writer: LayoutWriter,
+  parts: WeightParts,
+  plan: ModelPlan,
+  format: WeightFormat,
+): Promise<void> {
+  for (const projection of plan.projections) {
+    await writeMatrix(writer, parts, projection, format);
+    const bias = parts.bias(projection);
+    if (bias) await writer.floats(`${projection.name}.bias`, [bias.length], bias);
   }
-  for (const vector of source.plan.vectors) {
-    const tensor = findTensor(source.file, vector);
-    requireShape(source.file, tensor, [vector.length]);
-    await writer.floats(vector.name, [vector.length], source.file.readF32(tensor.name));
+  for (const { name, tensor, shape } of plan.plain) {
+    await writer.floats(name, shape, parts.plain(tensor, shape));
   }
 }
 
 async function writeMatrix(
   writer: LayoutWriter,
-  { config, file, format }: Source,
-  { name, parts, columns }: Projection,
+  source: WeightParts,
+  projection: Projection,
+  format: WeightFormat,
 ): Promise<void> {
+  const { name, parts, columns } = projection;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  const tensors = parts.map((part) => {
-    const tensor = findTensor(file, part);
-    requireShape(file, tensor, [part.rows, columns]);
-    return { part, tensor };
-  });
-  const types = new Set(tensors.map(({ tensor }) => tensor.type));
-  const [type] = types;
-  if (format === "float32" || types.size > 1 || !isPackable(type!) || columns % BLOCK !== 0) {
-    const stacked = new Float32Array(rows * columns);
-    let filled = 0;
-    for (const { part, tensor } of tensors) {
-      const values = file.readF32(tensor.name);
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const ordered = headOrder(bytes, part, tensor, config);
-      stacked.set(new Float32Array(ordered.buffer, ordered.byteOffset, values.length), filled);
-      filled += values.length;
-    }
-    return writer.floats(name, [rows, columns], stacked);
-  }
-  const raw = Buffer.concat(
-    tensors.map(({ part, tensor }) => headOrder(file.readRaw(tensor.name), part, tensor, config)),
-  );
-  const packed = packBlocks(type, raw);
+  const packed = format === "packed" ? source.packed(projection) : undefined;
+  if (!packed) return writer.floats(name, [rows, columns], source.matrix(projection));
   const perRow = columns / BLOCK;
   const shape = [rows, perRow, packed.blocks.length / (rows * perRow)];
   await writer.bytes(`${name}.blocks`, "uint8", shape, packed.blocks);
@@ -183,57 +160,16 @@ async function writeMatrix(
   if (packed.offsets) await writer.floats(`${name}.offsets`, [rows, perRow], packed.offsets);
 }
 
-async function writeBias(
+async function writeRotaryTables(
   writer: LayoutWriter,
-  { file }: Source,
-  { name, parts }: Projection,
+  { positions, headDimension }: DecoderConfig,
+  count: number,
 ): Promise<void> {
-  const pieces = parts.map((part) => {
-    const tensor = findTensor(file, {
-      huggingFace: part.huggingFace.replace(/weight$/, "bias"),
-      gguf: part.gguf.replace(/weight$/, "bias"),
-    });
-    requireShape(file, tensor, [part.rows]);
-    return file.readF32(tensor.name);
-  });
-  const stacked = Float32Array.from(pieces.flatMap((piece) => [...piece]));
-  await writer.floats(`${name}.bias`, [stacked.length], stacked);
-}
-
-/** Rows in the order of transformers: llama.cpp alternates the two halves of each rotated head. */
-function headOrder(
-  bytes: Uint8Array,
-  part: Part,
-  tensor: TensorInfo,
-  { headDimension }: DecoderConfig,
-): Uint8Array {
-  if (tensor.name !== part.gguf || !part.isInterleavedInGguf) return bytes;
-  const rowBytes = bytes.length / part.rows;
-  const out = new Uint8Array(bytes.length);
-  for (let row = 0; row < part.rows; row++) {
-    const within = row % headDimension;
-    const half = Math.floor(within / (headDimension / 2));
-    const from = row - within + 2 * (within % (headDimension / 2)) + half;
-    out.set(bytes.subarray(from * rowBytes, (from + 1) * rowBytes), row * rowBytes);
-  }
-  return out;
-}
-
-function findTensor(file: WeightFile, names: Pick<Vector, "huggingFace" | "gguf">): TensorInfo {
-  const tensor = file.tensors.get(names.huggingFace) ?? file.tensors.get(names.gguf);
-  if (tensor) return tensor;
-  throw new RagError(
-    "model/invalid",
-    `${file.path}: tensor ${names.huggingFace} (in GGUF: ${names.gguf}) is missing; the file is not a complete model of this family.`,
-  );
-}
-
-function requireShape(file: WeightFile, tensor: TensorInfo, expected: readonly number[]): void {
-  if (tensor.shape.join() === expected.join()) return;
-  throw new RagError(
-    "model/invalid",
-    `${file.path}: tensor ${tensor.name} has shape [${tensor.shape.join(", ")}], the configuration asks for [${expected.join(", ")}].`,
-  );
+  if (positions.kind === "learned") return;
+  const tables = rotaryTables(positions, headDimension, count);
+  const shape = [count, headDimension / 2];
+  await writer.floats("rotary.cosines", shape, tables.cosines);
+  await writer.floats("rotary.sines", shape, tables.sines);
 }
 
 /** Appends tensors to the open file, each on a page of its own, and notes where. */

@@ -31,9 +31,7 @@ export class Graph {
 
   /** A named input, fed at every run. */
   input(name: string, type: ElementType, shape: Shape): Value {
-    if (this.inputs.some((value) => value.name === name)) {
-      throw new RagError("graph/shape", `graph input "${name}": already declared`);
-    }
+    this.#requireFree(name);
     const value = { name, type, shape };
     this.inputs.push(value);
     return value;
@@ -72,6 +70,7 @@ export class Graph {
     const key = `w${name}`;
     const known = this.#constants.get(key);
     if (known) return known;
+    this.#requireFree(name);
     const value = { name, type, shape };
     this.initializers.push({ value, external });
     this.#constants.set(key, value);
@@ -98,6 +97,12 @@ export class Graph {
   /** {@link Graph.apply} for operators with one output. */
   one(operator: Operator, inputs: readonly (Value | undefined)[], attributes?: Attributes): Value {
     return this.apply(operator, inputs, attributes)[0]!;
+  }
+
+  #requireFree(name: string): void {
+    const named = [...this.inputs, ...this.initializers.map(({ value }) => value)];
+    if (!named.some((value) => value.name === name)) return;
+    throw new RagError("graph/shape", `graph: "${name}" is already an input or a weight`);
   }
 
   #constant(

@@ -1,7 +1,7 @@
 export { gradients } from "./gradient.ts";
 export { type ExternalData, Graph } from "./graph.ts";
 export { encodeOnnx } from "./onnx-encoding.ts";
-export { erf, exp, gelu, sigmoid, silu, sqrt, tanh } from "./ops/activation.ts";
+export { erf, exp, gelu, geluTanh, sigmoid, silu, sqrt, tanh } from "./ops/activation.ts";
 export { argMax } from "./ops/argmax.ts";
 export { add, divide, multiply, negate, subtract } from "./ops/arithmetic.ts";
 export { gather, pickPerRow } from "./ops/gather.ts";

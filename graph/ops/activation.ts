@@ -56,6 +56,27 @@ const squareRoot: Operator = {
   ],
 };
 
+/** √(2/π), and its product with the cubic term's 0.044715. */
+const SLOPE = Math.sqrt(2 / Math.PI);
+const CUBIC = 0.044715 * SLOPE;
+
+/** With t = tanh(ax + bx³):  dx = dy/2 · (1 + t + x·(1 − t²)·(a + 3bx²)). */
+const fastGelu: Operator = {
+  type: "FastGelu",
+  domain: "com.microsoft",
+  infer: ([x]) => [x!],
+  gradient: (graph, { inputs: [x] }, [dy]) => {
+    const one = graph.scalar(1);
+    const square = multiply(graph, x!, x!);
+    const line = add(graph, multiply(graph, square, graph.scalar(CUBIC)), graph.scalar(SLOPE));
+    const t = tanh(graph, multiply(graph, x!, line));
+    const steep = add(graph, multiply(graph, square, graph.scalar(3 * CUBIC)), graph.scalar(SLOPE));
+    const bell = subtract(graph, one, multiply(graph, t, t));
+    const slope = add(graph, add(graph, one, t), multiply(graph, multiply(graph, x!, bell), steep));
+    return [multiply(graph, multiply(graph, dy!, graph.scalar(0.5)), slope)];
+  },
+};
+
 /** 1 / (1 + exp(−x)). @see ONNX operator Sigmoid, opset 13 */
 export const sigmoid = (graph: Graph, x: Value): Value => graph.one(sigmoidOperator, [x]);
 
@@ -81,3 +102,6 @@ export function gelu(graph: Graph, x: Value): Value {
   const half = multiply(graph, x, graph.scalar(0.5));
   return multiply(graph, half, add(graph, graph.scalar(1), inner));
 }
+
+/** x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))), the GELU of GPT-2. @see ONNX Runtime operator com.microsoft.FastGelu */
+export const geluTanh = (graph: Graph, x: Value): Value => graph.one(fastGelu, [x]);

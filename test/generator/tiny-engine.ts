@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine, TrainerEngine } from "../../generator/index.ts";
-import { modelSource } from "../parity/models.ts";
+import { modelSource } from "../parity/golden-model.ts";
 
 const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "llama-tied");
 

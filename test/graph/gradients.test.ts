@@ -13,6 +13,7 @@ import {
   Graph,
   gather,
   gelu,
+  geluTanh,
   gradients,
   layerNorm,
   logSoftmax,
@@ -62,7 +63,7 @@ for (const [name, op] of Object.entries(binaries)) {
   });
 }
 
-const unaries = { negate, sigmoid, silu, tanh, exp, erf, gelu };
+const unaries = { negate, sigmoid, silu, tanh, exp, erf, gelu, geluTanh };
 for (const [name, op] of Object.entries(unaries)) {
   test(`${name}: gradient matches central differences`, () =>
     assertGradientMatches((g, [x]) => op(g, x!), [[2, 5]], {}, { range: [-2, 2] }));

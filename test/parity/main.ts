@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import type { Check, ParityReport } from "./check.ts";
+import { checkBlocks } from "./gguf.ts";
 import { checkModels } from "./models.ts";
-import { checkBlocks, checkTexts, hasPart } from "./texts.ts";
+import { checkTexts, hasPart } from "./texts.ts";
 
 /** `npm run parity -- <folder>`: compares everything recorded in the folder, and fails past a tolerance. */
 async function main(folder: string): Promise<number> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { countDifferences, largestDifference, relativeDifference } from "./check.ts";
@@ -6,9 +7,11 @@ import { checkModels } from "./models.ts";
 
 const folder = join(import.meta.dirname, "..", "fixtures", "golden");
 
-test("the golden model gives PyTorch's logits, loss, gradients, greedy ids and PEFT's training curves", async () => {
+test("every golden model gives PyTorch's logits, loss, gradients, greedy ids and PEFT's training curves", async () => {
   const { checks, uncovered } = await checkModels(folder);
-  const names = new Set(checks.map(({ check }) => check));
+  const found = new Set(checks.map(({ subject, check }) => `${subject}: ${check}`));
+  const families = readdirSync(join(folder, "models"));
+  assert.equal(families.length, 6);
   for (const name of [
     "logits",
     "greedy ids",
@@ -21,14 +24,14 @@ test("the golden model gives PyTorch's logits, loss, gradients, greedy ids and P
     "p-tuning-mlp curve",
     "p-tuning-lstm curve",
   ]) {
-    assert.ok(names.has(name), `${name} was compared`);
+    for (const family of families) assert.ok(found.has(`${family}: ${name}`), `${family}: ${name}`);
   }
   assert.deepEqual(
     checks.filter(({ difference, tolerance }) => !(difference <= tolerance)),
     [],
   );
   assert.deepEqual(
-    uncovered.map(({ check }) => check),
+    [...new Set(uncovered.map(({ check }) => check))],
     ["prefix-tuning curve", "lora curve", "full curve"],
   );
 });

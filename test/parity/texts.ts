@@ -1,29 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatMessage, encodeChat, readModel } from "../../generator/index.ts";
-import {
-  dequantize,
-  type TensorType,
-  type Tokenizer,
-  tokenizerFromFiles,
-} from "../../runtime/index.ts";
+import { type Tokenizer, tokenizerFromFiles } from "../../runtime/index.ts";
 import { defaultModel } from "../default-model.ts";
 import { type Check, countDifferences } from "./check.ts";
-
-/** Raw blocks of every GGUF format against their f32 values: equal to the last bit. */
-export function checkBlocks(folder: string): Check[] {
-  const read = (name: string) => readFileSync(join(folder, "gguf", name));
-  const index: Record<string, { readonly shape: readonly number[] }> = JSON.parse(
-    read("index.json").toString(),
-  );
-  return Object.entries(index).map(([type, { shape }]) => {
-    const count = shape.reduce((product, length) => product * length, 1);
-    const found = dequantize(type as TensorType, read(`${type}.bin`), count);
-    // Compared as bytes: some of the recorded numbers are not numbers.
-    const difference = countDifferences([...Buffer.from(found.buffer)], [...read(`${type}.f32`)]);
-    return { subject: `gguf ${type}`, check: "blocks", difference, tolerance: 0 };
-  });
-}
 
 interface TokenizerGolden {
   readonly rows: readonly { readonly text: string; readonly ids: readonly number[] }[];
