@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { RagError, Random } from "../core/index.ts";
+import { Graph } from "../graph/index.ts";
 import { floats, integers, openWeights, type Session, type Tensor } from "../runtime/index.ts";
+import { adaptGraph } from "./adaptation.ts";
 import { compileGraph } from "./compiled-graphs.ts";
-import type { Conditioning } from "./conditioning.ts";
+import type { Adaptation, Conditioning } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
 import { buildInferenceGraph } from "./inference-graph.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
@@ -27,6 +29,8 @@ export interface EngineOptions {
   readonly passageCacheBytes?: number;
   /** The longest context, at most the model's own. */
   readonly contextLength?: number;
+  /** Runs the model with other weights than its file's. */
+  readonly adaptation?: Adaptation;
 }
 
 export interface GenerationRequest {
@@ -90,12 +94,12 @@ export class Engine {
       format: options.weights ?? "packed",
       positions: contextLengthOf(model.config, options),
     });
-    const graph = buildInferenceGraph({
-      config: model.config,
-      weights,
-      exact: options.exact ?? false,
-    });
-    return new Engine(model, await compileGraph(graph, folder, options), options);
+    const graph = new Graph();
+    const adapted = adaptGraph(graph, { config: model.config, weights }, options.adaptation);
+    buildInferenceGraph({ ...adapted.decoder, exact: options.exact ?? false }, graph);
+    const session = await compileGraph(graph, folder, options);
+    session.bind(adapted.feeds);
+    return new Engine(model, session, options);
   }
 
   /**

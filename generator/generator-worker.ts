@@ -1,9 +1,17 @@
 import { workerData } from "node:worker_threads";
 import { RagError } from "../core/index.ts";
 import { type CallContext, serveWorker } from "../runtime/index.ts";
-import type { Conditioning } from "./conditioning.ts";
-import { Engine, type EngineOptions, type GenerationRequest } from "./engine.ts";
+import { AdaptedEngines } from "./adapted-engines.ts";
+import { type Conditioning, isAdaptation } from "./conditioning.ts";
+import {
+  Engine,
+  type EngineOptions,
+  type GenerationRequest,
+  type GenerationSummary,
+} from "./engine.ts";
+import { withConditioningInFront } from "./in-front.ts";
 import type { DecoderSource } from "./model.ts";
+import { readTrainableWeights } from "./trainable-weights.ts";
 import { TrainerEngine, type TrainerOptions, type TrainingExample } from "./trainer-engine.ts";
 
 /** What the generator hands to its worker at the start. */
@@ -15,21 +23,20 @@ export interface GeneratorWorkerData {
 const { source, options } = workerData as GeneratorWorkerData;
 let engine: Engine | undefined;
 let trainer: TrainerEngine | undefined;
+const adapted = new AdaptedEngines(source, options);
 
 serveWorker({
   open: async () => {
     engine = await Engine.open(source, options);
   },
-  generate: async (request: GenerationRequest, { signal, emit }: CallContext) => {
-    const tokens = requireOpen(engine).generate(request, signal);
-    for (;;) {
-      const next = await tokens.next();
-      if (next.done) return next.value;
-      emit(next.value);
-    }
+  generate: async (request: GenerationRequest, context: CallContext) => {
+    const { conditioning, ...plain } = request;
+    if (!isAdaptation(conditioning)) return generate(requireOpen(engine), request, context);
+    return adapted.with(conditioning, (one) => generate(one, plain, context));
   },
   embeddings: async (ids: readonly number[]) => requireOpen(engine).embeddings(ids),
   deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),
+  trainableWeights: async () => readTrainableWeights(source, options),
   openTrainer: async (settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">) => {
     await trainer?.close();
     trainer = await TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
@@ -40,9 +47,23 @@ serveWorker({
   }) => requireOpen(trainer).lossAndGradient(batch.examples, batch.conditioning),
   closeTrainer: async () => {
     await trainer?.close();
+    await adapted.close();
     trainer = undefined;
   },
 });
+
+async function generate(
+  one: Engine,
+  request: GenerationRequest,
+  { signal, emit }: CallContext,
+): Promise<GenerationSummary> {
+  const tokens = one.generate(withConditioningInFront(request, source.config), signal);
+  for (;;) {
+    const next = await tokens.next();
+    if (next.done) return next.value;
+    emit(next.value);
+  }
+}
 
 function requireOpen<Opened>(opened: Opened | undefined): Opened {
   if (opened) return opened;

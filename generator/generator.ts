@@ -1,4 +1,9 @@
-import { type ResolvedModel, WorkerHost, workerModule } from "../runtime/index.ts";
+import {
+  type DenseTensor,
+  type ResolvedModel,
+  WorkerHost,
+  workerModule,
+} from "../runtime/index.ts";
 import type { Conditioning } from "./conditioning.ts";
 import {
   contextLengthOf,
@@ -92,6 +97,11 @@ export class Generator {
   /** Keys (before rotation) and values of a text that stands alone, as deep tokens. */
   async deepTokens(ids: readonly number[]): Promise<Conditioning & { kind: "deep" }> {
     return (await this.#host.call("deepTokens", ids)) as Conditioning & { kind: "deep" };
+  }
+
+  /** Every weight that can be trained, as f32 by its name in the layout; what "full" starts from. */
+  async trainableWeights(): Promise<ReadonlyMap<string, DenseTensor>> {
+    return (await this.#host.call("trainableWeights", undefined)) as Map<string, DenseTensor>;
   }
 
   /** Compiles the training graph. Needs several times the memory of generating. */

@@ -1,5 +1,10 @@
 export { type ChatMessage, type EncodedChat, encodeChat, MARK } from "./chat.ts";
-export type { Conditioning } from "./conditioning.ts";
+export {
+  type Adaptation,
+  type Conditioning,
+  isAdaptation,
+  type LoraShape,
+} from "./conditioning.ts";
 export type { DecoderConfig } from "./config.ts";
 export {
   Engine,
@@ -10,7 +15,10 @@ export {
 } from "./engine.ts";
 export { configFromGguf, configFromHuggingFace } from "./families/index.ts";
 export { Generator } from "./generator.ts";
+export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
+export { chooseModules, linearModules, type Module } from "./modules.ts";
+export { rotateRows } from "./rotary-tables.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";
 export {
   type LossAndGradient,
@@ -18,3 +26,4 @@ export {
   type TrainerOptions,
   type TrainingExample,
 } from "./trainer-engine.ts";
+export type { TrainingTarget } from "./training-graph.ts";

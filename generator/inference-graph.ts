@@ -17,8 +17,7 @@ export const pastNames = (layer: number) => ({
  * Outputs: `token` int64 [R] the most likely next token, `logits` f32 [R, V], and the new cache rows
  * `added` f32 (`addedHalf` f16) [B, layers · 2 · KV heads, T, D]: keys, then values, of each layer in turn.
  */
-export function buildInferenceGraph(options: DecoderOptions): Graph {
-  const graph = new Graph();
+export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new Graph()): Graph {
   const decoder = new DecoderGraph(graph, options);
   const { width } = options.config;
   const virtual = graph.input("virtual", "float32", ["B", "K", width]);

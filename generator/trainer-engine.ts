@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
 import { compileGraph } from "./compiled-graphs.ts";
-import type { Conditioning } from "./conditioning.ts";
+import { type Conditioning, isAdaptation } from "./conditioning.ts";
+import type { DecoderConfig } from "./config.ts";
 import { contextLengthOf, type Engine, type EngineOptions, engineFolder } from "./engine.ts";
 import { pastNames } from "./inference-graph.ts";
 import { BLOCKED } from "./masks.ts";
@@ -27,7 +29,10 @@ export interface TrainingExample {
 export interface LossAndGradient {
   /** Mean cross entropy of the answer tokens, each example weighing the same. */
   readonly loss: number;
-  /** In the order of the conditioning: the rows, or key and value of each layer in turn. */
+  /**
+   * In the order of the conditioning: the rows; key and value of each layer in turn; A and B of each module; or every weight in
+   * the order of its map.
+   */
   readonly gradients: readonly Float32Array[];
 }
 
@@ -50,7 +55,7 @@ export class TrainerEngine {
   readonly #model: DecoderSource;
   readonly #engine: Engine;
   readonly #session: Session;
-  readonly #target: TrainingTarget;
+  readonly #target: TrainingTarget["kind"];
   readonly #isHalf: boolean;
   readonly #passages: PassageCache<PassageRows>;
 
@@ -58,7 +63,7 @@ export class TrainerEngine {
     this.#engine = engine;
     this.#model = engine.model;
     this.#session = session;
-    this.#target = options.target;
+    this.#target = options.target.kind;
     this.#isHalf = isHalf(options);
     this.#passages = new PassageCache(options.trainingCacheBytes, "first");
   }
@@ -87,26 +92,30 @@ export class TrainerEngine {
   }
 
   /**
-   * Loss and gradient of a batch, the mean over its examples.
+   * Loss and gradient of a batch, the mean over its examples. What changes passages' keys and values (a prefix, LoRA, the weights)
+   * takes examples without a prefix.
    * @throws RagError engine/failed, context/overflow
    */
   async lossAndGradient(
     examples: readonly TrainingExample[],
     conditioning: Conditioning,
   ): Promise<LossAndGradient> {
+    assert.equal(conditioning.kind, this.#target, "the conditioning is what is trained");
     const passages: PassageRows[] = [];
     for (const { prefixIds } of examples) passages.push(await this.#passageRows(prefixIds));
     const batch = layOut(examples, passages, conditioning);
-    const feeds = {
+    assert.ok(batch.pastLength === 0 || keepsPassages(conditioning), "passages stand in the ids");
+    const trained = trainedInputs(conditioning, this.#model.config);
+    const outputs = await this.#session.run({
       ...this.#pastFeeds(passages, batch.pastLength),
-      ...this.#conditioningFeeds(conditioning, batch),
+      virtual: floats(new Float32Array(0), [0, this.#model.config.width]),
+      ...(conditioning.kind === "deep" ? { deepPositions: batch.deepPositions } : {}),
+      ...Object.fromEntries(trained),
       ...batch.feeds,
-    };
-    const outputs = await this.#session.run(feeds);
-    const names = this.#target === "virtual" ? ["virtual"] : this.#deepInputNames();
+    });
     return {
       loss: Number(outputs["loss"]!.data[0]),
-      gradients: names.map((name) => outputs[gradientName(name)]!.data as Float32Array),
+      gradients: trained.map(([name]) => outputs[gradientName(name)]!.data as Float32Array),
     };
   }
 
@@ -150,33 +159,33 @@ export class TrainerEngine {
       }),
     );
   }
+}
 
-  #conditioningFeeds(conditioning: Conditioning, batch: Batch): Record<string, Tensor> {
-    const { config } = this.#model;
-    if (conditioning.kind === "virtual") {
-      return { virtual: floats(conditioning.rows, [conditioning.count, config.width]) };
-    }
-    const { count, keys, values } = conditioning;
-    const shape = [config.keyValueHeads, count, config.headDimension];
-    const rows = keys.flatMap((key, layer) => {
-      const names = deepNames(layer);
-      return [
-        [names.key, floats(key, shape)],
-        [names.value, floats(values[layer]!, shape)],
-      ] as const;
-    });
-    return {
-      virtual: floats(new Float32Array(0), [0, config.width]),
-      deepPositions: batch.deepPositions,
-      ...Object.fromEntries(rows),
-    };
-  }
+/** Whether the keys and values of passages are the frozen model's own under a conditioning, so that they can be kept. */
+const keepsPassages = ({ kind }: Conditioning): boolean => kind === "virtual" || kind === "deep";
 
-  #deepInputNames(): string[] {
-    return Array.from({ length: this.#model.config.layers }, (_, layer) =>
-      deepNames(layer),
-    ).flatMap(({ key, value }) => [key, value]);
+/** What is trained, as inputs of the training graph by name and in the conditioning's order. */
+function trainedInputs(
+  conditioning: Conditioning,
+  config: DecoderConfig,
+): readonly (readonly [name: string, tensor: Tensor])[] {
+  if (conditioning.kind === "virtual") {
+    return [["virtual", floats(conditioning.rows, [conditioning.count, config.width])]];
   }
+  if (isAdaptation(conditioning)) {
+    const tensors = conditioning.kind === "lora" ? conditioning.matrices : conditioning.weights;
+    assert.ok(tensors instanceof Map, "weights that are trained are in memory");
+    return [...tensors].map(([name, { shape, data }]) => [name, floats(data, shape)]);
+  }
+  const { count, keys, values } = conditioning;
+  const shape = [config.keyValueHeads, count, config.headDimension];
+  return keys.flatMap((key, layer) => {
+    const names = deepNames(layer);
+    return [
+      [names.key, floats(key, shape)] as const,
+      [names.value, floats(values[layer]!, shape)] as const,
+    ];
+  });
 }
 
 const isHalf = (options: TrainerOptions): boolean => options.trainingCachePrecision !== "float32";
@@ -197,7 +206,7 @@ function layOut(
   conditioning: Conditioning,
 ): Batch {
   const virtualCount = conditioning.kind === "virtual" ? conditioning.count : 0;
-  const deepCount = conditioning.kind === "deep" ? conditioning.count : 0;
+  const deepCount = conditioning.count - virtualCount;
   const tails = examples.map(({ ids, answerIds }) => [...ids, ...answerIds.slice(0, -1)]);
   const tailLength = Math.max(...tails.map((tail) => tail.length));
   const pastLength = Math.max(...passages.map(({ count }) => count));

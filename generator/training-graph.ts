@@ -13,13 +13,29 @@ import {
   reshape,
   type Value,
 } from "../graph/index.ts";
+import type { Conditioning, LoraShape } from "./conditioning.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
 import { flattenRows, pastInput } from "./inference-graph.ts";
+import { InputWeights } from "./input-weights.ts";
+import { buildLora } from "./lora.ts";
+import type { WeightLayout } from "./weight-layout.ts";
 
-/** What is trained: rows among the token embeddings, or rows among every layer's keys and values. */
-export type TrainingTarget = "virtual" | "deep";
+/**
+ * What is trained: rows among the token embeddings ("virtual") or among every layer's keys and values ("deep", "prefix"), matrices
+ * beside projections ("lora"), or all weights ("full").
+ */
+export type TrainingTarget =
+  | { readonly kind: Exclude<Conditioning["kind"], "lora"> }
+  | { readonly kind: "lora"; readonly shape: LoraShape };
 
-/** Names of the deep-token inputs of one layer. */
+export interface TrainingGraphOptions {
+  readonly config: DecoderOptions["config"];
+  readonly weights: WeightLayout;
+  readonly target: TrainingTarget;
+  readonly halfPast: boolean;
+}
+
+/** Names of the inputs of one layer's deep tokens or prefix. */
 export const deepNames = (layer: number) => ({
   key: `deep.${layer}.key`,
   value: `deep.${layer}.value`,
@@ -33,34 +49,43 @@ export const gradientName = (input: string) => `gradient.${input}`;
  *
  * Inputs: `before` int64 [B, I], `virtual` f32 [K, H] and `after` int64 [B, J] (T = I + K + J tokens in this order),
  * `positions`, `mask` and the `past.*` rows as in the inference graph (f16 when `halfPast`), `rows` int64 [R], `labels` int64 [R] the
- * tokens that should follow those rows, `labelWeights` f32 [R]; with target "deep" also `deepPositions` int64 [B, K'] and per layer
- * `deep.L.key` (not rotated) and `deep.L.value` f32 [KV heads, K', D], which stand between the past and the tokens.
+ * tokens that should follow those rows, `labelWeights` f32 [R]. By target also: "deep" and "prefix" per layer `deep.L.key` and
+ * `deep.L.value` f32 [KV heads, K', D], which stand between the past and the tokens, and "deep" `deepPositions` int64 [B, K'] that turn
+ * its keys; "lora" the matrices of {@link buildLora}; "full" every weight, under its name in the layout.
  *
- * Outputs: `loss` f32 [] = Σ weight · −log p(label), and `gradient.<input>` of `virtual` or of every `deep.*` input.
+ * Outputs: `loss` f32 [] = Σ weight · −log p(label), and `gradient.<input>` of every trained input.
  */
-export function buildTrainingGraph(
-  options: DecoderOptions & { readonly target: TrainingTarget; readonly halfPast: boolean },
-): Graph {
+export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
+  const { config, target } = options;
   const graph = new Graph();
-  const decoder = new DecoderGraph(graph, options);
+  const lora = target.kind === "lora" ? buildLora(graph, config, target.shape) : undefined;
+  const inputWeights = target.kind === "full" ? new InputWeights(options.weights) : undefined;
+  const decoderOptions: DecoderOptions = {
+    config,
+    weights: inputWeights ?? options.weights,
+    ...(lora ? { adapt: lora.adapt } : {}),
+  };
+  const decoder = new DecoderGraph(graph, decoderOptions);
   const before = graph.input("before", "int64", ["B", "I"]);
-  const virtual = graph.input("virtual", "float32", ["K", options.config.width]);
+  const virtual = graph.input("virtual", "float32", ["K", config.width]);
   const after = graph.input("after", "int64", ["B", "J"]);
   const batch = dimensionOf(graph, before, 0);
   const lengths = { B: batch, K: dimensionOf(graph, virtual, 0) };
-  const shared = expand(graph, virtual, ["B", "K", options.config.width], lengths);
-  const deep = options.target === "deep" ? deepInputs(decoder, options, batch) : [];
+  const shared = expand(graph, virtual, ["B", "K", config.width], lengths);
+  const deep = hasDeepRows(target) ? deepInputs(decoder, options, batch) : [];
   const { hidden } = decoder.decode({
     embeddings: concat(graph, [decoder.embed(before), shared, decoder.embed(after)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
     mask: graph.input("mask", "float32", ["B", 1, "T", "S+T"]),
     earlier: (layer) => {
-      const past = pastInput(graph, options, layer, options.halfPast ? "float16" : "float32");
+      const type = options.halfPast ? "float16" : "float32";
+      const past = pastInput(graph, decoderOptions, layer, type);
       return deep[layer] ? [past, deep[layer].rows] : [past];
     },
   });
   const loss = crossEntropy(graph, decoder, hidden);
-  const targets = options.target === "deep" ? deep.flatMap(({ inputs }) => inputs) : [virtual];
+  const rows = deep.length > 0 ? deep.flatMap(({ inputs }) => inputs) : [virtual];
+  const targets = lora?.inputs ?? inputWeights?.inputs ?? rows;
   graph.output("loss", loss);
   for (const [index, gradient] of gradients(graph, loss, graph.scalar(1), targets).entries()) {
     graph.output(gradientName(targets[index]!.name), gradient);
@@ -68,26 +93,38 @@ export function buildTrainingGraph(
   return graph;
 }
 
+const hasDeepRows = ({ kind }: TrainingTarget): boolean => kind === "deep" || kind === "prefix";
+
 interface DeepLayer {
   readonly inputs: readonly [Value, Value];
   readonly rows: KeyValue;
 }
 
-/** Keys are trained before rotation and turned to where they stand, so one prompt fits any length of passages. */
-function deepInputs(decoder: DecoderGraph, { config }: DecoderOptions, batch: Value): DeepLayer[] {
+/**
+ * Deep keys are trained before rotation and turned to where they stand, so one prompt fits any length of passages. A prefix stands in
+ * front of everything: its keys are trained as attention reads them.
+ */
+function deepInputs(
+  decoder: DecoderGraph,
+  { config, target }: TrainingGraphOptions,
+  batch: Value,
+): DeepLayer[] {
   const { graph } = decoder;
-  const positions = graph.input("deepPositions", "int64", ["B", "K'"]);
   const { keyValueHeads, headDimension } = config;
-  const lengths = { B: batch, "K'": dimensionOf(graph, positions, 1) };
   const spread = (rows: Value) =>
-    expand(graph, rows, ["B", keyValueHeads, "K'", headDimension], lengths);
+    expand(graph, rows, ["B", keyValueHeads, "K'", headDimension], {
+      B: batch,
+      "K'": dimensionOf(graph, rows, 1),
+    });
+  const positions =
+    target.kind === "deep" ? graph.input("deepPositions", "int64", ["B", "K'"]) : undefined;
+  const placed = (key: Value) => (positions ? decoder.rotate(spread(key), positions) : spread(key));
   return Array.from({ length: config.layers }, (_, layer) => {
     const names = deepNames(layer);
     const shape = [keyValueHeads, "K'", headDimension];
     const key = graph.input(names.key, "float32", shape);
     const value = graph.input(names.value, "float32", shape);
-    const rows = { key: decoder.rotate(spread(key), positions), value: spread(value) };
-    return { inputs: [key, value], rows };
+    return { inputs: [key, value], rows: { key: placed(key), value: spread(value) } };
   });
 }
 

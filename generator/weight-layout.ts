@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { RagError, systemCode, withFileLock, writeAtomic, writeFileAtomic } from "../core/index.ts";
@@ -52,14 +52,48 @@ export class WeightLayout implements DecoderWeights {
     return name in this.#entries;
   }
 
+  /** Weights that can be trained, by name: all but the fixed tables. */
+  get trainableNames(): readonly string[] {
+    return Object.keys(this.#entries).filter(isTrainableWeight);
+  }
+
+  shapeOf(name: string): readonly number[] {
+    return this.#entry(name).shape;
+  }
+
+  /** The values of a float32 weight. `folder`: where the layout lies. @throws RagError model/invalid */
+  async read(name: string, folder: string): Promise<Float32Array> {
+    const { offset, byteLength } = this.#entry(name);
+    const values = new Float32Array(byteLength / Float32Array.BYTES_PER_ELEMENT);
+    const handle = await open(join(folder, this.file), "r");
+    try {
+      const bytes = new Uint8Array(values.buffer);
+      for (let read = 0; read < byteLength; ) {
+        const { bytesRead } = await handle.read(bytes, read, byteLength - read, offset + read);
+        if (bytesRead === 0) throw new RagError("model/invalid", `${this.file}: ends early`);
+        read += bytesRead;
+      }
+    } finally {
+      await handle.close();
+    }
+    return values;
+  }
+
   /** Declares a weight of this layout in a graph. */
   weight(graph: Graph, name: string): Value {
-    const entry = this.#entries[name];
-    if (!entry) throw new RagError("model/invalid", `${this.file}: has no weight "${name}"`);
-    const { type, shape, offset, byteLength } = entry;
+    const { type, shape, offset, byteLength } = this.#entry(name);
     return graph.weight(name, type as ElementType, shape, { file: this.file, offset, byteLength });
   }
+
+  #entry(name: string): Entry {
+    const entry = this.#entries[name];
+    if (entry) return entry;
+    throw new RagError("model/invalid", `${this.file}: has no weight "${name}"`);
+  }
 }
+
+/** Rotary tables follow from the configuration; everything else was trained once. */
+export const isTrainableWeight = (name: string): boolean => !name.startsWith("rotary.");
 
 /**
  * Opens the layout of a model in `folder`, writing it first when it is not there. Two processes write it once.

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { RagError } from "../core/index.ts";
 import type { Conditioning, Generator, LossAndGradient } from "../generator/index.ts";
 import { createPromptEncoder } from "./encoders/prompt-encoder.ts";
@@ -111,7 +112,8 @@ const deepTensorNames = (layer: number) => ({
 });
 
 /** What is saved of a conditioning. */
-export const contentOf = (conditioning: Conditioning): PromptContent =>
-  conditioning.kind === "virtual"
-    ? { virtualTokens: conditioning.rows }
-    : { deep: { keys: conditioning.keys, values: conditioning.values } };
+export function contentOf(conditioning: Conditioning): PromptContent {
+  if (conditioning.kind === "virtual") return { virtualTokens: conditioning.rows };
+  assert.ok("keys" in conditioning, conditioning.kind);
+  return { deep: { keys: conditioning.keys, values: conditioning.values } };
+}

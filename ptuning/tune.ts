@@ -109,7 +109,7 @@ export async function* tunePrompt(
     if (settings.resume) await run.resume();
     await generator.openTrainer(
       {
-        target: settings.method === "p-tuning-v2" ? "deep" : "virtual",
+        target: { kind: settings.method === "p-tuning-v2" ? "deep" : "virtual" },
         trainingCacheBytes: settings.passageCacheBytes,
       },
       parts.signal,

@@ -23,6 +23,7 @@ export interface SessionOptions {
 /** A compiled graph. Runs block the calling thread, so sessions live in worker threads or short programs. */
 export class Session {
   readonly #session: ort.InferenceSession;
+  #bound: Readonly<Record<string, Tensor>> = {};
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
@@ -67,8 +68,13 @@ export class Session {
     return this.#session.outputNames;
   }
 
+  /** Feeds these inputs to every run from now on. */
+  bind(feeds: Readonly<Record<string, Tensor>>): void {
+    this.#bound = feeds;
+  }
+
   /**
-   * Runs the graph. `feeds` needs every input; `fetches` limits the outputs that are computed and copied.
+   * Runs the graph. `feeds` needs every input that is not bound; `fetches` limits the outputs that are computed and copied.
    * @throws RagError engine/failed
    */
   async run(
@@ -76,7 +82,7 @@ export class Session {
     fetches?: readonly string[],
   ): Promise<Record<string, Tensor>> {
     const inputs = Object.fromEntries(
-      Object.entries(feeds).map(([name, { type, data, shape }]) => [
+      Object.entries({ ...this.#bound, ...feeds }).map(([name, { type, data, shape }]) => [
         name,
         new ort.Tensor(type, data, shape),
       ]),

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Engine, TrainerEngine } from "../../generator/index.ts";
+import { Engine, TrainerEngine, type TrainingTarget } from "../../generator/index.ts";
 import { modelSource } from "../parity/golden-model.ts";
 
 const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "llama-tied");
@@ -9,7 +9,7 @@ const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "
 /** The tiny random model of the golden files, with everything in f32. */
 export interface TinyEngine {
   readonly engine: Engine;
-  trainer(target: "virtual" | "deep"): Promise<TrainerEngine>;
+  trainer(target: TrainingTarget): Promise<TrainerEngine>;
   close(): Promise<void>;
 }
 

@@ -25,8 +25,8 @@ describe("loss and gradient on the tiny golden model", () => {
   let tokens: Conditioning & { kind: "deep" };
   before(async () => {
     tiny = await openTinyEngine();
-    virtual = await tiny.trainer("virtual");
-    deep = await tiny.trainer("deep");
+    virtual = await tiny.trainer({ kind: "virtual" });
+    deep = await tiny.trainer({ kind: "deep" });
     rows = { kind: "virtual", count: 4, rows: tiny.engine.embeddings(someIds(4, 40)) };
     tokens = await tiny.engine.deepTokens(someIds(4, 41));
   });

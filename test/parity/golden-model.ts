@@ -33,7 +33,7 @@ export async function openGoldenModel(
   const engine = await Engine.open(source, options);
   const trainer = await TrainerEngine.open(engine, {
     ...options,
-    target: "virtual",
+    target: { kind: "virtual" },
     trainingCacheBytes: 2 ** 30,
     trainingCachePrecision: "float32",
   });

@@ -1,0 +1,56 @@
+import { RagError } from "../core/index.ts";
+import type { DecoderConfig } from "./config.ts";
+import { planModel } from "./families/index.ts";
+
+/** A linear layer as transformers names it, and the rows it has in the stacked matrix of the layout. */
+export interface Module {
+  /** Such as "model.layers.0.self_attn.q_proj". */
+  readonly path: string;
+  /** The layout's matrix, such as "layers.0.qkv". */
+  readonly projection: string;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Every linear layer inside the decoder's layers: what LoRA can be put on. */
+export function linearModules(config: DecoderConfig): readonly Module[] {
+  return planModel(config)
+    .projections.filter(({ name }) => name.startsWith("layers."))
+    .flatMap(({ name, parts, columns }) => {
+      let firstRow = 0;
+      return parts.map((part) => {
+        const path = part.weight.huggingFace[0]!.replace(/\.weight$/, "");
+        const module = { path, projection: name, firstRow, rows: part.rows, columns };
+        firstRow += part.rows;
+        return module;
+      });
+    });
+}
+
+/** PEFT's word for every linear layer. */
+const ALL = "all-linear";
+
+/**
+ * The modules whose name is, or ends with, one of `targets`: "q_proj", its short form "q", "attn.c_proj", or "all-linear".
+ * @throws RagError config/invalid naming a target that no module has, and what there is
+ */
+export function chooseModules(
+  config: DecoderConfig,
+  targets: readonly string[],
+): readonly Module[] {
+  const modules = linearModules(config);
+  if (targets.includes(ALL)) return modules;
+  const matches = (path: string, target: string) =>
+    [target, `${target}_proj`].some((name) => path === name || path.endsWith(`.${name}`));
+  const unknown = targets.find((target) => !modules.some(({ path }) => matches(path, target)));
+  if (unknown === undefined && targets.length > 0) {
+    return modules.filter(({ path }) => targets.some((target) => matches(path, target)));
+  }
+  const known = [...new Set(modules.map(({ path }) => path.split(".").at(-1)!))];
+  throw new RagError(
+    "config/invalid",
+    `LoRA target ${JSON.stringify(unknown ?? "")}: no projection of this ${config.family} model has this name; there are ${known.join(", ")} (or ${ALL}).`,
+    { param: "targets" },
+  );
+}
