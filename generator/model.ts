@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { errorMessage, RagError } from "../core/index.ts";
+import { z } from "zod";
+import { errorMessage, parseWith, RagError } from "../core/index.ts";
 import {
   chatTemplateOf,
   openWeights,
@@ -11,6 +12,13 @@ import {
 } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import { configFromGguf, configFromHuggingFace } from "./families/index.ts";
+
+/** The largest tokenizer.json files published have some 40 MB. */
+const MAX_JSON_BYTES = 256 * 2 ** 20;
+const tokenId = z.int().nonnegative();
+const endSchema = z.looseObject({
+  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
+});
 
 /** A decoder's shape and weights: all an engine needs, and plain enough to cross into a worker. */
 export interface DecoderSource {
@@ -67,11 +75,12 @@ function readFolder(resolved: ResolvedModel): Model {
   const tokenizerConfig = readJsonIfThere(join(folder, "tokenizer_config.json"));
   const tokenizer = tokenizerFromFiles(readJson(join(folder, "tokenizer.json")), tokenizerConfig);
   const jinja = join(folder, "chat_template.jinja");
-  const end = (raw as { eos_token_id?: number | number[] }).eos_token_id;
+  const config = configFromHuggingFace(raw, basename(configPath));
+  const { eos_token_id: end } = parseWith(endSchema, raw, basename(configPath), "model/invalid");
   return {
     name: resolved.name,
     fingerprint: resolved.fingerprint,
-    config: configFromHuggingFace(raw, basename(configPath)),
+    config,
     tokenizer,
     chatTemplate: chatTemplateOf({
       tokenizerConfig,
@@ -93,14 +102,28 @@ function stopIds(tokenizer: Tokenizer, declared: readonly number[]): readonly nu
 function readJson(path: string): unknown {
   const raw = readJsonIfThere(path);
   if (raw !== undefined) return raw;
-  throw new RagError("file/not-found", `${path}: is missing from the model folder.`);
+  throw new RagError(
+    "file/not-found",
+    `${basename(path)}: is missing from the model folder ${basename(dirname(path))}; get the model again.`,
+  );
 }
 
 function readJsonIfThere(path: string): unknown {
-  if (!statSync(path, { throwIfNoEntry: false })) return undefined;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) return undefined;
+  if (stat.size > MAX_JSON_BYTES) {
+    throw new RagError(
+      "model/invalid",
+      `${basename(path)}: expected at most ${MAX_JSON_BYTES} bytes, found ${stat.size}; this is no file of a model.`,
+    );
+  }
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new RagError("model/invalid", `${path}: ${errorMessage(cause)}`, { cause });
+    throw new RagError(
+      "model/invalid",
+      `${basename(path)}: expected JSON: ${errorMessage(cause).slice(0, 200)}; the file is damaged, get it again.`,
+      { cause },
+    );
   }
 }

@@ -2,7 +2,14 @@ import type { FileHandle } from "node:fs/promises";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { RagError, systemCode, withFileLock, writeAtomic, writeFileAtomic } from "../core/index.ts";
+import {
+  RagError,
+  sha256,
+  systemCode,
+  withFileLock,
+  writeAtomic,
+  writeFileAtomic,
+} from "../core/index.ts";
 import type { ElementType, Graph, Value } from "../graph/index.ts";
 import { openWeights, type WeightFile } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
@@ -104,7 +111,9 @@ export async function openWeightLayout(
   model: DecoderSource,
   options: { readonly folder: string; readonly format: WeightFormat; readonly positions: number },
 ): Promise<WeightLayout> {
-  const name = `weights-${options.format}-v${VERSION}-${options.positions}`;
+  // Tables are computed from the configuration, which lies in another file than the weights.
+  const shape = sha256(JSON.stringify(model.config)).slice(0, 12);
+  const name = `weights-${options.format}-v${VERSION}-${options.positions}-${shape}`;
   const binary = join(options.folder, `${name}.bin`);
   const manifest = join(options.folder, `${name}.json`);
   const entries = await withFileLock(manifest, { waitMs: 600_000 }, async () => {
