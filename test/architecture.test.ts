@@ -22,6 +22,7 @@ const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
   "onnx-proto": "graph/",
   "hnswlib-node": "retriever/",
   "better-sqlite3": "retriever/",
+  "better-sqlite3-napi": "retriever/",
   "@tensorflow/tfjs": "ptuning/",
   "@tensorflow/tfjs-backend-wasm": "ptuning/",
   "@tensorflow/tfjs-node": "ptuning/",

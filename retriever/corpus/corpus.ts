@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { errorMessage, RagError } from "../../core/index.ts";
 import type { ChunkRecord, DocumentRecord, NewChunk, NewDocument } from "./records.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { loadSqlite } from "./sqlite.ts";
 
 export interface CorpusOptions {
   /** The embedder of its vectors. A new store takes it over; an old one must have been made with the same. */
@@ -45,7 +46,7 @@ export function openCorpus(folder: string, options: CorpusOptions): Corpus {
   }
   let database: Database.Database | undefined;
   try {
-    database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    database = new (loadSqlite())(path, { timeout: BUSY_TIMEOUT_MS });
     prepare(database, path, options);
     return new Corpus(database);
   } catch (cause) {
