@@ -33,6 +33,7 @@ export type ErrorCode =
   | "request/unsupported"
   | "request/not-found"
   | "request/unauthorized"
+  | "request/forbidden"
   | "request/too-large"
   | "server/busy"
   | "server/unavailable"

@@ -8,7 +8,7 @@ export const MARK = Symbol("mark");
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
-  /** Text from outside is never read as special tokens. At most one mark in all messages. */
+  /** Text from outside is never read as special tokens. At most one mark in all messages, unless they are encoded as segments. */
   readonly parts: readonly (string | typeof MARK)[];
 }
 
@@ -23,11 +23,20 @@ const PLAIN_TEMPLATE =
   "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}{% if add_generation_prompt %}Answer:{% endif %}";
 
 /**
- * Messages as the model expects them, ending where its answer begins. The template is rendered around placeholders, so
- * only its own text can become special tokens, never a message's.
+ * Messages as the model expects them, ending where its answer begins, split at the mark.
  * @throws RagError model/invalid when the model's template cannot be rendered
  */
 export function encodeChat(model: Model, messages: readonly ChatMessage[]): EncodedChat {
+  const [before = [], ...after] = encodeChatSegments(model, messages);
+  return { before, after: after.flat() };
+}
+
+/**
+ * Like {@link encodeChat}, for any number of marks: the ids before the first, between each two, and after the last. The template
+ * is rendered around placeholders, so only its own text can become special tokens, never a message's.
+ * @throws RagError model/invalid when the model's template cannot be rendered
+ */
+export function encodeChatSegments(model: Model, messages: readonly ChatMessage[]): number[][] {
   const placeholder = (index: number) => `\u{E000}${nonce}.${index}\u{E001}`;
   const nonce = randomBytes(8).toString("hex");
   const parts: (string | typeof MARK)[] = [];
@@ -38,17 +47,20 @@ export function encodeChat(model: Model, messages: readonly ChatMessage[]): Enco
       content: own.map((part) => placeholder(parts.push(part) - 1)).join(""),
     })),
   );
-  const sides = { before: [] as number[], after: [] as number[] };
-  let side = sides.before;
+  const segments: number[][] = [[]];
   const pieces = rendered.split(new RegExp(`\u{E000}${nonce}\\.(\\d+)\u{E001}`, "u"));
   for (const [index, piece] of pieces.entries()) {
     // split() alternates template text and the captured number of a part.
     const part = index % 2 === 1 ? parts[Number(piece)]! : undefined;
-    if (part === undefined) side.push(...model.tokenizer.encodeTemplate(piece));
-    else if (part === MARK) side = sides.after;
-    else side.push(...model.tokenizer.encode(part));
+    if (part === MARK) segments.push([]);
+    else {
+      const { tokenizer } = model;
+      const ids = part === undefined ? tokenizer.encodeTemplate(piece) : tokenizer.encode(part);
+      // One by one: a spread of a very long text's ids would overflow the stack.
+      for (const id of ids) segments.at(-1)!.push(id);
+    }
   }
-  return sides;
+  return segments;
 }
 
 function render(

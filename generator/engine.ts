@@ -11,6 +11,7 @@ import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { causalMask } from "./masks.ts";
 import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
+import { type PromptScore, scoreToken, UNSCORED } from "./prompt-scores.ts";
 import { rotateRows, unrotateRows } from "./rotary-tables.ts";
 import { logProbability, type Sampling, sampleToken } from "./sampling.ts";
 import { openWeightLayout, type WeightFormat } from "./weight-layout.ts";
@@ -68,6 +69,8 @@ const DEFAULT_PASSAGE_CACHE_BYTES = 256 * 2 ** 20;
 const DEFAULT_CONTEXT = 8192;
 /** Prefill runs in pieces of this many tokens, so that scores stay small and a request can be cancelled. */
 const PREFILL_TOKENS = 1024;
+/** Scoring keeps f32 [tokens, V] for each piece. */
+const SCORED_TOKENS = 128;
 
 /** The frozen model, ready to run in this thread. */
 export class Engine {
@@ -164,6 +167,40 @@ export class Engine {
     return outputs["logits"]!.data as Float32Array;
   }
 
+  /**
+   * How likely the model finds each token of a text, in pieces, so that the scores of the whole vocabulary never pile up.
+   * `ids`: at least one. `topCount`: alternatives told for each.
+   * @throws RagError context/overflow when the text does not fit the context
+   */
+  async scorePrompt(
+    ids: readonly number[],
+    topCount: number,
+    signal?: AbortSignal,
+  ): Promise<PromptScore[]> {
+    this.#requireRoom({ prefixIds: [], ids, maxTokens: 0 });
+    const cache = new KeyValueCache(this.model.config, ids.length);
+    const scores: PromptScore[] = [UNSCORED];
+    for (let start = 0; start < ids.length; start += SCORED_TOKENS) {
+      await yieldToMessages();
+      signal?.throwIfAborted();
+      const piece = ids.slice(start, start + SCORED_TOKENS);
+      const rows = piece.map((_, row) => row);
+      const outputs = await this.#session.run(this.#feeds({ ids: piece, cache, rows }), [
+        "added",
+        "logits",
+      ]);
+      cache.append({ data: outputs["added"]!.data as Float32Array, count: piece.length });
+      const logits = outputs["logits"]!.data as Float32Array;
+      const width = logits.length / piece.length;
+      for (const row of rows) {
+        const next = ids[start + row + 1];
+        if (next === undefined) break;
+        scores.push(scoreToken(logits.subarray(row * width, (row + 1) * width), next, topCount));
+      }
+    }
+    return scores;
+  }
+
   /** Keys and values of a prefix, from the cache or computed. */
   async prefill(ids: readonly number[], signal?: AbortSignal): Promise<CacheRows> {
     return (await this.#passageRows(ids, signal)).rows;
@@ -215,9 +252,14 @@ export class Engine {
     await this.#session.close();
   }
 
-  #requireRoom({ prefixIds, conditioning, ids, maxTokens }: GenerationRequest): number {
+  #requireRoom({
+    prefixIds,
+    conditioning,
+    ids,
+    maxTokens,
+  }: Pick<GenerationRequest, "prefixIds" | "conditioning" | "ids" | "maxTokens">): number {
     const prompt = prefixIds.length + (conditioning?.count ?? 0) + ids.length;
-    if (ids.length === 0) {
+    if (ids.length === 0 && conditioning?.kind !== "virtual") {
       throw new RagError("request/invalid", "prompt: is empty; write a question.");
     }
     if (prompt + maxTokens > this.contextLength) {

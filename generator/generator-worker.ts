@@ -34,6 +34,10 @@ serveWorker({
     if (!isAdaptation(conditioning)) return generate(requireOpen(engine), request, context);
     return adapted.with(conditioning, (one) => generate(one, plain, context));
   },
+  scorePrompt: async (
+    text: { readonly ids: readonly number[]; readonly topCount: number },
+    { signal }: CallContext,
+  ) => requireOpen(engine).scorePrompt(text.ids, text.topCount, signal),
   embeddings: async (ids: readonly number[]) => requireOpen(engine).embeddings(ids),
   deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),
   trainableWeights: async () => readTrainableWeights(source, options),

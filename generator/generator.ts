@@ -14,6 +14,7 @@ import {
 } from "./engine.ts";
 import type { GeneratorWorkerData } from "./generator-worker.ts";
 import { type Model, readModel } from "./model.ts";
+import type { PromptScore } from "./prompt-scores.ts";
 import type { LossAndGradient, TrainerOptions, TrainingExample } from "./trainer-engine.ts";
 
 /** The frozen language model in a thread of its own: the caller's event loop stays free while it runs. */
@@ -87,6 +88,24 @@ export class Generator {
     } finally {
       stop.abort();
     }
+  }
+
+  /**
+   * How likely the model finds each token of a text; the first has no score. `topCount`: alternatives told for each.
+   * @throws RagError context/overflow, request/invalid for no ids, engine/failed
+   */
+  async scorePrompt(
+    ids: readonly number[],
+    topCount: number,
+    signal?: AbortSignal,
+  ): Promise<PromptScore[]> {
+    const text = { ids, topCount };
+    return (await this.#host.call("scorePrompt", text, { signal })) as PromptScore[];
+  }
+
+  /** The worker has died, or was closed: open another generator. */
+  get isClosed(): boolean {
+    return this.#host.isClosed;
   }
 
   /** Token embeddings: f32 [ids, H]. */

@@ -1,4 +1,10 @@
-export { type ChatMessage, type EncodedChat, encodeChat, MARK } from "./chat.ts";
+export {
+  type ChatMessage,
+  type EncodedChat,
+  encodeChat,
+  encodeChatSegments,
+  MARK,
+} from "./chat.ts";
 export {
   type Adaptation,
   type Conditioning,
@@ -18,6 +24,7 @@ export { Generator } from "./generator.ts";
 export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { chooseModules, linearModules, type Module } from "./modules.ts";
+export type { PromptScore } from "./prompt-scores.ts";
 export { rotateRows } from "./rotary-tables.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";
 export {

@@ -1,37 +1,53 @@
 import { RagError } from "../core/index.ts";
-import { encodeChat, type Generator } from "../generator/index.ts";
+import type { Conditioning, Generator } from "../generator/index.ts";
 import {
   type ChatTurn,
   conditioningOf,
-  type LaidOutPrompt,
   type LearnedPrompt,
   layOutPrompt,
 } from "../ptuning/index.ts";
-import type { Answer, AnswerRequest, Message } from "./answerer.ts";
+import { abstentionFor, nothingRelevant } from "./abstention.ts";
+import type { Abstention, Answer, AnswerRequest, Message } from "./answerer.ts";
+import { conditioningFrom, layOutBareChat } from "./bare-chat.ts";
 import { citedPassages } from "./citations.ts";
+import { contextOverflow } from "./context-overflow.ts";
 import { generateText, type TextPiece, type TextSummary } from "./generated-text.ts";
 import type { Passage } from "./passage.ts";
+import { searchQuery } from "./search-query.ts";
 
 /** Passages without a learned prompt that says otherwise. */
 export const DEFAULT_PASSAGES = 3;
 const DEFAULT_ANSWER_TOKENS = { retrieval: 128, question: 128, bare: 512 } as const;
 
+/** Passages for a query, best first, and how close the closest is. */
+export interface Retrieved {
+  readonly passages: readonly Passage[];
+  /** Cosine similarity of query and closest passage, -1 to 1; undefined where it is not known. */
+  readonly similarity?: number | undefined;
+}
+
 export interface AnswerParts {
   readonly generator: Generator;
-  readonly retrieve: (
-    question: string,
-    k: number,
-    signal?: AbortSignal,
-  ) => Promise<readonly Passage[]>;
+  /** @throws RagError store/empty */
+  readonly retrieve: (query: string, k: number, signal?: AbortSignal) => Promise<Retrieved>;
   /** The learned prompt for a wish, see {@link AnswerRequest.prompt}. */
   readonly choosePrompt: (wanted: string | undefined) => Promise<LearnedPrompt | undefined>;
+  /** With no passage as close as this, nothing relevant was found. */
+  readonly minSimilarity: number;
 }
 
 /** What goes to the model, and what it was made of. */
 interface Prepared {
-  readonly prompt: LaidOutPrompt;
+  readonly prompt: {
+    readonly prefixIds: readonly number[];
+    readonly ids: readonly number[];
+    readonly conditioning: Conditioning | undefined;
+  };
+  readonly usedPassages: number;
   readonly learned: LearnedPrompt | undefined;
   readonly passages: readonly Passage[];
+  readonly query: string | undefined;
+  readonly abstention: Abstention | undefined;
   readonly maxTokens: number;
   readonly retrievalMs: number;
 }
@@ -47,8 +63,8 @@ const NOTHING_GENERATED: TextSummary = {
 
 /**
  * Answers the last message: retrieves, lays out within the context, generates, cites. Passages that do not fit are dropped
- * from the end; the question never is. When nothing is retrieved there is no answer, and the model is not asked.
- * @throws RagError context/overflow, store/empty, prompt/*, engine/failed
+ * from the end; the question never is. When nothing relevant is found there is no answer, and the model is not asked.
+ * @throws RagError context/overflow, prompt/*, request/invalid, engine/failed
  */
 export async function* answerQuestion(
   parts: AnswerParts,
@@ -57,10 +73,9 @@ export async function* answerQuestion(
 ): AsyncGenerator<TextPiece, Answer> {
   const started = performance.now();
   const prepared = await prepare(parts, request, signal);
-  const hasNothing = request.mode === "retrieval" && prepared.passages.length === 0;
   let text = "";
   let summary = NOTHING_GENERATED;
-  if (!hasNothing) {
+  if (!prepared.abstention) {
     for await (const piece of generation()) {
       text += piece.text;
       yield piece;
@@ -69,13 +84,11 @@ export async function* answerQuestion(
   return complete(prepared, { text, summary, totalMs: performance.now() - started });
 
   async function* generation() {
-    const { prompt, learned, maxTokens } = prepared;
-    // Without passages in the prompt the virtual tokens have nothing to point at.
-    const conditioning = learned && prompt.usedPassages > 0 ? conditioningOf(learned) : undefined;
-    const { sampling, stop, logProbabilities } = request;
+    const { prompt, maxTokens } = prepared;
+    const { sampling, stop, logProbabilities, topLogProbabilities } = request;
     summary = yield* generateText(
       parts.generator,
-      { ...prompt, conditioning, maxTokens, sampling, stop, logProbabilities },
+      { ...prompt, maxTokens, sampling, stop, logProbabilities, topLogProbabilities },
       signal,
     );
   }
@@ -94,45 +107,77 @@ async function prepare(
   request: AnswerRequest,
   signal?: AbortSignal,
 ): Promise<Prepared> {
-  if (request.mode === "bare") return prepareBare(parts.generator, request);
+  const { generator } = parts;
+  if (request.mode === "bare") return prepareBare(generator, request);
   const isRetrieval = request.mode === "retrieval";
-  const learned = isRetrieval ? await parts.choosePrompt(request.prompt) : undefined;
-  const question = request.messages.at(-1)!.text;
-  const started = performance.now();
-  const k = request.k ?? learned?.about.training.passagesMax ?? DEFAULT_PASSAGES;
-  const passages = isRetrieval ? await parts.retrieve(question, k, signal) : [];
-  const retrievalMs = performance.now() - started;
-  const maxTokens = answerTokens(parts.generator, request);
-  const virtualTokens = learned?.about.virtualTokens ?? 0;
+  const given = conditioningFrom(request.messages, generator.model.config.width);
+  // Rows that come with the question stand in for the store's learned prompt.
+  const learned = isRetrieval && !given ? await parts.choosePrompt(request.prompt) : undefined;
+  const found = isRetrieval ? await retrieve(parts, request, learned, signal) : NOTHING_FOUND;
+  const conditioning = given ?? (learned ? conditioningOf(learned) : undefined);
+  const maxTokens = answerTokens(generator, request);
   // A system message is a hand-written prompt: it stands where a learned one would.
-  const instruction = learned ? "" : systemText(request.messages);
-  const prompt = withContextNamed(parts.generator, () =>
-    layOutPrompt(parts.generator.model, {
-      question,
-      passages,
+  const instruction = conditioning ? "" : systemText(request.messages);
+  const laidOut = withContextNamed(generator, () =>
+    layOutPrompt(generator.model, {
+      question: request.messages.at(-1)!.text,
+      passages: found.passages,
       history: historyOf(request.messages),
-      maxTokens: parts.generator.contextLength - maxTokens - virtualTokens,
+      maxTokens: generator.contextLength - maxTokens - (conditioning?.count ?? 0),
       ...(learned ? { placement: learned.about.placement } : {}),
       ...(instruction ? { instruction } : {}),
     }),
   );
-  return { prompt, learned, passages, maxTokens, retrievalMs };
+  const { prefixIds, ids, usedPassages } = laidOut;
+  return {
+    // Without passages in the prompt the virtual tokens have nothing to point at.
+    prompt: { prefixIds, ids, conditioning: usedPassages > 0 ? conditioning : undefined },
+    usedPassages,
+    learned,
+    ...found,
+    maxTokens,
+  };
 }
 
-/** The conversation as the model's own chat template has it. */
-function prepareBare(generator: Generator, request: AnswerRequest): Prepared {
-  const messages = request.messages.map(({ role, text }) => ({ role, parts: [text] }));
-  const ids = encodeChat(generator.model, messages).before;
-  const room = generator.contextLength - ids.length;
-  const maxTokens = request.maxTokens ?? Math.min(DEFAULT_ANSWER_TOKENS.bare, room);
-  if (maxTokens < 1 || maxTokens > room) throw contextOverflow(generator, ids.length, maxTokens);
+const NOTHING_FOUND = {
+  passages: [],
+  query: undefined,
+  abstention: undefined,
+  retrievalMs: 0,
+} as const;
+
+/** Searches for the question, made self-contained; says why when there is nothing to answer from. */
+async function retrieve(
+  parts: AnswerParts,
+  request: AnswerRequest,
+  learned: LearnedPrompt | undefined,
+  signal?: AbortSignal,
+): Promise<Pick<Prepared, "passages" | "query" | "abstention" | "retrievalMs">> {
+  const started = performance.now();
+  const k = request.k ?? learned?.about.training.passagesMax ?? DEFAULT_PASSAGES;
+  const { text: query } = searchQuery(request.messages);
+  const found = await parts.retrieve(query, k, signal).catch((thrown: unknown) => {
+    // An empty store is an answer, not a failure: the person is told what to do.
+    if (thrown instanceof RagError && thrown.code === "store/empty") return undefined;
+    throw thrown;
+  });
   return {
-    prompt: { prefixIds: [], ids, usedPassages: 0 },
-    learned: undefined,
-    passages: [],
-    maxTokens,
-    retrievalMs: 0,
+    passages: found?.passages ?? [],
+    query,
+    abstention: nothingRelevant(found, parts.minSimilarity),
+    retrievalMs: performance.now() - started,
   };
+}
+
+async function prepareBare(generator: Generator, request: AnswerRequest): Promise<Prepared> {
+  const prompt = await layOutBareChat(generator, request.messages);
+  const length = prompt.prefixIds.length + prompt.ids.length + (prompt.conditioning?.count ?? 0);
+  const room = generator.contextLength - length;
+  const maxTokens = request.maxTokens ?? Math.min(DEFAULT_ANSWER_TOKENS.bare, room);
+  if (maxTokens < 1 || maxTokens > room) {
+    throw contextOverflow(generator, length, Math.max(1, maxTokens), "messages");
+  }
+  return { prompt, usedPassages: 0, learned: undefined, ...NOTHING_FOUND, maxTokens };
 }
 
 /** The asked-for number, or the mode's usual one where the context has room for it. */
@@ -142,15 +187,7 @@ function answerTokens(generator: Generator, request: AnswerRequest): number {
     return Math.min(DEFAULT_ANSWER_TOKENS[request.mode], Math.floor(contextLength / 4));
   }
   if (request.maxTokens < contextLength) return request.maxTokens;
-  throw contextOverflow(generator, 0, request.maxTokens);
-}
-
-function contextOverflow(generator: Generator, prompt: number, answer: number): RagError {
-  return new RagError(
-    "context/overflow",
-    `This model's maximum context length is ${generator.contextLength} tokens, however ${prompt + answer} were requested (${prompt} in the messages, ${answer} for the answer); shorten the messages or ask for fewer tokens.`,
-    { param: "messages" },
-  );
+  throw contextOverflow(generator, 0, request.maxTokens, "messages");
 }
 
 /** Says how long the context is when the question does not fit. */
@@ -168,15 +205,18 @@ function withContextNamed<Result>(generator: Generator, layOut: () => Result): R
 }
 
 function complete(
-  { prompt, learned, passages, retrievalMs }: Prepared,
+  { usedPassages, learned, passages, query, abstention, retrievalMs }: Prepared,
   made: { readonly text: string; readonly summary: TextSummary; readonly totalMs: number },
 ): Answer {
   const { text, summary, totalMs } = made;
-  const used = passages.slice(0, prompt.usedPassages);
+  const used = abstention ? [] : passages.slice(0, usedPassages);
+  const silence = abstention ?? (text === "" ? abstentionFor("no-answer") : undefined);
   return {
     answer: text,
-    abstained: text === "",
+    abstained: silence !== undefined,
+    ...(silence && { abstention: silence }),
     prompt: learned?.about.name ?? null,
+    ...(query !== undefined && { query }),
     passages: passages.map((passage, index) => ({ ...passage, used: index < used.length })),
     citations: citedPassages(text, used),
     finishReason: summary.finishReason,

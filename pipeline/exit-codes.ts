@@ -47,6 +47,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   "request/unsupported": usage,
   "request/not-found": failed,
   "request/unauthorized": failed,
+  "request/forbidden": failed,
   "request/too-large": failed,
   "server/busy": failed,
   "server/unavailable": failed,

@@ -2,11 +2,13 @@ import type { Conditioning, GenerationSummary, Generator, Sampling } from "../ge
 import { createTextStream } from "../runtime/index.ts";
 import { createStopText } from "./stop-text.ts";
 
-/** A generated token as clients that ask for log probabilities see it. */
+/** A token as clients that ask for log probabilities see it. */
 export interface ScoredToken {
   readonly text: string;
   /** Natural logarithm. */
   readonly logProbability: number;
+  /** The likeliest tokens at its place, best first, where they were asked for. */
+  readonly top: readonly { readonly text: string; readonly logProbability: number }[];
 }
 
 /** Text that has become certain, and the tokens since the last piece where they were asked for. */
@@ -24,13 +26,17 @@ export interface TextRequest {
   /** Texts that end the answer and are not part of it. */
   readonly stop: readonly string[];
   readonly logProbabilities: boolean;
+  /** Alternatives at each token, with `logProbabilities`. */
+  readonly topLogProbabilities?: number | undefined;
+  /** Leaves white space at both ends as it is. */
+  readonly isVerbatim?: boolean;
 }
 
 /** What was used for a text. */
 export type TextSummary = GenerationSummary;
 
 /**
- * Generates text piece by piece, without white space at either end: whole characters only, cut before a stop text.
+ * Generates text piece by piece, without white space at either end unless it is verbatim: whole characters only, cut before a stop text.
  * @throws RagError context/overflow, engine/failed; the signal's reason when aborted
  */
 export async function* generateText(
@@ -41,14 +47,16 @@ export async function* generateText(
   const { tokenizer } = generator.model;
   const decoded = createTextStream(tokenizer, { skipSpecial: true });
   const cut = createStopText(request.stop);
-  const trimmed = createTrimmedText();
+  const trimmed = request.isVerbatim ? VERBATIM : createTrimmedText();
   const started = performance.now();
   let summary: GenerationSummary | undefined;
   let count = 0;
   for await (const { id, logProbability } of withSummary()) {
     count++;
     const tokens =
-      logProbability === undefined ? [] : [{ text: tokenizer.decode([id]), logProbability }];
+      logProbability === undefined
+        ? []
+        : [{ text: tokenizer.decode([id]), logProbability, top: [] }];
     const text = trimmed.push(cut.push(decoded.push(id)));
     if (text !== "" || tokens.length > 0) yield { text, tokens };
     if (cut.isStopped) break;
@@ -85,6 +93,8 @@ function stoppedSummary(request: TextRequest, count: number, decodeMs: number): 
     decodeMs,
   };
 }
+
+const VERBATIM = { push: (piece: string) => piece };
 
 /** Drops white space at the beginning, and holds it back until something follows. */
 function createTrimmedText(): { push(piece: string): string } {

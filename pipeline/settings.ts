@@ -12,6 +12,15 @@ function whole(min: number, max: number) {
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, error);
 }
 
+/** A number, or its decimal digits. */
+function decimal(min: number, max: number) {
+  const error = `expected a number from ${min} to ${max}`;
+  const digits = z.string().regex(/^-?\d{1,9}(\.\d{1,9})?$/, error);
+  return z
+    .union([z.number(), digits.transform(Number)], { error })
+    .refine((value) => value >= min && value <= max, error);
+}
+
 /** A switch, or how a variable writes one. */
 const toggle = z.union([
   z.boolean(),
@@ -27,6 +36,7 @@ const settable = z.strictObject({
   embedder: text,
   prompt: text, // learned prompt's name, or "none"
   k: whole(1, 50), // passages
+  minSimilarity: decimal(-1, 1), // of the closest passage, for a question to be answered at all
   maxTokens: whole(1, 8192), // of an answer
   threads: whole(1, 256),
   contextLength: whole(128, 131_072), // tokens of prompt and answer together
@@ -34,6 +44,9 @@ const settable = z.strictObject({
   port: whole(0, 65_535),
   apiKey: z.string().min(8, "expected at least 8 characters").max(4096),
   queue: whole(0, 10_000), // requests that may wait
+  parallel: whole(1, 256), // answers generated at once
+  perKey: whole(1, 10_000), // requests one key may have running or waiting
+  timeout: whole(1, 86_400), // seconds an answer may take
   json: toggle,
   quiet: toggle,
   debug: toggle,
@@ -48,6 +61,9 @@ const DEFAULTS = {
   host: "127.0.0.1",
   port: 8377,
   queue: 32,
+  parallel: 2,
+  timeout: 300,
+  minSimilarity: 0.15,
   json: false,
   quiet: false,
   debug: false,

@@ -13,12 +13,11 @@ import {
   type SearchTimings,
 } from "../retriever/index.ts";
 import type { ResolvedModel } from "../runtime/index.ts";
-import { type AnswerParts, answerQuestion } from "./answer.ts";
-import type { Answerer } from "./answerer.ts";
+import type { AnswerParts, Retrieved } from "./answer.ts";
 import type { Finding } from "./findings.ts";
 import { fetchModel } from "./model-fetching.ts";
 import type { Passage } from "./passage.ts";
-import { choosePrompt, usablePrompts } from "./prompt-choice.ts";
+import { choosePrompt } from "./prompt-choice.ts";
 import type { Settings } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -64,10 +63,19 @@ export class Workspace {
     });
   }
 
-  /** The language model. @throws RagError model/*, engine/failed */
-  generator(): Promise<Generator> {
+  /** The language model; a new one when the last has died. @throws RagError model/*, engine/failed */
+  async generator(): Promise<Generator> {
     this.#generator ??= this.#openGenerator();
-    return this.#generator;
+    const current = this.#generator;
+    try {
+      const opened = await current;
+      if (!opened.isClosed) return opened;
+    } catch (thrown) {
+      if (this.#generator === current) this.#generator = undefined;
+      throw thrown;
+    }
+    if (this.#generator === current) this.#generator = undefined;
+    return this.generator();
   }
 
   /** @throws RagError model/* */
@@ -138,53 +146,23 @@ export class Workspace {
   async answerParts(): Promise<AnswerParts> {
     return {
       generator: await this.generator(),
-      retrieve: async (question, k, signal) => (await this.search(question, { k }, signal)).results,
+      retrieve: (query, k, signal) => this.#retrieve(query, k, signal),
       choosePrompt: (wanted) => this.choosePrompt(wanted),
+      minSimilarity: this.#settings.minSimilarity,
     };
   }
 
-  /** Opens models and index, so that the first question need not wait. A store can still be empty. */
+  /** Opens models and index, so that the first question need not wait. A store that is not there is made. */
   async warmUp(): Promise<void> {
     await this.generator();
     await this.embedder();
-    try {
-      await this.retriever();
-    } catch (thrown) {
-      if (!(thrown instanceof RagError) || thrown.code !== "store/empty") throw thrown;
-      this.#terminal.warn(thrown.message);
+    const corpus = await this.corpus(true);
+    await this.retriever();
+    if (corpus.counts().documents === 0) {
+      this.#terminal.warn(
+        "there are no documents yet; add them on the page or with foreword ingest.",
+      );
     }
-  }
-
-  /** Answers for the server; the default prompt is that of the settings. */
-  answerer(): Answerer {
-    const { prompt, k, maxTokens } = this.#settings;
-    const parts = () => this.answerParts();
-    return {
-      async *answer(request, signal) {
-        return yield* answerQuestion(
-          await parts(),
-          {
-            ...request,
-            prompt: request.prompt ?? prompt,
-            k: request.k ?? k,
-            maxTokens: request.maxTokens ?? maxTokens,
-          },
-          signal,
-        );
-      },
-      promptNames: async () => {
-        const { model } = await this.generator();
-        return (await usablePrompts(this.#settings.store, model)).map(({ name }) => name);
-      },
-      embed: async (texts, signal) => {
-        const embedder = await this.embedder();
-        return {
-          model: this.#settings.embedder,
-          vectors: await embedder.embed(texts, { signal }),
-          tokens: texts.reduce((sum, text) => sum + embedder.countTokens(text), 0),
-        };
-      },
-    };
   }
 
   /** What is wrong with the store's documents, if anything. @throws RagError store/empty */
@@ -209,6 +187,15 @@ export class Workspace {
   /** Closes what was opened, the last first. */
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+
+  async #retrieve(query: string, k: number, signal?: AbortSignal): Promise<Retrieved> {
+    const { results } = await this.search(query, { k }, signal);
+    const [corpus, embedder] = [await this.corpus(), await this.embedder()];
+    const vectors = results.flatMap(({ id }) => corpus.vector(id) ?? []);
+    const [wanted] = await embedder.embed([query], { kind: "query", signal });
+    const similarity = Math.max(...vectors.map((vector) => dotProduct(vector, wanted!)));
+    return { passages: results, ...(vectors.length > 0 && { similarity }) };
   }
 
   async #openGenerator(): Promise<Generator> {
@@ -246,6 +233,11 @@ export class Workspace {
     const corpus = await this.corpus();
     return openRetriever(this.#settings.store, { corpus, embedder: await this.embedder() });
   }
+}
+
+/** Of unit vectors: their cosine similarity. */
+function dotProduct(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, index) => sum + value * b[index]!, 0);
 }
 
 function emptyStore(folder: string): RagError {

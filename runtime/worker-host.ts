@@ -9,7 +9,9 @@ export type WorkerRequest =
       readonly method: string;
       readonly parameters: unknown;
     }
-  | { readonly kind: "cancel"; readonly id: number };
+  | { readonly kind: "cancel"; readonly id: number }
+  /** Ends the worker as soon as nothing runs. */
+  | { readonly kind: "end" };
 
 /** What comes back: any number of events, then a result or an error. */
 export type WorkerReply =
@@ -35,6 +37,8 @@ export interface CallOptions {
   readonly onEvent?: (event: unknown) => void;
 }
 
+/** Longer than any single run takes. */
+const END_TIMEOUT_MS = 60_000;
 const TYPESCRIPT_WORKER = new URL("./typescript-worker.mjs", import.meta.url);
 
 /**
@@ -85,10 +89,25 @@ export class WorkerHost {
       });
   }
 
-  /** Ends the worker; calls under way fail. */
+  /** It has died, or was ended. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * Ends the worker; calls under way fail at once. A native run is waited for: a thread that is torn down under one takes the whole
+   * process with it.
+   */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#worker.terminate();
+    const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
+    this.#fail("worker: was closed");
+    this.#worker.ref();
+    this.#send({ kind: "end" });
+    const cut = setTimeout(() => void this.#worker.terminate(), END_TIMEOUT_MS);
+    await exited;
+    clearTimeout(cut);
   }
 
   #send(request: WorkerRequest): void {

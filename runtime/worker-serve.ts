@@ -23,6 +23,11 @@ export function serveWorker(handlers: Handlers): void {
   let queue = Promise.resolve();
   const reply = (message: WorkerReply) => port.postMessage(message);
   port.on("message", (request: WorkerRequest) => {
+    if (request.kind === "end") {
+      for (const controller of running.values()) controller.abort();
+      void queue.then(() => process.exit(0));
+      return;
+    }
     if (request.kind === "cancel") {
       running.get(request.id)?.abort();
       return;

@@ -1,26 +1,39 @@
 import { Command } from "commander";
-import { createLog } from "../../core/index.ts";
+import { createLog, errorMessage } from "../../core/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { createApp } from "../server/app.ts";
-import { listen, requireKeyBeyondLoopback } from "../server/listen.ts";
+import { type Listening, listen, requireKeyBeyondLoopback } from "../server/listen.ts";
+import { ServerMetrics } from "../server/metrics.ts";
 import { ServerState } from "../server/server-state.ts";
+import { workspaceAnswerer } from "../workspace-answerer.ts";
 
-/** How long answers in flight may take once the server is asked to end. */
-const GRACE_MS = 10_000;
+/** How long answers in flight may take once the server is asked to end; then streams are told, and soon after all are cut. */
+const GRACE_MS = 8000;
+const CUT_MS = 1000;
 
-/** `foreword serve`: the OpenAI-compatible endpoint. */
+/** `foreword serve`: the OpenAI-compatible endpoint and the page. */
 export function serveCommand(host: CommandHost): Command {
   const command = new Command("serve")
-    .description("serve an OpenAI-compatible chat endpoint over the documents of the store")
+    .description("serve the page and an OpenAI-compatible chat endpoint over the store's documents")
     .option("--port <port>", "0 for any free one (default: 8377)")
     .option("--host <address>", "default: 127.0.0.1; any other needs an API key")
-    .option("--api-key <key>", "required of clients; better given as FOREWORD_API_KEY")
+    .option(
+      "--api-key <key>",
+      "required of clients, several separated by commas; better given as FOREWORD_API_KEY",
+    )
+    .option("--parallel <count>", "answers generated at once (default: 2)")
     .option("--queue <count>", "requests that may wait (default: 32)")
-    .action((flags) =>
+    .option("--per-key <count>", "requests of one key that may run or wait (default: no limit)")
+    .option("--timeout <seconds>", "the longest an answer may take (default: 300)")
+    .option(
+      "--min-similarity <number>",
+      "of the closest passage, for a question to be answered (default: 0.15)",
+    )
+    .action(({ port, host: address, apiKey, parallel, queue, perKey, timeout, minSimilarity }) =>
       host.run(
         command,
-        { port: flags.port, host: flags.host, apiKey: flags.apiKey, queue: flags.queue },
+        { port, host: address, apiKey, parallel, queue, perKey, timeout, minSimilarity },
         serve,
       ),
     );
@@ -35,25 +48,70 @@ export function serveCommand(host: CommandHost): Command {
 /** The port is bound first, so that a taken one is known at once; it is announced when answers can be given. */
 async function serve(context: CommandContext): Promise<ExitCode> {
   const { settings, terminal, workspace, signal } = context;
-  const { host, port, apiKey } = settings;
-  requireKeyBeyondLoopback(host, apiKey);
+  const { host, port } = settings;
+  const apiKeys = keysOf(settings.apiKey);
+  requireKeyBeyondLoopback(host, apiKeys);
   const state = new ServerState();
-  const log = createLog(settings.debug ? "debug" : settings.quiet ? "error" : "info");
-  const answerer = workspace.answerer();
-  const app = createApp({ answerer, state, log, apiKey, maxWaiting: settings.queue });
-  const server = await listen(app, { host, port });
+  const server = await listen(appOf(context, state, apiKeys), { host, port });
   try {
     await workspace.warmUp();
     state.becomeReady();
     terminal.line(JSON.stringify({ event: "listening", url: server.url }));
-    terminal.note(`Answering at ${server.url}/v1; Ctrl-C ends.`);
+    terminal.note(`Open ${server.url} in a browser; programs call ${server.url}/v1. Ctrl-C ends.`);
     await aborted(signal);
+  } catch (thrown) {
+    // Whatever breaks after the signal breaks because of it.
+    if (!signal.aborted) throw thrown;
   } finally {
-    state.beginDraining();
-    await server.close(GRACE_MS);
+    await shutDown(state, server);
   }
   return context.endedBy() === "SIGTERM" ? EXIT.done : EXIT.interrupted;
 }
+
+function appOf(context: CommandContext, state: ServerState, apiKeys: readonly string[]) {
+  const { settings, workspace } = context;
+  const log = createLog(settings.debug ? "debug" : settings.quiet ? "error" : "info");
+  const metrics = new ServerMetrics();
+  metrics.watchProcess();
+  const answerer = workspaceAnswerer(workspace, settings, {
+    onEngineLost: (restarted) => {
+      state.beginRestarting();
+      metrics.restarted();
+      restarted.then(
+        () => state.becomeReady(),
+        (thrown: unknown) =>
+          log.error({ reason: errorMessage(thrown) }, "the engine could not be started again"),
+      );
+    },
+  });
+  return createApp({
+    answerer,
+    state,
+    log,
+    metrics,
+    apiKeys,
+    maxActive: settings.parallel,
+    maxWaiting: settings.queue,
+    perKey: settings.perKey,
+    timeoutMs: settings.timeout * 1000,
+  });
+}
+
+async function shutDown(state: ServerState, server: Listening): Promise<void> {
+  state.beginDraining();
+  const cut = setTimeout(() => state.cutAnswers(), GRACE_MS);
+  try {
+    await server.close(GRACE_MS + CUT_MS);
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+const keysOf = (apiKey: string | undefined): string[] =>
+  (apiKey ?? "")
+    .split(",")
+    .map((key) => key.trim())
+    .filter((key) => key !== "");
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

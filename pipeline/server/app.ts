@@ -1,13 +1,21 @@
-import express, { type Express } from "express";
+import express, { type Express, type Router } from "express";
 import { type Log, RagError } from "../../core/index.ts";
 import type { Answerer } from "../answerer.ts";
 import { requireApiKey } from "./authentication.ts";
 import { chatRoutes } from "./chat-routes.ts";
+import { completionRoutes } from "./completion-routes.ts";
 import { embeddingsRoutes } from "./embeddings-routes.ts";
 import { errorHandler } from "./error-responses.ts";
 import { healthRoutes } from "./health-routes.ts";
+import { ServerMetrics } from "./metrics.ts";
+import { metricsRoutes } from "./metrics-routes.ts";
 import { modelsRoutes } from "./models-routes.ts";
+import { openApiRoutes } from "./openapi-routes.ts";
 import { requestId } from "./request-id.ts";
+import { requestLog } from "./request-log.ts";
+import { requireOwnOrigin } from "./request-origin.ts";
+import { securityHeaders } from "./security-headers.ts";
+import type { ServerParts } from "./server-parts.ts";
 import type { ServerState } from "./server-state.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -15,37 +23,62 @@ export interface AppOptions {
   readonly answerer: Answerer;
   readonly state: ServerState;
   readonly log: Log;
-  /** Required of every request but health checks, where there is one. */
-  readonly apiKey?: string | undefined;
+  readonly metrics?: ServerMetrics;
+  /** One of these is required of every request but health checks, where there are any. */
+  readonly apiKeys: readonly string[];
+  /** Answers generated at once. */
+  readonly maxActive: number;
   /** Requests that may wait beyond those being answered. */
   readonly maxWaiting: number;
+  /** Requests one key may have running or waiting. */
+  readonly perKey?: number | undefined;
+  /** The longest a request may work. */
+  readonly timeoutMs: number;
+  /** Routes beside OpenAI's: the page and what it needs. */
+  readonly extraRoutes?: (parts: ServerParts) => readonly Router[];
 }
 
-/** The generator works on one token at a time; two requests keep it busy while one retrieves. */
-const ACTIVE_REQUESTS = 2;
 const MAX_BODY = "4mb";
+/** The embedder works on one batch at a time; two requests keep it busy. */
+const ACTIVE_EMBEDDINGS = 2;
 
 /** The OpenAI-compatible endpoint; it can be tested without a port. */
 export function createApp(options: AppOptions): Express {
-  const { answerer, state, log, apiKey, maxWaiting } = options;
-  const queue = new WorkQueue(ACTIVE_REQUESTS, maxWaiting);
-  const parts = { answerer, state, queue, log };
+  const { state, log, apiKeys } = options;
+  const parts = partsOf(options);
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  app.use(requestId);
+  app.use(requestId, requestLog(log, parts.metrics), securityHeaders);
   app.use(healthRoutes(state));
-  if (apiKey !== undefined) app.use(requireApiKey(apiKey));
+  app.use(apiKeys.length > 0 ? requireApiKey(apiKeys) : requireOwnOrigin);
   app.use(express.json({ limit: MAX_BODY }));
   app.use(modelsRoutes(parts));
   app.use(chatRoutes(parts));
+  app.use(completionRoutes(parts));
   app.use(embeddingsRoutes(parts));
+  app.use(metricsRoutes(parts.metrics));
+  app.use(openApiRoutes());
+  for (const router of options.extraRoutes?.(parts) ?? []) app.use(router);
   app.use((request) => {
     throw new RagError(
       "request/not-found",
-      `${request.method} ${request.path.slice(0, 200)}: there is no such address; see /v1/models and /v1/chat/completions.`,
+      `${request.method} ${request.path.slice(0, 200)}: there is no such address; see /openapi.json for those there are.`,
     );
   });
   app.use(errorHandler(log));
   return app;
+}
+
+function partsOf(options: AppOptions): ServerParts {
+  const { answerer, state, log, maxWaiting, maxActive, perKey, timeoutMs } = options;
+  const metrics = options.metrics ?? new ServerMetrics();
+  const queue = new WorkQueue({ active: maxActive, maxWaiting, perClient: perKey });
+  const embeddingQueue = new WorkQueue({
+    active: ACTIVE_EMBEDDINGS,
+    maxWaiting,
+    perClient: perKey,
+  });
+  metrics.watch({ queue, state });
+  return { answerer, state, log, metrics, queue, embeddingQueue, timeoutMs };
 }

@@ -1,15 +1,29 @@
 import { z } from "zod";
 import { RagError } from "../../core/index.ts";
 import type { Message } from "../answerer.ts";
-
-const MAX_MESSAGES = 1000;
-const MAX_CHARACTERS = 1_000_000;
-const MAX_STOPS = 16;
-const MAX_CHOICES = 8;
+import { type PromptEmbeddings, readPromptEmbeddings } from "../prompt-embeddings.ts";
+import {
+  hasEntries,
+  MAX_CHARACTERS,
+  MAX_MESSAGES,
+  MAX_TOP_LOG_PROBABILITIES,
+  modelField,
+  parseBody,
+  refuseUnsupported,
+  type SamplingRequest,
+  samplingFields,
+  samplingOf,
+  tokenLimit,
+  type UnsupportedFields,
+} from "./request-fields.ts";
 
 const textPart = z.object({ type: z.literal("text"), text: z.string().max(MAX_CHARACTERS) });
-const content = z.union([z.string().max(MAX_CHARACTERS), z.array(textPart).max(MAX_MESSAGES)], {
-  error: "expected a string or a list of text parts (images and sound are not supported)",
+/** As vLLM takes it: base64 of a saved torch tensor [tokens, H]. */
+const embeddingsPart = z.object({ type: z.literal("prompt_embeds"), data: z.string().min(1) });
+const part = z.discriminatedUnion("type", [textPart, embeddingsPart]);
+const content = z.union([z.string().max(MAX_CHARACTERS), z.array(part).max(MAX_MESSAGES)], {
+  error:
+    "expected a string or a list of text and prompt_embeds parts (images and sound are not supported)",
 });
 const message = z.object({
   role: z.enum(["system", "developer", "user", "assistant"]),
@@ -17,104 +31,76 @@ const message = z.object({
 });
 
 /** What is read of a request; fields of OpenAI's that are not here are ignored. */
-const schema = z.object({
-  model: z.string().max(256),
+export const chatRequestSchema = z.object({
+  model: modelField,
   messages: z.array(message).min(1).max(MAX_MESSAGES),
-  max_tokens: z.int().min(1).max(1_000_000).nullish(),
-  max_completion_tokens: z.int().min(1).max(1_000_000).nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(MAX_STOPS)]).nullish(),
-  seed: z.int().nullish(),
-  n: z.int().min(1).max(MAX_CHOICES).nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: tokenLimit.refine((value) => value !== 0, "expected at least 1"),
+  max_completion_tokens: tokenLimit.refine((value) => value !== 0, "expected at least 1"),
+  ...samplingFields,
   logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(MAX_TOP_LOG_PROBABILITIES).nullish(),
+  include_evidence: z.boolean().nullish(),
 });
 
 /** A chat request, checked. */
-export interface ChatRequest {
+export interface ChatRequest extends SamplingRequest {
   readonly model: string;
   readonly messages: readonly Message[];
   readonly maxTokens: number | undefined;
-  /** 0 unless asked for: answers from documents should not vary. */
-  readonly temperature: number;
-  readonly topP: number;
-  readonly stop: readonly string[];
-  readonly seed: number | undefined;
-  readonly choices: number;
-  readonly isStream: boolean;
-  readonly includesUsage: boolean;
   readonly logProbabilities: boolean;
+  readonly topLogProbabilities: number;
+  /** Asks for every passage that was retrieved, used or not, and the times of each stage; not a field of OpenAI's. */
+  readonly includesEvidence: boolean;
 }
+
+const UNSUPPORTED: UnsupportedFields = {
+  tools: hasEntries,
+  tool_choice: (value) => value !== "none" && value !== "auto",
+  functions: hasEntries,
+  function_call: (value) => value !== "none" && value !== "auto",
+  response_format: (value) => (value as { readonly type?: unknown }).type !== "text",
+  logit_bias: hasEntries,
+};
 
 /** @throws RagError request/invalid or request/unsupported, with the field as `param` */
 export function parseChatRequest(body: unknown): ChatRequest {
-  refuseUnsupported(body);
-  const result = schema.safeParse(body);
-  if (!result.success) throw invalidRequest(result.error);
-  const { data } = result;
+  refuseUnsupported(body, UNSUPPORTED);
+  const data = parseBody(chatRequestSchema, body);
   const messages = data.messages.map(toMessage);
   requireQuestion(messages);
+  const topLogProbabilities = data.top_logprobs ?? 0;
+  if (topLogProbabilities > 0 && !data.logprobs) {
+    throw new RagError("request/invalid", "top_logprobs: needs logprobs to be true.", {
+      param: "top_logprobs",
+    });
+  }
   return {
+    ...samplingOf(data),
     model: data.model,
     messages,
     maxTokens: data.max_completion_tokens ?? data.max_tokens ?? undefined,
-    temperature: data.temperature ?? 0,
-    topP: data.top_p ?? 1,
-    stop: [data.stop ?? []].flat().filter((text) => text !== ""),
-    seed: data.seed ?? undefined,
-    choices: data.n ?? 1,
-    isStream: data.stream ?? false,
-    includesUsage: data.stream_options?.include_usage ?? false,
     logProbabilities: data.logprobs ?? false,
+    topLogProbabilities,
+    includesEvidence: data.include_evidence ?? false,
   };
 }
 
-/** The first thing wrong, as one sentence with the field's path. */
-export function invalidRequest(error: z.ZodError): RagError {
-  const issue = error.issues[0]!;
-  const path = issue.path
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
-    .join("")
-    .replace(/^\./, "");
-  return new RagError("request/invalid", `${path || "body"}: ${issue.message}.`, {
-    ...(path === "" ? {} : { param: path }),
-  });
-}
-
-type Raw = Readonly<Record<string, unknown>>;
-
-/** Fields that would change the answer in a way this server cannot; empty ones are harmless. */
-const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  tools: (value) => Array.isArray(value) && value.length > 0,
-  functions: (value) => Array.isArray(value) && value.length > 0,
-  response_format: (value) => (value as Raw | null)?.type !== "text",
-  top_logprobs: (value) => value !== 0,
-  logit_bias: (value) => Object.keys(value as object).length > 0,
-};
-
-function refuseUnsupported(body: unknown): void {
-  if (typeof body !== "object" || body === null) return;
-  for (const [param, isUsed] of Object.entries(UNSUPPORTED)) {
-    const value = (body as Raw)[param];
-    if (value === undefined || value === null || !isUsed(value)) continue;
-    throw new RagError(
-      "request/unsupported",
-      `${param}: is not supported by this server; leave it out.`,
-      { param },
-    );
-  }
-}
-
-function toMessage({ role, content: own }: z.infer<typeof message>): Message {
-  const text = typeof own === "string" ? own : own.map((part) => part.text).join("\n");
-  return { role: role === "developer" ? "system" : role, text };
+function toMessage({ role, content: own }: z.infer<typeof message>, index: number): Message {
+  const name = role === "developer" ? "system" : role;
+  if (typeof own === "string") return { role: name, text: own };
+  const text = own.flatMap((one) => (one.type === "text" ? [one.text] : [])).join("\n");
+  if (own.every(({ type }) => type === "text")) return { role: name, text };
+  const parts = own.map((one, place): string | PromptEmbeddings =>
+    one.type === "text"
+      ? one.text
+      : readPromptEmbeddings(one.data, `messages[${index}].content[${place}].data`),
+  );
+  return { role: name, text, parts };
 }
 
 function requireQuestion(messages: readonly Message[]): void {
   const last = messages.at(-1)!;
-  if (last.role === "user" && last.text.trim() !== "") return;
+  if (last.role === "user" && (last.text.trim() !== "" || last.parts !== undefined)) return;
   throw new RagError(
     "request/invalid",
     "messages: the last one must be the user's question and not empty.",

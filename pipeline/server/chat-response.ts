@@ -1,13 +1,6 @@
 import type { Answer, ScoredToken } from "../answerer.ts";
 import type { Passage } from "../passage.ts";
-
-/** What all parts of one response share. */
-export interface ResponseHead {
-  readonly id: string;
-  /** Seconds since 1970. */
-  readonly created: number;
-  readonly model: string;
-}
+import { bytesOf, type ResponseHead, usageOf } from "./response-parts.ts";
 
 /** A complete answer and the tokens that were scored on the way. */
 export interface Choice {
@@ -15,11 +8,18 @@ export interface Choice {
   readonly tokens: readonly ScoredToken[] | undefined;
 }
 
-/** Said instead of an answer when there is none: an empty message looks like a broken server. */
-export const ABSTENTION = "The documents do not seem to answer this.";
+/** What of an answer's making goes with it. */
+export interface EvidenceOptions {
+  /** Every passage, used or not, the search, and the times. */
+  readonly isFull: boolean;
+}
 
 /** `chat.completion`. */
-export function chatCompletion(head: ResponseHead, choices: readonly Choice[]) {
+export function chatCompletion(
+  head: ResponseHead,
+  choices: readonly Choice[],
+  options: EvidenceOptions,
+) {
   return {
     ...head,
     object: "chat.completion",
@@ -27,16 +27,19 @@ export function chatCompletion(head: ResponseHead, choices: readonly Choice[]) {
       index,
       message: {
         role: "assistant",
-        content: answer.abstained ? ABSTENTION : answer.answer,
+        content: shownText(answer),
         refusal: null,
-        ...evidence(answer),
+        ...evidence(answer, options),
       },
       logprobs: logProbabilities(tokens),
       finish_reason: answer.finishReason,
     })),
-    usage: usageOf(choices.map(({ answer }) => answer)),
+    usage: usageOf(choices.map(({ answer }) => answer.usage)),
   };
 }
+
+/** The answer, or why there is none. */
+export const shownText = ({ abstention, answer }: Answer): string => abstention?.message ?? answer;
 
 /** `chat.completion.chunk` for one choice. With `include_usage` every chunk says `usage: null`. */
 export function chatChunk(
@@ -65,18 +68,39 @@ export const usageChunk = (head: ResponseHead, answers: readonly Answer[]) => ({
   ...head,
   object: "chat.completion.chunk",
   choices: [],
-  usage: usageOf(answers),
+  usage: usageOf(answers.map(({ usage }) => usage)),
 });
 
 /** The passages behind an answer, as OpenAI's annotations and as Azure's `context`. */
-export function evidence({ citations, answer }: Answer) {
-  if (citations.length === 0) return {};
+export function evidence(answer: Answer, { isFull }: EvidenceOptions) {
+  const { citations, abstention } = answer;
+  if (citations.length === 0 && !abstention && !isFull) return {};
   return {
     annotations: citations.map(({ source, title }) => ({
       type: "url_citation",
-      url_citation: { url: source, title, start_index: 0, end_index: answer.length },
+      url_citation: { url: source, title, start_index: 0, end_index: answer.answer.length },
     })),
-    context: { citations: citations.map(citationOf) },
+    context: {
+      citations: citations.map(citationOf),
+      ...(abstention && { abstention }),
+      ...(isFull && fullEvidence(answer)),
+    },
+  };
+}
+
+function fullEvidence({ passages, citations, prompt, query, timings }: Answer) {
+  const cited = new Set(citations.map(({ id }) => id));
+  return {
+    passages: passages.map((passage) => ({
+      ...citationOf(passage),
+      document_id: passage.documentId,
+      heading: passage.heading,
+      used: passage.used,
+      cited: cited.has(passage.id),
+    })),
+    prompt,
+    query: query ?? null,
+    timings,
   };
 }
 
@@ -92,26 +116,17 @@ const citationOf = ({ text, title, source, id, page, start, end, score }: Passag
   score,
 });
 
-/** The prompt counts once, however many answers were made of it. */
-function usageOf(answers: readonly Answer[]) {
-  const [first] = answers;
-  const prompt = first?.usage.promptTokens ?? 0;
-  const completion = answers.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
-  return {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: first?.usage.cachedTokens ?? 0 },
-  };
-}
-
 function logProbabilities(tokens: readonly ScoredToken[] | undefined) {
   if (tokens === undefined) return null;
-  const content = tokens.map(({ text, logProbability }) => ({
-    token: text,
-    logprob: logProbability,
-    bytes: [...Buffer.from(text)],
-    top_logprobs: [],
+  const content = tokens.map(({ text, logProbability, top }) => ({
+    ...scored({ text, logProbability }),
+    top_logprobs: top.map(scored),
   }));
   return { content, refusal: null };
 }
+
+const scored = ({ text, logProbability }: Omit<ScoredToken, "top">) => ({
+  token: text,
+  logprob: logProbability,
+  bytes: bytesOf(text),
+});

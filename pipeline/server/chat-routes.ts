@@ -1,67 +1,51 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { type Request, type Response, Router } from "express";
-import type { Log } from "../../core/index.ts";
 import type { Answer, Answerer, AnswerRequest, ScoredToken } from "../answerer.ts";
 import { type ChatRequest, parseChatRequest } from "./chat-request.ts";
 import {
-  ABSTENTION,
   type Choice,
   chatChunk,
   chatCompletion,
   evidence,
-  type ResponseHead,
+  shownText,
   usageChunk,
 } from "./chat-response.ts";
-import { clientSignal } from "./client-signal.ts";
-import { errorBody, logFailure } from "./error-responses.ts";
-import { EventStream } from "./event-stream.ts";
+import { EventStream, streamOrThrow } from "./event-stream.ts";
+import type { RequestLifetime } from "./request-lifetime.ts";
+import { newHead, type ResponseHead } from "./response-parts.ts";
 import { servedModel } from "./served-models.ts";
-import type { ServerState } from "./server-state.ts";
-import type { WorkQueue } from "./work-queue.ts";
-
-export interface ChatParts {
-  readonly answerer: Answerer;
-  readonly state: ServerState;
-  readonly queue: WorkQueue;
-  readonly log: Log;
-}
+import { inTurn, type ServerParts } from "./server-parts.ts";
 
 /** `POST /v1/chat/completions`, plain and streamed. */
-export function chatRoutes(parts: ChatParts): Router {
+export function chatRoutes(parts: ServerParts): Router {
   const router = Router();
   router.post("/v1/chat/completions", async (request: Request, response: Response) => {
     parts.state.requireReady();
     const chat = parseChatRequest(request.body);
     const asked = await toAnswerRequest(parts.answerer, chat);
-    const signal = clientSignal(response);
-    const leave = await parts.queue.enter(signal);
-    try {
-      const head = {
-        id: `chatcmpl-${randomUUID().replaceAll("-", "")}`,
-        created: Math.floor(Date.now() / 1000),
-        model: chat.model,
-      };
-      const turn = { parts, chat, asked, head, signal };
-      if (chat.isStream) await streamAnswers(turn, response);
-      else response.json(chatCompletion(head, await allAnswers(turn)));
-    } catch (thrown) {
-      // Nobody is there to be told.
-      if (!signal.aborted) throw thrown;
-    } finally {
-      leave();
-    }
+    const started = performance.now();
+    await inTurn(parts, parts.queue, response, async (lifetime) => {
+      const head = newHead("chatcmpl", chat.model);
+      const turn = { parts, chat, asked, head, lifetime, started };
+      if (chat.isStream) return streamAnswers(turn, response);
+      const choices = await Promise.all(indices(chat).map((index) => wholeChoice(turn, index)));
+      response.json(chatCompletion(head, choices, { isFull: chat.includesEvidence }));
+    });
   });
   return router;
 }
 
-interface Turn {
-  readonly parts: ChatParts;
+interface ChatTurn {
+  readonly parts: ServerParts;
   readonly chat: ChatRequest;
   /** For the first choice; the others differ in their seed. */
   readonly asked: AnswerRequest;
   readonly head: ResponseHead;
-  readonly signal: AbortSignal;
+  readonly lifetime: RequestLifetime;
+  readonly started: number;
 }
+
+const indices = ({ choices }: ChatRequest) => Array.from({ length: choices }, (_, index) => index);
 
 async function toAnswerRequest(answerer: Answerer, chat: ChatRequest): Promise<AnswerRequest> {
   const { mode, prompt } = await servedModel(answerer, chat.model);
@@ -77,57 +61,53 @@ async function toAnswerRequest(answerer: Answerer, chat: ChatRequest): Promise<A
     },
     stop: chat.stop,
     logProbabilities: chat.logProbabilities,
+    topLogProbabilities: chat.topLogProbabilities,
   };
 }
 
-async function allAnswers(turn: Turn): Promise<Choice[]> {
-  const choices: Choice[] = [];
-  for (let index = 0; index < turn.chat.choices; index++) {
-    const tokens: ScoredToken[] = [];
-    const pieces = turn.parts.answerer.answer(requestFor(turn, index), turn.signal);
-    let next = await pieces.next();
-    for (; !next.done; next = await pieces.next()) tokens.push(...next.value.tokens);
-    choices.push({
-      answer: next.value,
-      tokens: turn.chat.logProbabilities ? tokens : undefined,
-    });
-  }
-  return choices;
-}
-
-const requestFor = ({ asked }: Turn, index: number): AnswerRequest => ({
-  ...asked,
-  sampling: { ...asked.sampling, seed: asked.sampling.seed + index },
-});
-
-/** Errors before the first byte are ordinary responses; later ones are an event. */
-async function streamAnswers(turn: Turn, response: Response): Promise<void> {
-  const { chat, head, parts } = turn;
-  const answers: Answer[] = [];
-  let stream: EventStream | undefined;
-  const begin = () => {
-    stream ??= new EventStream(response);
-    return stream;
-  };
-  try {
-    for (let index = 0; index < chat.choices; index++) {
-      answers.push(await streamAnswer(turn, index, begin));
+/** One choice's pieces, counted. */
+async function* choicePieces({ parts, asked, lifetime, started }: ChatTurn, index: number) {
+  const { sampling } = asked;
+  const request = { ...asked, sampling: { ...sampling, seed: sampling.seed + index } };
+  const pieces = parts.answerer.answer(request, lifetime.signal);
+  let isFirst = true;
+  for (;;) {
+    const next = await pieces.next();
+    if (isFirst) parts.metrics.firstToken(performance.now() - started);
+    isFirst = false;
+    if (next.done) {
+      parts.metrics.answered(next.value.usage, next.value.timings);
+      return next.value;
     }
-    if (chat.includesUsage) await begin().send(usageChunk(head, answers));
-    await begin().send("[DONE]");
-  } catch (thrown) {
-    if (stream === undefined || turn.signal.aborted) throw thrown;
-    logFailure(parts.log, response, thrown);
-    await stream.send(errorBody(thrown));
+    yield next.value;
   }
-  stream?.end();
 }
 
-async function streamAnswer(turn: Turn, index: number, begin: () => EventStream): Promise<Answer> {
+async function wholeChoice(turn: ChatTurn, index: number): Promise<Choice> {
+  const tokens: ScoredToken[] = [];
+  const pieces = choicePieces(turn, index);
+  let next = await pieces.next();
+  for (; !next.done; next = await pieces.next()) tokens.push(...next.value.tokens);
+  return { answer: next.value, tokens: turn.chat.logProbabilities ? tokens : undefined };
+}
+
+async function streamAnswers(turn: ChatTurn, response: Response): Promise<void> {
+  const { chat, head, parts, lifetime } = turn;
+  const stream = new EventStream(response);
+  await streamOrThrow({ stream, lifetime, log: parts.log }, async () => {
+    const answers = await Promise.all(
+      indices(chat).map((index) => streamChoice(turn, index, stream)),
+    );
+    if (chat.includesUsage) await stream.send(usageChunk(head, answers));
+    await stream.send("[DONE]");
+  });
+}
+
+async function streamChoice(turn: ChatTurn, index: number, stream: EventStream): Promise<Answer> {
   const { chat, head } = turn;
   const send = (choice: Omit<Parameters<typeof chatChunk>[1], "index">) =>
-    begin().send(chatChunk(head, { index, ...choice }, chat.includesUsage));
-  const pieces = turn.parts.answerer.answer(requestFor(turn, index), turn.signal);
+    stream.send(chatChunk(head, { index, ...choice }, chat.includesUsage));
+  const pieces = choicePieces(turn, index);
   // Retrieval and reading the passages can still fail; only then the stream begins.
   let next = await pieces.next();
   await send({ delta: { role: "assistant", content: "", refusal: null } });
@@ -139,7 +119,8 @@ async function streamAnswer(turn: Turn, index: number, begin: () => EventStream)
     });
   }
   const answer = next.value;
-  if (answer.abstained) await send({ delta: { content: ABSTENTION } });
-  await send({ delta: evidence(answer), finishReason: answer.finishReason });
+  if (answer.abstention) await send({ delta: { content: shownText(answer) } });
+  const delta = evidence(answer, { isFull: chat.includesEvidence });
+  await send({ delta, finishReason: answer.finishReason });
   return answer;
 }

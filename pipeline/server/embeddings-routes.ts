@@ -1,42 +1,39 @@
 import { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import { RagError } from "../../core/index.ts";
-import type { Answerer } from "../answerer.ts";
-import { invalidRequest } from "./chat-request.ts";
-import { clientSignal } from "./client-signal.ts";
-import type { ServerState } from "./server-state.ts";
-import type { WorkQueue } from "./work-queue.ts";
+import { decodeOpenAiTokens } from "./openai-tokens.ts";
+import { parseBody } from "./request-fields.ts";
+import { inTurn, type ServerParts } from "./server-parts.ts";
 
 const MAX_INPUTS = 2048;
 const MAX_CHARACTERS = 100_000;
 
 const text = z.string().min(1).max(MAX_CHARACTERS);
-const schema = z.object({
+const ids = z.array(z.int().min(0).max(0xff_ffff)).min(1).max(MAX_CHARACTERS);
+
+export const embeddingsRequestSchema = z.object({
   model: z.string().max(256),
-  input: z.union([text, z.array(text).min(1).max(MAX_INPUTS)], {
-    error: "expected a text that is not empty, or a list of such texts",
-  }),
+  input: z.union(
+    [text, ids, z.array(text).min(1).max(MAX_INPUTS), z.array(ids).min(1).max(MAX_INPUTS)],
+    { error: "expected a text that is not empty, token ids, or a list of either" },
+  ),
   encoding_format: z.enum(["float", "base64"]).nullish(),
-  dimensions: z.int().nullish(),
+  dimensions: z.int().min(1).nullish(),
 });
 
 /** `POST /v1/embeddings`; any `model` is answered by the store's embedder. */
-export function embeddingsRoutes(parts: {
-  readonly answerer: Answerer;
-  readonly state: ServerState;
-  readonly queue: WorkQueue;
-}): Router {
-  const { answerer, state, queue } = parts;
+export function embeddingsRoutes(parts: ServerParts): Router {
   const router = Router();
   router.post("/v1/embeddings", async (request: Request, response: Response) => {
-    state.requireReady();
-    const result = schema.safeParse(request.body);
-    if (!result.success) throw invalidRequest(result.error);
-    const { input, encoding_format: format, dimensions } = result.data;
-    const signal = clientSignal(response);
-    const leave = await queue.enter(signal);
-    try {
-      const { model, vectors, tokens } = await answerer.embed([input].flat(), signal);
+    parts.state.requireReady();
+    const {
+      input,
+      encoding_format: format,
+      dimensions,
+    } = parseBody(embeddingsRequestSchema, request.body);
+    const texts = textsOf(input);
+    await inTurn(parts, parts.embeddingQueue, response, async ({ signal }) => {
+      const { model, vectors, tokens } = await parts.answerer.embed(texts, signal);
       requireDimensions(dimensions, vectors[0]?.length ?? 0);
       response.json({
         object: "list",
@@ -48,13 +45,19 @@ export function embeddingsRoutes(parts: {
         model,
         usage: { prompt_tokens: tokens, total_tokens: tokens },
       });
-    } catch (thrown) {
-      if (!signal.aborted) throw thrown;
-    } finally {
-      leave();
-    }
+    });
   });
   return router;
+}
+
+/** LangChain's Python client sends texts as OpenAI's token ids. */
+function textsOf(input: z.infer<typeof embeddingsRequestSchema>["input"]): string[] {
+  if (typeof input === "string") return [input];
+  const items: readonly (string | number | readonly number[])[] = input;
+  if (typeof items[0] === "number") return [decodeOpenAiTokens(items as readonly number[])];
+  return items.map((item) =>
+    typeof item === "string" ? item : decodeOpenAiTokens(item as readonly number[]),
+  );
 }
 
 function requireDimensions(wanted: number | null | undefined, found: number): void {

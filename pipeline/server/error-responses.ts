@@ -49,9 +49,17 @@ function errorType(status: number): string {
 /** Answers with an error; one that comes again soon says when to retry. */
 export function sendError(response: Response, thrown: unknown): void {
   const status = httpStatusOf(thrown);
-  if (status === 429 || status === 503) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
-  if (status === 401) response.setHeader("www-authenticate", "Bearer");
+  if (status === 429 || status === 503) {
+    if (!response.hasHeader("retry-after")) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
+  }
+  if (status === 401) response.setHeader("www-authenticate", challengeFor(response));
   response.status(status).json(errorBody(thrown));
+}
+
+/** Programs are told to send a key; a browser that opens the page asks its user for one, as the password. */
+function challengeFor({ req: request }: Response): string {
+  const isPage = request.method === "GET" && request.accepts(["json", "html"]) === "html";
+  return isPage ? 'Basic realm="Foreword: the API key is the password", charset="UTF-8"' : "Bearer";
 }
 
 /** The app's last handler. */
@@ -68,11 +76,16 @@ export function errorHandler(log: Log): ErrorRequestHandler {
 
 /** Logs what is the server's fault; requests that were wrong are the client's business. */
 export function logFailure(log: Log, response: Response, thrown: unknown): void {
-  if (httpStatusOf(thrown) !== 500) return;
+  if (!isServersFault(thrown)) return;
   const code = thrown instanceof RagError ? thrown.code : "internal";
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
   log.error({ requestId: response.getHeader("x-request-id"), code, reason }, "request failed");
 }
+
+/** A full queue, a closing server and an answer that took too long are told to the client only. */
+const isServersFault = (thrown: unknown): boolean =>
+  httpStatusOf(thrown) >= 500 &&
+  !(thrown instanceof RagError && thrown.code === "server/unavailable");
 
 /** Errors of express's body parser carry a status and a type; they are about the request. */
 function toRagError(thrown: unknown): unknown {

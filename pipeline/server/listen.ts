@@ -1,6 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { errorMessage, RagError, systemCode } from "../../core/index.ts";
+
+/** A client that takes longer to send its headers, or its whole request, is cut off. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 300_000;
+const CHECKING_INTERVAL_MS = 2000;
+const KEEP_ALIVE_MS = 5000;
 
 /** A server that accepts connections. */
 export interface Listening {
@@ -14,7 +22,16 @@ export async function listen(
   app: RequestListener,
   address: { readonly host: string; readonly port: number },
 ): Promise<Listening> {
-  const server = createServer(app);
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
+    app,
+  );
+  server.on("clientError", refuseConnection);
   await bind(server, address);
   const { port, family } = server.address() as AddressInfo;
   const host = family === "IPv6" ? `[${address.host}]` : address.host;
@@ -67,14 +84,46 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(cut);
 }
 
+/** Answers what is no HTTP at all in the shape of every other error. */
+function refuseConnection(error: Error, socket: Duplex): void {
+  if (!socket.writable || systemCode(error) === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = UNREADABLE[systemCode(error) ?? ""] ?? [
+    "400 Bad Request",
+    "the request is not valid HTTP; send it with an HTTP client.",
+  ];
+  const body = JSON.stringify({
+    error: { message, type: "invalid_request_error", param: null, code: null },
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${randomUUID()}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    "431 Request Header Fields Too Large",
+    "the request's headers are larger than this server takes; shorten them.",
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    "408 Request Timeout",
+    "the request took too long to arrive; send it again.",
+  ],
+};
+
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+
+/** Whether a host name or address can only mean this machine. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /**
  * Refuses to be reachable from other machines without a key.
  * @throws RagError config/invalid
  */
-export function requireKeyBeyondLoopback(host: string, apiKey: string | undefined): void {
-  if (apiKey !== undefined || LOOPBACK.test(host)) return;
+export function requireKeyBeyondLoopback(host: string, apiKeys: readonly string[]): void {
+  if (apiKeys.length > 0 || isLoopback(host)) return;
   throw new RagError(
     "config/invalid",
     `--host: ${host} can be reached from other machines, which needs an API key; set FOREWORD_API_KEY or listen on 127.0.0.1.`,

@@ -1,13 +1,9 @@
 import { Router } from "express";
-import type { Answerer } from "../answerer.ts";
 import { modelIds, modelObject, servedModel } from "./served-models.ts";
-import type { ServerState } from "./server-state.ts";
+import type { ServerParts } from "./server-parts.ts";
 
 /** `GET /v1/models` and `GET /v1/models/{id}`. */
-export function modelsRoutes(parts: {
-  readonly answerer: Answerer;
-  readonly state: ServerState;
-}): Router {
+export function modelsRoutes(parts: Pick<ServerParts, "answerer" | "state">): Router {
   const { answerer, state } = parts;
   const router = Router();
   router.get("/v1/models", async (_request, response) => {

@@ -1,29 +1,52 @@
 import { RagError } from "../../core/index.ts";
 
-/** Whether the server can answer: not before its models are loaded, and not while it shuts down. */
-export class ServerState {
-  #phase: "loading" | "ready" | "draining" = "loading";
+export type ServerPhase = "loading" | "ready" | "restarting" | "draining";
 
-  get phase(): "loading" | "ready" | "draining" {
+const REASONS: Readonly<Record<Exclude<ServerPhase, "ready">, string>> = {
+  loading: "the server is loading its models; try again in a moment.",
+  restarting: "the server is starting its engine again; try again in a moment.",
+  draining: "the server is shutting down; try again later.",
+};
+
+/**
+ * Whether the server can answer: not before its models are loaded, not while its engine is started again, and not while it shuts
+ * down.
+ */
+export class ServerState {
+  #phase: ServerPhase = "loading";
+  readonly #cut = new AbortController();
+
+  get phase(): ServerPhase {
     return this.#phase;
   }
 
+  /** Aborted with a RagError when answers still in flight must end. */
+  get cut(): AbortSignal {
+    return this.#cut.signal;
+  }
+
   becomeReady(): void {
-    if (this.#phase === "loading") this.#phase = "ready";
+    if (this.#phase !== "draining") this.#phase = "ready";
+  }
+
+  /** The engine died and a new one is on its way. */
+  beginRestarting(): void {
+    if (this.#phase === "ready") this.#phase = "restarting";
   }
 
   beginDraining(): void {
     this.#phase = "draining";
   }
 
+  /** Ends what is still in flight; streams are told. */
+  cutAnswers(): void {
+    this.#cut.abort(new RagError("server/unavailable", REASONS.draining));
+  }
+
   /** @throws RagError server/unavailable unless ready */
   requireReady(): void {
-    if (this.#phase === "ready") return;
-    throw new RagError(
-      "server/unavailable",
-      this.#phase === "loading"
-        ? "the server is loading its models; try again in a moment."
-        : "the server is shutting down; try again later.",
-    );
+    if (this.#phase !== "ready") {
+      throw new RagError("server/unavailable", REASONS[this.#phase]);
+    }
   }
 }

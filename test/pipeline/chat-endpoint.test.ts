@@ -130,6 +130,7 @@ test("fields reach the answerer, and unknown ones are ignored", async (t) => {
     sampling: { temperature: 0.5, topP: 0.9, seed: 3 },
     stop: ["END"],
     logProbabilities: true,
+    topLogProbabilities: 0,
   });
   assert.equal(second?.sampling.seed, 4);
 });

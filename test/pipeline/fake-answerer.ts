@@ -1,5 +1,12 @@
 import { RagError } from "../../core/index.ts";
-import type { Answer, Answerer, AnswerRequest, TextPiece } from "../../pipeline/answerer.ts";
+import type {
+  Answer,
+  Answerer,
+  AnswerRequest,
+  Completion,
+  CompletionRequest,
+  TextPiece,
+} from "../../pipeline/answerer.ts";
 
 const PASSAGE = {
   id: 7,
@@ -26,6 +33,7 @@ export interface FakeOptions {
 /** Answers with given pieces, without any model, and remembers what it was asked. */
 export class FakeAnswerer implements Answerer {
   readonly requests: AnswerRequest[] = [];
+  readonly completions: CompletionRequest[] = [];
   /** Settles when an answer was stopped before its end. */
   readonly stopped: Promise<void>;
   readonly #options: FakeOptions;
@@ -49,7 +57,7 @@ export class FakeAnswerer implements Answerer {
         if (index === failAt) throw failure;
         yield {
           text,
-          tokens: request.logProbabilities ? [{ text, logProbability: -0.25 }] : [],
+          tokens: request.logProbabilities ? [{ text, logProbability: -0.25, top: [] }] : [],
         };
       }
       isComplete = true;
@@ -57,6 +65,32 @@ export class FakeAnswerer implements Answerer {
     } finally {
       if (!isComplete) this.#resolveStopped();
     }
+  }
+
+  async *complete(request: CompletionRequest): AsyncGenerator<TextPiece, Completion> {
+    this.completions.push(request);
+    const scored = (text: string) => ({
+      text,
+      logProbability: -0.5,
+      top: [{ text: "x", logProbability: -0.5 }],
+    });
+    const promptText = typeof request.prompt === "string" ? request.prompt : "";
+    const words = promptText.split(/(?<= )/);
+    const text = request.maxTokens > 0 ? " more" : "";
+    if (text !== "") yield { text, tokens: request.logProbabilities ? [scored(text)] : [] };
+    return {
+      promptText,
+      promptTokens: request.scorePrompt
+        ? words.map((word, index) => ({
+            ...scored(word),
+            ...(index === 0 && { logProbability: Number.NaN }),
+          }))
+        : [],
+      text,
+      finishReason: "length",
+      usage: { promptTokens: words.length, cachedTokens: 0, completionTokens: 1 },
+      timings: { prefillMs: 1, decodeMs: 1 },
+    };
   }
 
   promptNames(): Promise<readonly string[]> {
@@ -76,6 +110,9 @@ function answerOf(request: AnswerRequest, answer: string): Answer {
   return {
     answer,
     abstained: answer === "",
+    ...(answer === "" && {
+      abstention: { reason: "no-answer", message: "The documents do not seem to answer this." },
+    }),
     prompt: request.prompt ?? null,
     passages: [{ ...PASSAGE, used: true }],
     citations: request.mode === "retrieval" && answer !== "" ? [PASSAGE] : [],

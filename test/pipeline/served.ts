@@ -17,7 +17,15 @@ export async function serveFor(t: TestContext, answerer: Answerer, options: Serv
   const { apiKey, maxWaiting = 4, isLoading = false } = options;
   const state = new ServerState();
   if (!isLoading) state.becomeReady();
-  const app = createApp({ answerer, state, log: silentLog, apiKey, maxWaiting });
+  const app = createApp({
+    answerer,
+    state,
+    log: silentLog,
+    apiKeys: apiKey === undefined ? [] : [apiKey],
+    maxActive: 2,
+    maxWaiting,
+    timeoutMs: 60_000,
+  });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   t.after(() => server.close(0));
   const client = new OpenAI({

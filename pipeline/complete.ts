@@ -1,0 +1,115 @@
+import { RagError } from "../core/index.ts";
+import type { Conditioning, Generator, PromptScore } from "../generator/index.ts";
+import type { Completion, CompletionRequest, ScoredToken, TextPiece } from "./answerer.ts";
+import { contextOverflow } from "./context-overflow.ts";
+import { generateText, type TextSummary } from "./generated-text.ts";
+import { type PromptEmbeddings, requireWidth } from "./prompt-embeddings.ts";
+
+/** What goes to the model. */
+interface Input {
+  readonly ids: readonly number[];
+  readonly conditioning: Conditioning | undefined;
+}
+
+const NOTHING_GENERATED = { completionTokens: 0, finishReason: "length", decodeMs: 0 } as const;
+
+/**
+ * Continues a text with the bare model: no template, no passages, no learned prompt.
+ * @throws RagError context/overflow, request/invalid for ids outside the vocabulary or rows of another width, engine/failed
+ */
+export async function* completeText(
+  generator: Generator,
+  request: CompletionRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<TextPiece, Completion> {
+  const input = inputOf(generator, request);
+  const promptTokens = input.ids.length + (input.conditioning?.count ?? 0);
+  if (promptTokens + request.maxTokens > generator.contextLength) {
+    throw contextOverflow(generator, promptTokens, request.maxTokens, "prompt");
+  }
+  const started = performance.now();
+  const scored = await promptScores(generator, request, input, signal);
+  const scoringMs = performance.now() - started;
+  let text = "";
+  let summary: Omit<TextSummary, "promptTokens" | "cachedTokens"> & { cachedTokens?: number } = {
+    ...NOTHING_GENERATED,
+    prefillMs: 0,
+  };
+  if (request.maxTokens > 0) {
+    for await (const piece of generation()) {
+      text += piece.text;
+      yield piece;
+    }
+  }
+  const { completionTokens, cachedTokens = 0, finishReason, prefillMs, decodeMs } = summary;
+  return {
+    promptText: generator.model.tokenizer.decode(input.ids),
+    promptTokens: scored,
+    text,
+    finishReason,
+    usage: { promptTokens, cachedTokens, completionTokens },
+    timings: { prefillMs: prefillMs + scoringMs, decodeMs },
+  };
+
+  async function* generation() {
+    const { maxTokens, sampling, stop, logProbabilities, topLogProbabilities } = request;
+    summary = yield* generateText(
+      generator,
+      {
+        prefixIds: [],
+        ...input,
+        maxTokens,
+        sampling,
+        stop,
+        logProbabilities,
+        topLogProbabilities,
+        isVerbatim: true,
+      },
+      signal,
+    );
+  }
+}
+
+function inputOf(generator: Generator, { prompt }: CompletionRequest): Input {
+  const { tokenizer, config } = generator.model;
+  if (typeof prompt === "string") {
+    const ids = tokenizer.encode(prompt);
+    if (ids.length > 0) return { ids, conditioning: undefined };
+    throw invalid("prompt: is empty; send the text to continue.");
+  }
+  if (isEmbeddings(prompt)) {
+    requireWidth(prompt, config.width);
+    const { count, rows } = prompt;
+    return { ids: [], conditioning: { kind: "virtual", count, rows } };
+  }
+  const foreign = prompt.find((id) => id >= tokenizer.vocabularySize);
+  if (foreign === undefined) return { ids: prompt, conditioning: undefined };
+  throw invalid(
+    `prompt: expected token ids below ${tokenizer.vocabularySize}, found ${foreign}; use this model's tokenizer.`,
+  );
+}
+
+const isEmbeddings = (prompt: readonly number[] | PromptEmbeddings): prompt is PromptEmbeddings =>
+  "rows" in prompt;
+
+async function promptScores(
+  generator: Generator,
+  { scorePrompt, topLogProbabilities }: CompletionRequest,
+  { ids }: Input,
+  signal: AbortSignal | undefined,
+): Promise<ScoredToken[]> {
+  if (!scorePrompt || ids.length === 0) return [];
+  const { tokenizer } = generator.model;
+  const scores = await generator.scorePrompt(ids, topLogProbabilities, signal);
+  return scores.map(({ logProbability, top }: PromptScore, index) => ({
+    text: tokenizer.decode([ids[index]!]),
+    logProbability,
+    top: top.map((other) => ({
+      text: tokenizer.decode([other.id]),
+      logProbability: other.logProbability,
+    })),
+  }));
+}
+
+const invalid = (message: string): RagError =>
+  new RagError("request/invalid", message, { param: "prompt" });

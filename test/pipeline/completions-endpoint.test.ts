@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeAnswerer } from "./fake-answerer.ts";
+import { bodyOf, serveFor } from "./served.ts";
+
+const path = "/v1/completions";
+
+test("the openai client continues a text with the bare model", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { client } = await serveFor(t, answerer);
+  const completion = await client.completions.create({ model: "base", prompt: "Once upon" });
+  assert.equal(completion.object, "text_completion");
+  assert.match(completion.id, /^cmpl-/);
+  assert.equal(completion.choices[0]?.text, " more");
+  assert.equal(completion.choices[0]?.finish_reason, "length");
+  assert.equal(completion.choices[0]?.logprobs, null);
+  assert.equal(answerer.completions[0]?.maxTokens, 16);
+  assert.equal(answerer.requests.length, 0);
+});
+
+test("prompts may be a text, texts, token ids, or lists of them; each has its choices in turn", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  const forms = ["a", ["a", "b"], [1, 2, 3], [[1, 2], [3]]];
+  const counts = [];
+  for (const prompt of forms) {
+    const response = await post(path, { model: "base", prompt, n: 2, max_tokens: 1 });
+    const { choices } = await bodyOf(response);
+    assert.deepEqual(
+      choices.map(({ index }) => index),
+      choices.map((_, index) => index),
+    );
+    counts.push(choices.length);
+  }
+  assert.deepEqual(counts, [2, 4, 2, 4]);
+  assert.deepEqual(
+    answerer.completions.slice(-4).map(({ prompt }) => prompt),
+    [[1, 2], [1, 2], [3], [3]],
+  );
+});
+
+test("echo with logprobs scores the prompt: four lists in step, no score for its first token", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { client } = await serveFor(t, answerer);
+  for (const max_tokens of [0, 1]) {
+    const { choices } = await client.completions.create({
+      model: "base",
+      prompt: "one two three",
+      echo: true,
+      logprobs: 1,
+      max_tokens,
+    });
+    const [choice] = choices;
+    assert.equal(choice?.text, max_tokens === 0 ? "one two three" : "one two three more");
+    const scores = choice!.logprobs!;
+    const length = 3 + max_tokens;
+    assert.equal(scores.tokens?.length, length);
+    assert.deepEqual(scores.text_offset, [0, 4, 8, 13].slice(0, length));
+    assert.deepEqual(scores.token_logprobs, [null, -0.5, -0.5, -0.5].slice(0, length));
+    assert.equal(scores.top_logprobs?.[0], null);
+    assert.deepEqual(scores.top_logprobs?.[1], { x: -0.5, "two ": -0.5 });
+  }
+  assert.deepEqual(
+    answerer.completions.map(({ scorePrompt, maxTokens }) => [scorePrompt, maxTokens]),
+    [
+      [true, 0],
+      [true, 1],
+    ],
+  );
+});
+
+test("with a model that retrieves, a text is a question", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { client } = await serveFor(t, answerer);
+  const completion = await client.completions.create({ model: "foreword", prompt: "When?" });
+  assert.equal(completion.choices[0]?.text, "at noon");
+  assert.equal(answerer.requests[0]?.mode, "retrieval");
+});
+
+test("a stream ends with finish_reason, usage when asked for, and [DONE]", async (t) => {
+  const { client, post } = await serveFor(t, new FakeAnswerer());
+  const stream = await client.completions.create({
+    model: "base",
+    prompt: "Once",
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  assert.equal(chunks.map(({ choices }) => choices[0]?.text ?? "").join(""), " more");
+  assert.equal(chunks.at(-2)?.choices[0]?.finish_reason, "length");
+  assert.deepEqual(chunks.at(-1)?.choices, []);
+  assert.equal(chunks.at(-1)?.usage?.completion_tokens, 1);
+  const raw = await post(path, { model: "base", prompt: "Once", stream: true });
+  assert.match(await raw.text(), /data: \[DONE\]\n\n$/);
+});
+
+const refused: readonly [name: string, body: object, param: string][] = [
+  ["no prompt", { model: "base" }, "prompt"],
+  ["a prompt that is an object", { model: "base", prompt: {} }, "prompt"],
+  ["max_tokens 0 without echo", { model: "base", prompt: "a", max_tokens: 0 }, "max_tokens"],
+  ["a suffix", { model: "base", prompt: "a", suffix: "b" }, "suffix"],
+  ["too many stops", { model: "base", prompt: "a", stop: ["1", "2", "3", "4", "5"] }, "stop"],
+  ["embeddings that are no base64", { model: "base", prompt_embeds: "%%" }, "prompt_embeds"],
+  ["embeddings that are no tensor", { model: "base", prompt_embeds: "AAAA" }, "prompt_embeds"],
+];
+for (const [name, body, param] of refused) {
+  test(`${name} is refused with 400 naming the field`, async (t) => {
+    const { post } = await serveFor(t, new FakeAnswerer());
+    const response = await post(path, body);
+    assert.equal(response.status, 400);
+    assert.equal((await bodyOf(response)).error.param, param);
+  });
+}
