@@ -24,9 +24,12 @@ export { Generator } from "./generator.ts";
 export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { chooseModules, linearModules, type Module } from "./modules.ts";
+export { parameterCount } from "./parameter-count.ts";
 export type { PromptScore } from "./prompt-scores.ts";
 export { rotateRows } from "./rotary-tables.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";
+export { saveModel } from "./save-model.ts";
+export { readTrainableWeights } from "./trainable-weights.ts";
 export {
   type LossAndGradient,
   TrainerEngine,

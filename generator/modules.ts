@@ -11,6 +11,8 @@ export interface Module {
   readonly firstRow: number;
   readonly rows: number;
   readonly columns: number;
+  /** transformers keeps the weight as [columns, rows] (Conv1D). */
+  readonly isTransposed: boolean;
 }
 
 /** Every linear layer inside the decoder's layers: what LoRA can be put on. */
@@ -21,7 +23,8 @@ export function linearModules(config: DecoderConfig): readonly Module[] {
       let firstRow = 0;
       return parts.map((part) => {
         const path = part.weight.huggingFace[0]!.replace(/\.weight$/, "");
-        const module = { path, projection: name, firstRow, rows: part.rows, columns };
+        const { rows, isTransposedInHuggingFace: isTransposed } = part;
+        const module = { path, projection: name, firstRow, rows, columns, isTransposed };
         firstRow += part.rows;
         return module;
       });

@@ -128,10 +128,10 @@ async function prepare(
       ...(instruction ? { instruction } : {}),
     }),
   );
-  const { prefixIds, ids, usedPassages } = laidOut;
+  const { prefixIds, ids, usedPassages, takesPrompt } = laidOut;
   return {
     // Without passages in the prompt the virtual tokens have nothing to point at.
-    prompt: { prefixIds, ids, conditioning: usedPassages > 0 ? conditioning : undefined },
+    prompt: { prefixIds, ids, conditioning: takesPrompt ? conditioning : undefined },
     usedPassages,
     learned,
     ...found,

@@ -16,6 +16,13 @@ export const decimalNumber = (flag: string) => (value: string) => {
   throw invalid(flag, "a number", value);
 };
 
+/** Names separated by commas. */
+export const nameList = (value: string): readonly string[] =>
+  value
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
 function invalid(flag: string, expected: string, found: string): RagError {
   return new RagError(
     "config/invalid",

@@ -18,6 +18,8 @@ export type Retrieve = (
 /** A pair with what retrieval found for it, as the model will read it. */
 export interface RetrievedPair {
   readonly pair: QaPair;
+  /** Best first. */
+  readonly passages: readonly PassageText[];
   readonly prompt: LaidOutPrompt;
   /** An accepted answer stands in one of the passages word for word. */
   readonly isAnswerRetrieved: boolean;
@@ -25,8 +27,6 @@ export interface RetrievedPair {
 
 /** Below this share of pairs whose answer was retrieved, answers are taken to be free text, and all pairs are used. */
 const EXTRACTIVE_SHARE = 0.5;
-/** The longest answer that is learned; the rest of a longer one is cut. */
-const MAX_ANSWER_TOKENS = 64;
 
 /**
  * Splits pairs so that no document (or passage, where the document is not known) is on both sides.
@@ -57,33 +57,51 @@ export function splitPairs(
 /** Pairs about the same text. */
 const groupOf = (pair: QaPair): string => pair.document ?? pair.passageId ?? pair.id;
 
-/** Retrieves for every pair and lays its prompt out within `maxTokens`. */
+/**
+ * Pairs without those that repeat the question and first answer of an earlier one; a question that comes with another answer stays.
+ */
+export function withoutDuplicates(pairs: readonly QaPair[]): QaPair[] {
+  const seen = new Set<string>();
+  return pairs.filter(({ question, answers }) => {
+    const key = JSON.stringify([question, answers[0]]);
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/** How pairs become what the model reads. */
+export interface LayoutOptions {
+  readonly model: Model;
+  readonly placement: Placement;
+  /** Of prompt ids, virtual tokens not counted. */
+  readonly maxTokens: number;
+}
+
+/** Retrieves for every pair that has a question, and lays its prompt out within `maxTokens`. */
 export async function retrievePairs(
   pairs: readonly QaPair[],
-  options: {
-    readonly model: Model;
-    readonly placement: Placement;
+  options: LayoutOptions & {
     readonly retrieve: Retrieve;
-    readonly maxTokens: number;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<RetrievedPair[]> {
-  const found = await options.retrieve(
-    pairs.map(({ question }) => question),
-    options.signal,
-  );
-  return pairs.map((pair, index) => {
-    const passages = found[index] ?? [];
-    const prompt = layOutPrompt(options.model, {
-      question: pair.question,
-      passages,
-      placement: options.placement,
-      maxTokens: options.maxTokens,
-    });
+  const questions = pairs.filter(({ task }) => task !== "input").map(({ question }) => question);
+  const found =
+    questions.length > 0 ? [...(await options.retrieve(questions, options.signal))] : [];
+  return pairs.map((pair) => {
+    const passages = pair.task === "input" ? [] : (found.shift() ?? []);
+    const prompt = layOutPair(pair, passages, options);
     const used = passages.slice(0, prompt.usedPassages);
-    return { pair, prompt, isAnswerRetrieved: holdsAnswer(used, pair.answers) };
+    return { pair, passages, prompt, isAnswerRetrieved: holdsAnswer(used, pair.answers) };
   });
 }
+
+/** A pair with passages as the model reads it. */
+export const layOutPair = (
+  { question, task }: QaPair,
+  passages: readonly PassageText[],
+  { model, placement, maxTokens }: LayoutOptions,
+): LaidOutPrompt =>
+  layOutPrompt(model, { question, passages, placement, maxTokens, ...(task ? { task } : {}) });
 
 function holdsAnswer(passages: readonly PassageText[], answers: readonly string[]): boolean {
   const texts = passages.map(({ title, text }) => ` ${answerWords(`${title} ${text}`).join(" ")} `);
@@ -94,29 +112,45 @@ function holdsAnswer(passages: readonly PassageText[], answers: readonly string[
 }
 
 /**
- * What to learn from. Where answers are spans of the documents, pairs whose answer was not retrieved are left out: they would
+ * The pairs to learn from. Where answers are spans of the documents, pairs whose answer was not retrieved are left out: they would
  * teach the model to answer from nowhere.
  * @throws RagError qa/invalid when nothing is left
  */
-export function trainingExamples(model: Model, pairs: readonly RetrievedPair[]): TrainingExample[] {
-  const retrieved = pairs.filter(({ isAnswerRetrieved }) => isAnswerRetrieved);
-  const isExtractive = retrieved.length >= pairs.length * EXTRACTIVE_SHARE;
-  const usable = (isExtractive ? retrieved : pairs).filter(({ prompt }) => prompt.usedPassages > 0);
-  if (usable.length === 0) {
-    throw new RagError(
-      "qa/invalid",
-      "question-answer pairs: no passage was found for any of them; ingest the documents they are about first.",
-    );
-  }
-  return usable.map(({ pair, prompt }) => ({
-    prefixIds: prompt.prefixIds,
-    ids: prompt.ids,
-    answerIds: answerIds(model, pair.answers[0]!),
-  }));
+export function usablePairs(pairs: readonly RetrievedPair[]): readonly RetrievedPair[] {
+  const questions = pairs.filter(({ pair }) => pair.task !== "input");
+  const retrieved = questions.filter(({ isAnswerRetrieved }) => isAnswerRetrieved);
+  const isExtractive = retrieved.length >= questions.length * EXTRACTIVE_SHARE;
+  const usable = pairs.filter(
+    ({ pair, prompt, isAnswerRetrieved }) =>
+      prompt.takesPrompt && (pair.task === "input" || !isExtractive || isAnswerRetrieved),
+  );
+  if (usable.length > 0) return usable;
+  throw new RagError(
+    "qa/invalid",
+    "question-answer pairs: no passage was found for any of them; ingest the documents they are about first.",
+  );
 }
 
-function answerIds(model: Model, answer: string): number[] {
+/**
+ * A laid-out pair as the trainer takes it. `keepsPassages`: what is trained leaves their keys and values alone, so that they can be
+ * cached.
+ */
+export function trainingExample(
+  model: Model,
+  { pair, prompt }: Pick<RetrievedPair, "pair" | "prompt">,
+  options: { readonly keepsPassages: boolean; readonly maxAnswerTokens: number },
+): TrainingExample {
+  const { prefixIds, ids } = prompt;
+  const answer = answerIds(model, pair.answers[0]!, options.maxAnswerTokens);
+  return options.keepsPassages
+    ? { prefixIds, ids, answerIds: answer }
+    : { prefixIds: [], ids: [...prefixIds, ...ids], answerIds: answer };
+}
+
+/** With the end mark, except where the answer was cut. */
+function answerIds(model: Model, answer: string, maxTokens: number): number[] {
   const end = model.stopIds[0];
-  const ids = model.tokenizer.encode(answer.trim()).slice(0, MAX_ANSWER_TOKENS);
+  const ids = model.tokenizer.encode(answer.trim());
+  if (ids.length > maxTokens) return ids.slice(0, maxTokens);
   return end === undefined ? ids : [...ids, end];
 }

@@ -12,8 +12,7 @@ export async function generateAnswer(
   },
 ): Promise<string> {
   const { model } = generator;
-  // Without passages the virtual tokens have nothing to point at.
-  const conditioning = prompt.usedPassages > 0 ? options.conditioning : undefined;
+  const conditioning = prompt.takesPrompt ? options.conditioning : undefined;
   const tokens = generator.generate(
     {
       prefixIds: prompt.prefixIds,

@@ -4,20 +4,26 @@ export {
   loadTensorFlow,
   type TensorFlow,
 } from "./backend.ts";
+export { conditioningOf } from "./conditioning-of.ts";
+export type { Retrieve } from "./examples.ts";
+export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
+export { generateAnswer } from "./generate-answer.ts";
+export { fullPrompt } from "./methods/full/model.ts";
+export { loraPrompt } from "./methods/lora/model.ts";
+export type { TrainedPrompt } from "./methods/method.ts";
 export {
   createPromptEncoder,
   type EncoderKind,
   type PromptEncoder,
   type PromptEncoderOptions,
-} from "./encoders/prompt-encoder.ts";
-export type { Retrieve } from "./examples.ts";
-export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
-export { generateAnswer } from "./generate-answer.ts";
+} from "./methods/p-tuning/encoders/prompt-encoder.ts";
+export { virtualTokensPrompt } from "./methods/p-tuning/model.ts";
+export { prefixPrompt } from "./methods/prefix-tuning/model.ts";
 export type { OptimizerSettings } from "./optimizer.ts";
+export { parameterReport } from "./parameter-report.ts";
 export type { LearnedPrompt, TrainingState } from "./prompt-file.ts";
 export {
   type ChatTurn,
-  conditioningOf,
   type LaidOutPrompt,
   layOutPrompt,
   type PassageText,
@@ -57,5 +63,7 @@ export type {
   TensorMap,
   Trainable,
 } from "./trainable.ts";
-export { type TuneEvent, type TuneParts, tunePrompt } from "./tune.ts";
+export type { TuneEvent } from "./training/tune-events.ts";
+export type { TuneParts } from "./tune.ts";
+export { tunePrompt } from "./tune-seeds.ts";
 export { parseTuneSettings, type TuneSettings } from "./tune-settings.ts";

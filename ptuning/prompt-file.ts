@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { cp, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   errorMessage,
@@ -44,8 +44,19 @@ export interface TrainingState {
 const RECORD = "foreword.json";
 const STATE = "training/state.safetensors";
 const PROGRESS = "training/progress.json";
+/** A model of its own, as "full" trains it. */
+const MODEL = "model";
+const MODEL_WEIGHTS = "model/model.safetensors";
+const MODEL_FILES = [
+  MODEL_WEIGHTS,
+  "model/config.json",
+  "model/tokenizer.json",
+  "model/tokenizer_config.json",
+  "model/chat_template.jinja",
+] as const;
 const MAX_JSON_BYTES = 64 * 2 ** 20;
-const MAX_TENSOR_BYTES = 2 ** 30;
+/** The training state of a whole model holds its weights three times. */
+const MAX_TENSOR_BYTES = 16 * 2 ** 30;
 
 /** Writes all files of a prompt into `folder`; the record, which vouches for the others, comes last. */
 export async function writePromptFolder(
@@ -55,11 +66,16 @@ export async function writePromptFolder(
 ): Promise<void> {
   const { about, content } = prompt;
   const files: PromptRecord["files"] = {};
-  const tensorFile = tensorFileName(about.method);
-  await writeSafetensors(join(folder, tensorFile), contentToTensors(about, content), {
-    format: "pt",
-  });
-  files[tensorFile] = await sha256File(join(folder, tensorFile));
+  if ("model" in content) {
+    await content.model.write(join(folder, MODEL));
+    for (const file of await modelFiles(folder)) files[file] = await sha256File(join(folder, file));
+  } else {
+    const tensorFile = tensorFileName(about.method);
+    await writeSafetensors(join(folder, tensorFile), contentToTensors(about, content), {
+      format: "pt",
+    });
+    files[tensorFile] = await sha256File(join(folder, tensorFile));
+  }
   const config = peftConfig(about);
   if (config !== undefined) {
     files["adapter_config.json"] = await writeJson(join(folder, "adapter_config.json"), config);
@@ -93,11 +109,32 @@ export function readRecordText(folder: string, name: string): Promise<string> {
 /** Reads and checks a prompt. @throws RagError prompt/invalid when a file is missing, damaged or does not fit */
 export async function readPromptFolder(folder: string, name: string): Promise<LearnedPrompt> {
   const { format: _, version: __, files, ...about } = await readPromptRecord(folder, name);
+  if (about.method === "full") return { about, content: await readOwnModel(folder, name, files) };
   const content = await withTensorFile(
     { folder, name, file: tensorFileName(about.method), files },
     (tensors) => contentFromTensors(about, tensors),
   );
   return { about, content };
+}
+
+async function readOwnModel(
+  folder: string,
+  name: string,
+  files: PromptRecord["files"],
+): Promise<PromptContent> {
+  for (const file of MODEL_FILES) {
+    if (files[file] !== undefined) await checkSum({ folder, name, file, files });
+  }
+  const sha = files[MODEL_WEIGHTS];
+  if (sha === undefined) throw damaged(name, RECORD, `it has no checksum of ${MODEL_WEIGHTS}`);
+  const write = (target: string) => cp(join(folder, MODEL), target, { recursive: true });
+  return { model: { write, saved: { path: join(folder, MODEL_WEIGHTS), sha256: sha } } };
+}
+
+/** Those that a model folder has. */
+async function modelFiles(folder: string): Promise<readonly PromptFileName[]> {
+  const there = await readdir(join(folder, MODEL));
+  return MODEL_FILES.filter((file) => there.includes(file.slice(MODEL.length + 1)));
 }
 
 /** The saved training state, or undefined when the prompt has none. @throws RagError prompt/invalid */

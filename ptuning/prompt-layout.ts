@@ -1,11 +1,5 @@
 import { RagError } from "../core/index.ts";
-import {
-  type ChatMessage,
-  type Conditioning,
-  encodeChat,
-  MARK,
-  type Model,
-} from "../generator/index.ts";
+import { type ChatMessage, encodeChat, MARK, type Model } from "../generator/index.ts";
 import type { LearnedPrompt } from "./prompt-file.ts";
 
 /** A passage as the model reads it. */
@@ -21,8 +15,12 @@ export interface ChatTurn {
 
 export type Placement = LearnedPrompt["about"]["placement"];
 
+export type Task = NonNullable<LearnedPrompt["about"]["task"]>;
+
 export interface PromptParts {
   readonly question: string;
+  /** "question" (the default) is answered from passages; an "input" is what the model reads, without a frame. */
+  readonly task?: Task;
   /** Best first. Without passages no virtual tokens stand in the prompt: the model is exactly the base model. */
   readonly passages: readonly PassageText[];
   /** Where the virtual tokens stand: between passages and question (the default), or in front of the passages. */
@@ -45,6 +43,8 @@ export interface LaidOutPrompt {
   readonly ids: readonly number[];
   /** How many passages, from the best, found room. */
   readonly usedPassages: number;
+  /** Whether a learned prompt belongs in it: a question has one only with passages, so that without them the model is the base model. */
+  readonly takesPrompt: boolean;
 }
 
 /** Kept with every learned prompt; a prompt trained with another layout is not the same prompt. */
@@ -53,6 +53,9 @@ export const PROMPT_TEMPLATES: Readonly<Record<Placement, string>> = {
     "system: {system}\nuser: [{n}] {title}\\n{passage}… {virtual tokens}Question: {question}",
   prefix: "system: {system}\nuser: {virtual tokens}[{n}] {title}\\n{passage}… Question: {question}",
 };
+
+/** The same for inputs that stand alone. */
+export const INPUT_TEMPLATE = "user: {virtual tokens}{input}";
 
 const SYSTEM_WITH_PASSAGES = "Answer the question with a short span copied from the passages.";
 const SYSTEM_WITHOUT_PASSAGES = "Answer the question with a few words.";
@@ -67,7 +70,8 @@ export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
   for (let used = parts.passages.length; used >= 0; used--) {
     const { before, after } = encodeChat(model, messagesOf(parts, used));
     if (before.length + after.length <= parts.maxTokens) {
-      return { prefixIds: before, ids: after, usedPassages: used };
+      const takesPrompt = used > 0 || parts.task === "input";
+      return { prefixIds: before, ids: after, usedPassages: used, takesPrompt };
     }
   }
   throw new RagError(
@@ -78,6 +82,10 @@ export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
 }
 
 function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
+  if (parts.task === "input") {
+    const instruction = parts.instruction ? [`${parts.instruction}\n\n`] : [];
+    return [{ role: "user", parts: [MARK, ...instruction, parts.question] }];
+  }
   const passages = parts.passages
     .slice(0, used)
     .map(({ title, text }, index) => `[${index + 1}] ${title ? `${title}\n` : ""}${text}\n\n`);
@@ -96,12 +104,4 @@ function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
       parts: [...marked, ...instruction, `Question: ${parts.question}`],
     },
   ];
-}
-
-/** What a learned prompt hands to the generator. */
-export function conditioningOf({ about, content }: LearnedPrompt): Conditioning {
-  const count = about.virtualTokens;
-  return "deep" in content
-    ? { kind: "deep", count, keys: content.deep.keys, values: content.deep.values }
-    : { kind: "virtual", count, rows: content.virtualTokens };
 }

@@ -2,7 +2,16 @@ import { z } from "zod";
 import { RagError } from "../core/index.ts";
 
 /** How a prompt was trained; what its files hold follows from it. */
-export type PromptMethod = "p-tuning" | "prompt-tuning" | "p-tuning-v2" | "prefix-tuning";
+export type PromptMethod = (typeof METHOD_NAMES)[number];
+
+export const METHOD_NAMES = [
+  "p-tuning",
+  "p-tuning-v2",
+  "prompt-tuning",
+  "prefix-tuning",
+  "lora",
+  "full",
+] as const;
 
 /** Written as `format` and `version`; a reader refuses what it does not know. */
 const FORMAT = "foreword-prompt";
@@ -31,6 +40,17 @@ const baseModel = z.strictObject({
   headDimension: size,
 });
 
+const lora = z.strictObject({
+  rank: size,
+  alpha: z.number().positive(), // B·A counts alpha / rank
+  targets: z.array(z.string().min(1).max(200)).min(1).max(100), // as PEFT's target_modules
+  isTransposed: z.boolean(), // the model keeps these weights [columns, rows]
+  modules: z
+    .array(z.strictObject({ path: z.string().min(1).max(200), rows: size, columns: size }))
+    .min(1)
+    .max(10_000),
+});
+
 const training = z.strictObject({
   qaHash: sha256Digits, // of the question file
   examples: count,
@@ -45,6 +65,7 @@ const training = z.strictObject({
   lossCurve: z.array(z.number()).max(1e6), // mean training loss of each step
   devCurve: z.array(score.extend({ step: count })).max(1e5),
   dev: score.nullable(), // of the saved prompt; null: nothing held out
+  trainableParameters: count.optional(),
   isFinished: z.boolean(), // false: a checkpoint of a run that can be resumed
 });
 
@@ -54,13 +75,15 @@ const record = z
     version: z.literal(VERSION),
     name: z.string().regex(NAME),
     createdAt: z.iso.datetime(),
-    method: z.enum(["p-tuning", "prompt-tuning", "p-tuning-v2", "prefix-tuning"]),
+    method: z.enum(METHOD_NAMES),
     encoder: z.strictObject({
-      kind: z.enum(["embedding", "mlp", "lstm"]),
-      hiddenSize: size, // inside "mlp" and "lstm"
+      kind: z.enum(["embedding", "mlp", "lstm", "projection"]),
+      hiddenSize: size, // inside the networks
     }),
+    task: z.enum(["question", "input"]).optional(), // "question" where it is not said
     placement: z.enum(["between", "prefix"]),
-    virtualTokens: z.int().min(1).max(4096), // K
+    virtualTokens: z.int().min(0).max(4096), // K; 0 where weights are changed instead
+    lora: lora.optional(), // of method "lora"
     baseModel,
     training,
     template: text, // how passages, prompt and question were put together
@@ -70,9 +93,18 @@ const record = z
       "adapter_config.json": sha256Digits.optional(),
       "adapter_model.safetensors": sha256Digits.optional(),
       "deep_tokens.safetensors": sha256Digits.optional(),
+      "model/config.json": sha256Digits.optional(),
+      "model/model.safetensors": sha256Digits.optional(),
+      "model/tokenizer.json": sha256Digits.optional(),
+      "model/tokenizer_config.json": sha256Digits.optional(),
+      "model/chat_template.jinja": sha256Digits.optional(),
       "training/state.safetensors": sha256Digits.optional(),
       "training/progress.json": sha256Digits.optional(),
     }),
+  })
+  .refine(({ method, lora: shape }) => (method === "lora") === (shape !== undefined), {
+    path: ["lora"],
+    message: "belongs to lora, and to no other method",
   })
   .refine(({ method, placement }) => method !== "prefix-tuning" || placement === "prefix", {
     path: ["placement"],

@@ -87,6 +87,23 @@ export async function removePrompt(store: string, name: string): Promise<void> {
   });
 }
 
+/** Gives a prompt another name, replacing one that has it. @throws RagError prompt/not-found, file/write-failed */
+export async function renamePrompt(store: string, name: string, newName: string): Promise<void> {
+  const [from, to] = [placesOf(store, name), placesOf(store, newName)];
+  if (currentFolder(from) === undefined) throw await notFound(store, name);
+  await withLock(from, () =>
+    withLock(to, async () => {
+      try {
+        await recover(from);
+        await recover(to);
+        await replace(to, from.folder);
+      } catch (cause) {
+        throw writeFailed(newName, cause);
+      }
+    }),
+  );
+}
+
 interface Places {
   readonly parent: string;
   readonly folder: string;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { RagError } from "../core/index.ts";
 import type { WeightFile } from "../runtime/index.ts";
+import { type PrefixSizes, packPrefix, prefixRowWidth, unpackPrefix } from "./prefix-rows.ts";
 import type { PromptDescription, PromptFileName } from "./prompt-record.ts";
 import type { TensorData, TensorMap } from "./trainable.ts";
 
@@ -14,9 +15,21 @@ export interface DeepTokens {
  * What a prompt puts into the model: embeddings [K, H], or rows at every layer. Keys of "p-tuning-v2" are not
  * rotated yet (they are rotated to the positions they get); keys of "prefix-tuning" are used as they are.
  */
+export type RowContent = { readonly virtualTokens: Float32Array } | { readonly deep: DeepTokens };
+
+/** What a prompt changes in the model: rows it adds, LoRA's matrices (A and B of every module), or a whole model of its own. */
 export type PromptContent =
-  | { readonly virtualTokens: Float32Array }
-  | { readonly deep: DeepTokens };
+  | RowContent
+  | { readonly lora: TensorMap }
+  | { readonly model: OwnModel };
+
+/** A model folder as transformers saves it. */
+export interface OwnModel {
+  /** Writes it into a folder. */
+  readonly write: (folder: string) => Promise<void>;
+  /** Its weight file, once it is in a store. */
+  readonly saved?: { readonly path: string; readonly sha256: string };
+}
 
 const EMBEDDINGS = "prompt_embeddings";
 
@@ -31,6 +44,10 @@ export function tensorFileName(method: PromptDescription["method"]): PromptFileN
 
 /** The tensors of the prompt's file: `prompt_embeddings`, or `deep.LAYER.key` and `deep.LAYER.value`. */
 export function contentToTensors(about: PromptDescription, content: PromptContent): TensorMap {
+  if ("lora" in content) {
+    return new Map([...content.lora].map(([name, data]) => [toPeftName(name), data]));
+  }
+  assert.ok(!("model" in content), "a whole model has a folder");
   const isDeep = about.method === "p-tuning-v2" || about.method === "prefix-tuning";
   assert.equal("deep" in content, isDeep, `content of method ${about.method}`);
   if (!("deep" in content)) {
@@ -39,7 +56,7 @@ export function contentToTensors(about: PromptDescription, content: PromptConten
   assert.equal(content.deep.keys.length, about.baseModel.layers, "layers of keys");
   assert.equal(content.deep.values.length, about.baseModel.layers, "layers of values");
   if (about.method === "prefix-tuning") {
-    const data = packPrefix(about, content.deep);
+    const data = packPrefix(prefixSizes(about), content.deep);
     return new Map([[EMBEDDINGS, { shape: embeddingsShape(about), data }]]);
   }
   const shape = rowsShape(about);
@@ -53,6 +70,7 @@ export function contentToTensors(about: PromptDescription, content: PromptConten
 
 /** Reads them back. @throws RagError prompt/invalid when a tensor is missing, of another shape, or not finite */
 export function contentFromTensors(about: PromptDescription, file: WeightFile): PromptContent {
+  if (about.method === "lora") return { lora: readMatrices(about, file) };
   if (about.method === "p-tuning-v2") {
     const shape = rowsShape(about);
     const read = (kind: DeepKind) =>
@@ -63,9 +81,45 @@ export function contentFromTensors(about: PromptDescription, file: WeightFile): 
   }
   const rows = readTensor(about, file, { name: EMBEDDINGS, shape: embeddingsShape(about) });
   return about.method === "prefix-tuning"
-    ? { deep: unpackPrefix(about, rows) }
+    ? { deep: unpackPrefix(prefixSizes(about), rows) }
     : { virtualTokens: rows };
 }
+
+/** PEFT's name of a matrix. @see PEFT 0.21 get_peft_model_state_dict */
+const PEFT_MODEL = "base_model.model.";
+const toPeftName = (name: string) => `${PEFT_MODEL}${name}.weight`;
+
+function readMatrices(about: PromptDescription, file: WeightFile): TensorMap {
+  const { rank, modules } = requireLora(about);
+  return new Map(
+    modules.flatMap(({ path, rows, columns }) => {
+      const matrices: readonly (readonly [name: string, shape: readonly number[]])[] = [
+        [`${path}.lora_A`, [rank, columns]],
+        [`${path}.lora_B`, [rows, rank]],
+      ];
+      return matrices.map(([name, shape]): [string, TensorData] => [
+        name,
+        { shape, data: readTensor(about, file, { name: toPeftName(name), shape }) },
+      ]);
+    }),
+  );
+}
+
+/** What a LoRA prompt says about its matrices. @throws RagError prompt/invalid when it says nothing */
+export function requireLora({ name, lora }: PromptDescription): NonNullable<typeof lora> {
+  if (lora) return lora;
+  throw new RagError(
+    "prompt/invalid",
+    `prompt "${name}": expected the rank and modules of LoRA in foreword.json, found none; train the prompt again.`,
+  );
+}
+
+const prefixSizes = ({ virtualTokens, baseModel }: PromptDescription): PrefixSizes => ({
+  virtualTokens,
+  layers: baseModel.layers,
+  keyValueHeads: baseModel.keyValueHeads,
+  headDimension: baseModel.headDimension,
+});
 
 type DeepKind = "key" | "value";
 
@@ -77,10 +131,10 @@ const rowsShape = ({ baseModel, virtualTokens }: PromptDescription) => [
   baseModel.headDimension,
 ];
 
-function embeddingsShape({ method, baseModel, virtualTokens }: PromptDescription): number[] {
-  const { layers, keyValueHeads, headDimension, width } = baseModel;
-  const row = method === "prefix-tuning" ? 2 * layers * keyValueHeads * headDimension : width;
-  return [virtualTokens, row];
+function embeddingsShape(about: PromptDescription): number[] {
+  const isPrefix = about.method === "prefix-tuning";
+  const row = isPrefix ? prefixRowWidth(prefixSizes(about)) : about.baseModel.width;
+  return [about.virtualTokens, row];
 }
 
 function readTensor(
@@ -102,53 +156,4 @@ function readTensor(
     "prompt/invalid",
     `prompt "${prompt}": tensor "${wanted.name}" holds NaN or infinity; train it again with a lower learning rate.`,
   );
-}
-
-/** Deep rows → PEFT's [K, layers · (key, value) · heads · head dimension]. */
-function packPrefix(about: PromptDescription, { keys, values }: DeepTokens): Float32Array {
-  const packed = new Float32Array(embeddingsShape(about).reduce((a, b) => a * b));
-  forEachPrefixRow(about, ({ layer, isValue, from, to, length }) => {
-    const rows = (isValue ? values : keys)[layer]!;
-    packed.set(rows.subarray(from, from + length), to);
-  });
-  return packed;
-}
-
-function unpackPrefix(about: PromptDescription, packed: Float32Array): DeepTokens {
-  const { layers } = about.baseModel;
-  const size = rowsShape(about).reduce((a, b) => a * b);
-  const empty = () => Array.from({ length: layers }, () => new Float32Array(size));
-  const deep = { keys: empty(), values: empty() };
-  forEachPrefixRow(about, ({ layer, isValue, from, to, length }) => {
-    const rows = (isValue ? deep.values : deep.keys)[layer]!;
-    rows.set(packed.subarray(to, to + length), from);
-  });
-  return deep;
-}
-
-interface PrefixRow {
-  readonly layer: number;
-  readonly isValue: boolean;
-  /** Where the row of one head and token begins in ours, and in PEFT's array. */
-  readonly from: number;
-  readonly to: number;
-  readonly length: number;
-}
-
-function forEachPrefixRow(about: PromptDescription, visit: (row: PrefixRow) => void): void {
-  const { layers, keyValueHeads: heads, headDimension: length } = about.baseModel;
-  const { virtualTokens } = about;
-  for (let token = 0; token < virtualTokens; token++) {
-    for (let part = 0; part < 2 * layers; part++) {
-      for (let head = 0; head < heads; head++) {
-        visit({
-          layer: part >> 1,
-          isValue: part % 2 === 1,
-          from: (head * virtualTokens + token) * length,
-          to: ((token * 2 * layers + part) * heads + head) * length,
-          length,
-        });
-      }
-    }
-  }
 }

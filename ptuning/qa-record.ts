@@ -5,6 +5,8 @@ export interface QaPair {
   readonly id: string;
   readonly question: string;
   readonly answers: readonly string[];
+  /** "input": the question is a text that stands alone, and no passages belong to it. */
+  readonly task?: "input";
   /** The passage that holds the answer, where the file says so. */
   readonly passageId?: string;
   /** The document or article it is about, where the file says so. */
@@ -17,16 +19,19 @@ export interface QaProblem {
 }
 
 export const MAX_QUESTION_CHARACTERS = 10_000;
+export const MAX_INPUT_CHARACTERS = 100_000;
 export const MAX_ANSWER_CHARACTERS = 10_000;
 export const MAX_ANSWERS = 100;
 
 const answerText = z.string().max(MAX_ANSWER_CHARACTERS);
 const answerList = z.array(answerText).max(MAX_ANSWERS);
 const label = z.union([z.string().min(1).max(1000), z.int()]).transform(String);
-/** Ours, FlashRAG's (`golden_answers`) and the Hugging Face form of SQuAD (`answers.text`); more fields may follow. */
+/** Ours, pairs `{input, output}`, FlashRAG's (`golden_answers`) and the Hugging Face form of SQuAD (`answers.text`); more fields may follow. */
 const record = z.object({
   id: label.nullish(),
-  question: z.string().max(MAX_QUESTION_CHARACTERS),
+  question: z.string().max(MAX_QUESTION_CHARACTERS).optional(),
+  input: z.string().max(MAX_INPUT_CHARACTERS).optional(),
+  output: answerText.optional(),
   answers: z.union([answerList, z.object({ text: answerList })]).optional(),
   golden_answers: answerList.optional(),
   answer: answerText.optional(),
@@ -38,7 +43,9 @@ const record = z.object({
 export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem {
   const result = record.safeParse(value);
   if (!result.success) return { problem: firstIssue(result.error) };
-  const { id, question, passageId, document } = result.data;
+  const { id, input, passageId, document } = result.data;
+  const question = result.data.question ?? input;
+  if (question === undefined) return { problem: 'there is no "question" (or "input")' };
   if (question.trim() === "") return { problem: "the question is empty" };
   const answers = acceptedAnswers(result.data);
   if (answers.length === 0) return { problem: "there is no answer" };
@@ -46,13 +53,14 @@ export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem
     id: id ?? fallbackId,
     question: question.trim(),
     answers,
+    ...(result.data.question === undefined && { task: "input" as const }),
     ...(passageId != null && { passageId }),
     ...(document != null && { document }),
   };
 }
 
 function acceptedAnswers(data: z.infer<typeof record>): readonly string[] {
-  const { answers, golden_answers: golden, answer } = data;
+  const { answers, golden_answers: golden, answer = data.output } = data;
   const list = Array.isArray(answers) ? answers : answers?.text;
   const all = list ?? golden ?? (answer === undefined ? [] : [answer]);
   return [...new Set(all.map((text) => text.trim()))].filter((text) => text !== "");

@@ -1,25 +1,34 @@
 import { z } from "zod";
-import { parseWith } from "../core/index.ts";
-
-/** How each method is trained unless said otherwise; measured in bench/results. */
-const LEARNING_RATES = { deep: 2e-2, embedding: 1e-2, mlp: 1e-3, lstm: 1e-3 } as const;
+import { parseWith, RagError } from "../core/index.ts";
+import type { Placement } from "./prompt-layout.ts";
+import { METHOD_NAMES, type PromptDescription } from "./prompt-record.ts";
 
 const schema = z.strictObject({
   name: z.string().default("default"),
-  method: z
-    .enum(["p-tuning", "p-tuning-v2", "prompt-tuning", "prefix-tuning", "lora", "full"])
-    .default("p-tuning-v2"),
+  method: z.enum(METHOD_NAMES).default("p-tuning-v2"),
   encoder: z.enum(["embedding", "mlp", "lstm"]).default("mlp"), // of p-tuning only
-  encoderHiddenSize: z.int().min(1).max(8192).default(128), // inside mlp and lstm
+  encoderHiddenSize: z.int().min(1).max(8192).default(128), // inside mlp, lstm and projection
+  projection: z.boolean().default(false), // prefix-tuning: a network makes the rows
+  rank: z.int().min(1).max(1024).default(16), // of lora
+  alpha: z.number().positive().max(4096).default(32), // of lora: B·A counts alpha / rank
+  targets: z.array(z.string().min(1).max(200)).min(1).max(100).optional(), // of lora: projections
+  initialise: z.enum(["text", "vocabulary", "random"]).default("text"), // what virtual tokens start as
   tokens: z.int().min(1).max(512).default(16), // virtual tokens
-  placement: z.enum(["between", "prefix"]).default("between"),
+  placement: z.enum(["between", "prefix"]).optional(), // prefix-tuning's is prefix, others' between
   epochs: z.int().min(1).max(1000).default(4),
   learningRate: z.number().positive().max(10).optional(),
   weightDecay: z.number().min(0).max(1).default(0),
   maxGradientNorm: z.number().positive().default(1),
   warmupSteps: z.int().min(0).max(100_000).default(10),
   batch: z.int().min(1).max(256).default(8), // examples per optimizer step
-  passages: z.int().min(1).max(20).default(3), // retrieved passages per example
+  accumulate: z.int().min(1).max(1024).default(1), // batches per optimizer step
+  passages: z.int().min(1).max(20).default(3), // retrieved passages per example, at most
+  passagesMin: z.int().min(0).max(20).optional(), // a random number from this up; default: always all
+  shufflePassages: z.boolean().default(false), // random order
+  distractors: z.int().min(0).max(20).default(0), // passages of other questions mixed in
+  variants: z.int().min(1).max(64).default(2), // how many draws of passages an example has, epoch by epoch
+  randomTokens: z.boolean().default(false), // a random first-k each step, so that any k works later
+  maxAnswerTokens: z.int().min(1).max(1024).default(64), // the rest of a longer answer is not learned
   limit: z.int().min(1).optional(), // pairs used, drawn at random
   devShare: z.number().min(0).max(0.5).default(0.1), // of the pairs, held out
   maxDevPairs: z.int().min(0).max(10_000).default(40),
@@ -29,6 +38,9 @@ const schema = z.strictObject({
     .min(0)
     .max(2 ** 31)
     .default(1),
+  seeds: z.int().min(1).max(20).default(1), // runs with seed, seed + 1, …; the best is kept
+  findLearningRate: z.boolean().default(false), // a range test first
+  checkpointSteps: z.int().min(1).max(1_000_000).default(50), // a killed run loses at most these
   resume: z.boolean().default(false),
   instruction: z
     .string()
@@ -43,19 +55,27 @@ const schema = z.strictObject({
     .default(6 * 2 ** 30),
 });
 
-export type TuneSettings = z.infer<typeof schema>;
+export type TuneSettings = z.infer<typeof schema> & { readonly placement: Placement };
 
 /** Validates raw settings. `source` names the flags or file they came from. @throws RagError config/invalid */
-export const parseTuneSettings = (raw: unknown, source: string): TuneSettings =>
-  parseWith(schema, raw, source);
-
-/** The settings' own rate, or the method's. */
-export function learningRateOf(settings: TuneSettings): number {
-  if (settings.learningRate !== undefined) return settings.learningRate;
-  if (settings.method === "p-tuning-v2") return LEARNING_RATES.deep;
-  return LEARNING_RATES[encoderOf(settings)];
+export function parseTuneSettings(raw: unknown, source: string): TuneSettings {
+  const settings = parseWith(schema, raw, source);
+  const isPrefix = settings.method === "prefix-tuning";
+  const placement = settings.placement ?? (isPrefix ? "prefix" : "between");
+  if (!isPrefix || placement === "prefix") return { ...settings, placement };
+  throw new RagError(
+    "config/invalid",
+    `${source}: placement: the rows of prefix-tuning stand in front of everything; use prefix, or p-tuning-v2 for rows after the passages.`,
+    { param: "placement" },
+  );
 }
 
-/** Prompt tuning is P-Tuning without an encoder. */
-export const encoderOf = ({ method, encoder }: TuneSettings): TuneSettings["encoder"] =>
-  method === "p-tuning" ? encoder : "embedding";
+/** The encoder a method trains with: p-tuning has a choice. */
+export function encoderOf({
+  method,
+  encoder,
+  projection,
+}: TuneSettings): PromptDescription["encoder"]["kind"] {
+  if (method === "p-tuning") return encoder;
+  return method === "prefix-tuning" && projection ? "projection" : "embedding";
+}

@@ -72,7 +72,11 @@ const CUTTINGS: ReadonlyMap<string, Cutting> = new Map([
  * The tokenizer inside a GGUF file: byte-level BPE, cut as "gpt-2", "smollm", "qwen2" or "llama-bpe" says.
  * @throws RagError model/unsupported naming any other kind, model/invalid when its fields are missing or damaged
  */
-export function tokenizerFromGguf(weights: WeightFile): Tokenizer {
+export const tokenizerFromGguf = (weights: WeightFile): Tokenizer =>
+  tokenizerFromFiles(tokenizerJsonFromGguf(weights));
+
+/** The same as a parsed `tokenizer.json`. @throws RagError as {@link tokenizerFromGguf} */
+export function tokenizerJsonFromGguf(weights: WeightFile): object {
   const metadata = parseWith(
     metadataSchema,
     weights.metadata,
@@ -86,7 +90,7 @@ export function tokenizerFromGguf(weights: WeightFile): Tokenizer {
   if (cutting === undefined) {
     throw unsupported("tokenizer.ggml.pre", [...CUTTINGS.keys()].join(", "), pre);
   }
-  return tokenizerFromFiles(tokenizerJson(metadata, cutting));
+  return tokenizerJson(metadata, cutting);
 }
 
 function tokenizerJson(metadata: z.infer<typeof metadataSchema>, cutting: Cutting): object {

@@ -1,5 +1,5 @@
 export { type ChatTemplateSource, chatTemplateOf } from "./chat-template.ts";
-export { tokenizerFromGguf } from "./gguf-tokenizer.ts";
+export { tokenizerFromGguf, tokenizerJsonFromGguf } from "./gguf-tokenizer.ts";
 export {
   CATALOGUE,
   type CacheEnvironment,

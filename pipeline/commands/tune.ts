@@ -1,15 +1,24 @@
 import { basename } from "node:path";
 import { Command } from "commander";
-import { parseTuneSettings, readQaFile, type TuneEvent, tunePrompt } from "../../ptuning/index.ts";
+import {
+  parameterReport,
+  parseTuneSettings,
+  readQaFile,
+  type TuneEvent,
+  tunePrompt,
+} from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
-import { decimalNumber, wholeNumber } from "../flag-numbers.ts";
+import { decimalNumber, nameList, wholeNumber } from "../flag-numbers.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `foreword tune`: trains a learned prompt on question-answer pairs. */
 export function tuneCommand(host: CommandHost): Command {
   const command = new Command("tune")
     .description("train a learned prompt on question-answer pairs about the store's documents")
-    .argument("<qa>", "JSONL {id, question, answers}, SQuAD JSON or FlashRAG JSONL")
+    .argument(
+      "<qa>",
+      "JSONL {id, question, answers} or {input, output}, SQuAD JSON or FlashRAG JSONL",
+    )
     .option("--name <name>", 'the prompt\'s name (default: "default")')
     .option(
       "--method <method>",
@@ -17,17 +26,51 @@ export function tuneCommand(host: CommandHost): Command {
     )
     .option("--encoder <kind>", "of p-tuning: mlp (default), lstm, embedding")
     .option("--tokens <count>", "virtual tokens (default: 16)", wholeNumber("tokens"))
-    .option("--placement <place>", "between passages and question (default: between), or prefix")
+    .option(
+      "--initialise <how>",
+      "virtual tokens start as a text (default), vocabulary samples, or random",
+    )
+    .option("--instruction <text>", "the text they start as")
+    .option("--random-tokens", "train a random first-k each step, so that any --tokens works later")
+    .option(
+      "--placement <place>",
+      "between passages and question (default), or prefix (prefix-tuning's place)",
+    )
+    .option("--projection", "of prefix-tuning: a network makes the rows")
+    .option("--rank <count>", "of lora (default: 16)", wholeNumber("rank"))
+    .option("--alpha <number>", "of lora (default: 32)", decimalNumber("alpha"))
+    .option("--targets <names>", "of lora: q,k,v,o,gate,up,down, c_attn or all-linear", nameList)
     .option("--epochs <count>", "default: 4", wholeNumber("epochs"))
     .option("--learning-rate <rate>", "default: the method's own", decimalNumber("learning-rate"))
-    .option("--batch <count>", "examples per step (default: 8)", wholeNumber("batch"))
+    .option("--find-learning-rate", "look for the rate with a range test first")
+    .option("--batch <count>", "examples computed together (default: 8)", wholeNumber("batch"))
+    .option("--accumulate <count>", "batches per step (default: 1)", wholeNumber("accumulate"))
+    .option("--patience <count>", "epochs without gain before it stops", wholeNumber("patience"))
     .option(
       "--passages <count>",
       "retrieved passages per example (default: 3)",
       wholeNumber("passages"),
     )
+    .option(
+      "--passages-min <count>",
+      "a random number of passages from this up",
+      wholeNumber("passages-min"),
+    )
+    .option("--shuffle-passages", "passages in random order")
+    .option("--distractors <count>", "passages of other questions", wholeNumber("distractors"))
+    .option(
+      "--max-answer-tokens <count>",
+      "of an answer that is learned (default: 64)",
+      wholeNumber("max-answer-tokens"),
+    )
     .option("--limit <count>", "use this many pairs, drawn at random", wholeNumber("limit"))
     .option("--seed <number>", "default: 1", wholeNumber("seed"))
+    .option("--seeds <count>", "train so many times and keep the best", wholeNumber("seeds"))
+    .option(
+      "--checkpoint-steps <count>",
+      "save where training stands this often (default: 50)",
+      wholeNumber("checkpoint-steps"),
+    )
     .option("--resume", "continue an interrupted run of the same settings")
     .action((path: string, flags) =>
       host.run(command, {}, (context) => tune(context, path, flags)),
@@ -45,7 +88,8 @@ async function tune(
   for (const { where, problem } of qa.skipped) {
     terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);
   }
-  await workspace.requireDocuments();
+  // Inputs that stand alone need no documents.
+  if (qa.pairs.some(({ task }) => task !== "input")) await workspace.requireDocuments();
   const generator = await workspace.generator();
   const events = tunePrompt(tuning, {
     qa,
@@ -71,15 +115,26 @@ function stepLine(event: EventOf<"step">): string {
   return `step ${step}/${steps}  epoch ${epoch}  loss ${loss.toFixed(3)}  ${examplesPerSecond.toFixed(1)} examples/s  ${duration(secondsLeft)} left`;
 }
 
-function noteOn(event: EventOf<"retrieving" | "prepared" | "dev">): string {
+function noteOn(event: Exclude<TuneEvent, EventOf<"step" | "done">>): string {
   switch (event.event) {
     case "retrieving":
       return `Retrieving passages for ${event.pairs} questions…`;
     case "prepared":
-      return `Training ${event.trainableParameters} parameters on ${event.examples} examples, ${event.dev} held out; the answer was retrieved for ${event.answersRetrieved}.`;
+      return `${describePrepared(event)}\n${parameterReport(event)}`;
+    case "learning-rate":
+      return `Learning rate found: ${event.learningRate.toPrecision(2)}.`;
+    case "checkpoint":
+      return `step ${event.step}: checkpoint saved`;
+    case "seed":
+      return `seed ${event.seed}: held-out F1 ${event.dev?.f1.toFixed(1) ?? "-"}`;
     case "dev":
       return `epoch ${event.epoch}: held-out EM ${event.em.toFixed(1)}, F1 ${event.f1.toFixed(1)}${event.best ? " (best so far)" : ""}`;
   }
+}
+
+function describePrepared({ examples, dev, answersRetrieved, duplicates }: EventOf<"prepared">) {
+  const repeated = duplicates > 0 ? `; ${duplicates} repeated pairs are left out` : "";
+  return `Training on ${examples} examples, ${dev} held out; the answer was retrieved for ${answersRetrieved}${repeated}.`;
 }
 
 function summary(event: EventOf<"done">): string {

@@ -1,98 +1,79 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TrainerEngine } from "../../generator/index.ts";
-import { createPromptEncoder, type EncoderKind } from "../../ptuning/index.ts";
+import type { TrainingExample } from "../../generator/index.ts";
 import { openWeights } from "../../runtime/index.ts";
 import { type Check, largestDifference, type ParityReport, type Uncovered } from "./check.ts";
 import { type GoldenModel, readTensors } from "./golden-model.ts";
+import { peftName, startFromPeft } from "./peft-prompts.ts";
 
 const TRAINING_LOSS = 1e-3;
-/** Methods whose curves are trained here, by the encoder they use. */
-const ENCODERS: Readonly<Record<string, EncoderKind>> = {
-  "prompt-tuning": "embedding",
-  "p-tuning-mlp": "mlp",
-  "p-tuning-lstm": "lstm",
-};
+/** Of trained parameters: ten steps of at most 0.01 each. */
+const PARAMETERS = 1e-3;
 
 interface Curve {
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly losses: readonly number[];
-  readonly lossAfter: number;
+  readonly lossAfter?: number;
 }
 
-/** Trains ten steps from PEFT's own initial parameters on its batch. */
-export async function checkCurves({
-  folder,
-  subject,
-  trainer,
-}: GoldenModel): Promise<ParityReport> {
+/** Trains ten steps of every method from PEFT's own initial parameters on its batch. */
+export async function checkCurves(model: GoldenModel): Promise<ParityReport> {
+  const { folder, subject } = model;
   const curves: Record<string, Curve | { unavailable: string }> = JSON.parse(
     readFileSync(join(folder, "curves.json"), "utf8"),
   );
   const checks: Check[] = [];
   const uncovered: Uncovered[] = [];
   for (const [method, curve] of Object.entries(curves)) {
-    const kind = ENCODERS[method];
-    const check = `${method} curve`;
-    if (!("losses" in curve)) continue;
-    if (!kind) {
-      uncovered.push({ subject, check, reason: "the method is not trained yet" });
-      continue;
-    }
-    const losses = await trainCurve({ folder, method, kind, curve, trainer });
-    const expected = [...curve.losses, curve.lossAfter];
-    const difference = largestDifference(losses, expected);
-    checks.push({ subject, check, difference, tolerance: TRAINING_LOSS });
+    if ("losses" in curve) checks.push(...(await checkCurve(model, method, curve)));
+    else uncovered.push({ subject, check: `${method} curve`, reason: curve.unavailable });
   }
   return { checks, uncovered };
 }
 
-async function trainCurve(run: {
-  readonly folder: string;
-  readonly method: string;
-  readonly kind: EncoderKind;
-  readonly curve: Curve;
-  readonly trainer: TrainerEngine;
-}): Promise<number[]> {
-  const { folder, method, kind, curve, trainer } = run;
-  const initial = readTensors(join(folder, method, "initial.safetensors"));
-  const adapter: { num_virtual_tokens: number; token_dim: number; encoder_hidden_size?: number } =
-    JSON.parse(readFileSync(join(folder, method, "adapter_config.json"), "utf8"));
-  const encoder = await createPromptEncoder({
-    kind,
-    virtualTokens: adapter.num_virtual_tokens,
-    width: adapter.token_dim,
-    hiddenSize: adapter.encoder_hidden_size ?? 1,
-    initial: "random",
-    seed: 1,
-    optimizer: {
-      learningRate: curve.learningRate,
-      weightDecay: curve.weightDecay,
-      maxGradientNorm: Number.POSITIVE_INFINITY,
-    },
-  });
+async function checkCurve(model: GoldenModel, method: string, curve: Curve): Promise<Check[]> {
+  const { folder, subject } = model;
+  const { target, prompt } = await startFromPeft(model, method, curve);
+  const trainer = target.kind === "virtual" ? model.trainer : await model.openTrainer(target);
+  const examples = readBatch(folder);
   try {
-    encoder.load(initial);
     const losses: number[] = [];
     for (let step = 0; step <= curve.losses.length; step++) {
-      const rows = encoder.forward();
-      const result = await trainer.lossAndGradient(readBatch(folder), {
-        kind: "virtual",
-        count: adapter.num_virtual_tokens,
-        rows,
-      });
-      losses.push(result.loss);
-      if (step < curve.losses.length) encoder.step(result.gradients[0]!);
+      const { loss, gradients } = await trainer.lossAndGradient(examples, prompt.conditioning());
+      losses.push(loss);
+      if (step < curve.losses.length) prompt.step(gradients);
     }
-    return losses;
+    const after = curve.lossAfter === undefined ? [] : [curve.lossAfter];
+    const expected = [...curve.losses, ...after];
+    const difference = largestDifference(losses.slice(0, expected.length), expected);
+    const curveCheck = { subject, check: `${method} curve`, difference };
+    const own: Check[] = [{ ...curveCheck, tolerance: TRAINING_LOSS }];
+    if (method === "full") return own;
+    const parameters = differenceFromFinal(folder, method, prompt.trainable.save());
+    const check = `${method} parameters`;
+    return [...own, { subject, check, difference: parameters, tolerance: PARAMETERS }];
   } finally {
-    encoder.dispose();
+    prompt.trainable.dispose();
   }
 }
 
+/** The largest difference from what PEFT ended with, over all tensors. */
+function differenceFromFinal(
+  folder: string,
+  method: string,
+  trained: ReturnType<Awaited<ReturnType<typeof startFromPeft>>["prompt"]["trainable"]["save"]>,
+): number {
+  const final = readTensors(join(folder, method, "final.safetensors"));
+  const named = new Map([...trained].map(([name, tensor]) => [peftName(name), tensor]));
+  const differences = [...final].map(([name, { data }]) =>
+    largestDifference(named.get(name)?.data ?? [], data),
+  );
+  return named.size === final.size ? Math.max(...differences) : Number.POSITIVE_INFINITY;
+}
+
 /** The fixed batch: labels stand where the answer is, −100 elsewhere. */
-function readBatch(folder: string) {
+function readBatch(folder: string): TrainingExample[] {
   const file = openWeights(join(folder, "batch.safetensors"));
   const [rows = 0, length = 0] = file.tensors.get("input_ids")!.shape;
   const [ids, labels] = [file.readF32("input_ids"), file.readF32("labels")];

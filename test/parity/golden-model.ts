@@ -4,7 +4,9 @@ import {
   configFromHuggingFace,
   type DecoderSource,
   Engine,
+  type EngineOptions,
   TrainerEngine,
+  type TrainingTarget,
 } from "../../generator/index.ts";
 import type { TensorData } from "../../ptuning/index.ts";
 import { openWeights, type WeightFile } from "../../runtime/index.ts";
@@ -18,7 +20,11 @@ export interface GoldenModel {
   readonly folder: string;
   readonly golden: WeightFile;
   readonly engine: Engine;
+  /** Trains virtual tokens. */
   readonly trainer: TrainerEngine;
+  /** A trainer of something else; closed with the model. */
+  openTrainer(target: TrainingTarget): Promise<TrainerEngine>;
+  readonly options: EngineOptions;
   close(): Promise<void>;
 }
 
@@ -31,18 +37,24 @@ export async function openGoldenModel(
   const golden = openWeights(join(folder, "golden.safetensors"));
   const options = { cacheFolder, weights: "float32" as const, contextLength: CONTEXT, threads: 1 };
   const engine = await Engine.open(source, options);
-  const trainer = await TrainerEngine.open(engine, {
-    ...options,
-    target: { kind: "virtual" },
-    trainingCacheBytes: 2 ** 30,
-    trainingCachePrecision: "float32",
-  });
+  const trainers: TrainerEngine[] = [];
+  const openTrainer = async (target: TrainingTarget) => {
+    const trainer = await TrainerEngine.open(engine, {
+      ...options,
+      target,
+      trainingCacheBytes: 2 ** 30,
+      trainingCachePrecision: "float32",
+    });
+    trainers.push(trainer);
+    return trainer;
+  };
   const close = async () => {
     golden.close();
-    await trainer.close();
+    for (const trainer of trainers) await trainer.close();
     await engine.close();
   };
-  return { subject, folder, golden, engine, trainer, close };
+  const trainer = await openTrainer({ kind: "virtual" });
+  return { subject, folder, golden, engine, trainer, openTrainer, options, close };
 }
 
 /** A golden model as the engine takes it. */

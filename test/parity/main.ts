@@ -16,11 +16,11 @@ async function main(folder: string): Promise<number> {
     const verdict = difference <= tolerance ? "ok  " : "FAIL";
     const found = difference.toExponential(2);
     print(
-      `${verdict} ${subject.padEnd(24)} ${check.padEnd(20)} ${found.padStart(9)}  (≤ ${tolerance})`,
+      `${verdict} ${subject.padEnd(24)} ${check.padEnd(24)} ${found.padStart(9)}  (≤ ${tolerance})`,
     );
   }
   for (const { subject, check, reason } of models.uncovered) {
-    print(`not covered: ${subject.padEnd(17)} ${check.padEnd(20)} ${reason}`);
+    print(`not covered: ${subject.padEnd(17)} ${check.padEnd(24)} ${reason}`);
   }
   const failed = checks.filter(({ difference, tolerance }) => !(difference <= tolerance));
   print(

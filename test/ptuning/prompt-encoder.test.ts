@@ -13,7 +13,7 @@ import {
 import { openSafetensors } from "../../runtime/index.ts";
 
 const golden = join(import.meta.dirname, "../fixtures/golden/models/llama-tied");
-const KINDS: readonly EncoderKind[] = ["embedding", "mlp", "lstm"];
+const KINDS = ["embedding", "mlp", "lstm"] as const;
 
 const small = (kind: EncoderKind): PromptEncoderOptions => ({
   kind,

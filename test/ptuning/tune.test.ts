@@ -213,10 +213,10 @@ describe("tuning a learned prompt on the real model", () => {
     message: RegExp,
   ])[] = [
     [
-      "a method that is not built",
-      { method: "lora" },
+      "a projection that the model does not have",
+      { method: "lora", targets: ["c_attn"] },
       "config/invalid",
-      /method "lora": cannot be trained yet/,
+      /LoRA target "c_attn".*q_proj/,
     ],
     ["a name that is no file name", { name: "../x" }, "config/invalid", /name/],
     ["resuming what was never begun", { name: "never", resume: true }, "prompt/not-found", /never/],

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { Random } from "../../core/index.ts";
-import { loadTensorFlow, type TensorFlow } from "../backend.ts";
-import { AdamW, type OptimizerSettings } from "../optimizer.ts";
+import { Random } from "../../../../core/index.ts";
+import { loadTensorFlow, type TensorFlow } from "../../../backend.ts";
+import { AdamW, type OptimizerSettings } from "../../../optimizer.ts";
 import {
   type NamedParameter,
   requireTensor,
@@ -10,20 +10,22 @@ import {
   type StepReport,
   type TensorMap,
   type Trainable,
-} from "../trainable.ts";
+} from "../../../trainable.ts";
 import {
   countParameters,
   createVariables,
   readVariables,
   withTensors,
   writeVariables,
-} from "../variables.ts";
+} from "../../../variables.ts";
 import { embeddingNetwork } from "./embedding.ts";
 import { lstmNetwork } from "./lstm.ts";
 import { mlpNetwork } from "./mlp.ts";
 import { EMBEDDING, type EncoderNetwork, type EncoderSizes } from "./network.ts";
+import { projectionNetwork } from "./projection.ts";
 
-export type EncoderKind = "embedding" | "mlp" | "lstm";
+/** "projection" is the network of prefix-tuning; the others make virtual tokens. */
+export type EncoderKind = "embedding" | "mlp" | "lstm" | "projection";
 
 /** Trained arrays that become K virtual tokens: `forward` gives and `step` takes the gradient of f32 [K·H]. */
 export interface PromptEncoder extends Trainable<Float32Array, Float32Array> {
@@ -34,9 +36,11 @@ export interface PromptEncoderOptions {
   readonly kind: EncoderKind;
   /** K, at least 1. */
   readonly virtualTokens: number;
-  /** H, the model's hidden width. */
+  /** H, the model's hidden width; for a prefix, the width of its keys. */
   readonly width: number;
-  /** Width inside "mlp" and "lstm"; "embedding" ignores it. */
+  /** Numbers that come out per virtual token; the width unless it is a "projection". */
+  readonly outputs?: number;
+  /** Width inside the networks; "embedding" ignores it. */
   readonly hiddenSize: number;
   /** "random" as PyTorch initialises, or the embeddings [K, H] (of an instruction text) to start at exactly. */
   readonly initial: "random" | Float32Array;
@@ -48,6 +52,7 @@ const NETWORKS: Readonly<Record<EncoderKind, EncoderNetwork>> = {
   embedding: embeddingNetwork,
   mlp: mlpNetwork,
   lstm: lstmNetwork,
+  projection: projectionNetwork,
 };
 const START_TARGET = "foreword.start.target";
 const START_OUTPUT = "foreword.start.output";
@@ -55,14 +60,16 @@ const START_OUTPUT = "foreword.start.output";
 /**
  * A prompt encoder with PEFT's names and shapes.
  *
- * "mlp" and "lstm" start at a text by a fixed offset: virtual tokens = network(θ) − network(θ₀) + text. At step 0
+ * Networks start at a text by a fixed offset: virtual tokens = network(θ) − network(θ₀) + text. At step 0
  * that is the text to the last bit, gradients are the network's own, and the network keeps PyTorch's
  * initialisation. The two constant arrays are saved with the parameters; a PEFT adapter holds only the sum.
  */
 export async function createPromptEncoder(options: PromptEncoderOptions): Promise<PromptEncoder> {
   const { kind, virtualTokens, width, hiddenSize, initial } = options;
-  const sizes: EncoderSizes = { virtualTokens, width, hiddenSize };
-  assert.ok(initial === "random" || initial.length === virtualTokens * width, "initial is [K, H]");
+  const outputs = outputsOf(options);
+  const sizes: EncoderSizes = { virtualTokens, width, hiddenSize, outputs };
+  const isFitting = initial === "random" || initial.length === virtualTokens * outputs;
+  assert.ok(isFitting, "initial is [K, outputs]");
   const { tf } = await loadTensorFlow();
   const values = NETWORKS[kind].initialise(sizes, new Random(options.seed));
   if (kind === "embedding" && initial !== "random") {
@@ -72,6 +79,9 @@ export async function createPromptEncoder(options: PromptEncoderOptions): Promis
   if (kind !== "embedding" && initial !== "random") encoder.startAt(initial);
   return encoder;
 }
+
+const outputsOf = ({ kind, width, outputs }: PromptEncoderOptions): number =>
+  kind === "projection" ? (outputs ?? width) : width;
 
 class TensorFlowEncoder implements PromptEncoder {
   readonly kind: EncoderKind;
@@ -91,7 +101,7 @@ class TensorFlowEncoder implements PromptEncoder {
     this.parameters = parameters;
     this.parameterCount = countParameters(parameters);
     this.#tf = tf;
-    this.#shape = [options.virtualTokens, options.width];
+    this.#shape = [options.virtualTokens, outputsOf(options)];
     this.#optimizer = new AdamW(tf, parameters, options.optimizer);
   }
 

@@ -1,13 +1,15 @@
 import type { Tensor2D } from "@tensorflow/tfjs";
-import type { Random } from "../../core/index.ts";
-import type { TensorFlow } from "../backend.ts";
-import type { TensorData } from "../trainable.ts";
+import type { Random } from "../../../../core/index.ts";
+import type { TensorFlow } from "../../../backend.ts";
+import type { TensorData } from "../../../trainable.ts";
 
 /** Sizes of a prompt encoder: K virtual tokens of width H, and the width in between. */
 export interface EncoderSizes {
   readonly virtualTokens: number;
   readonly width: number;
   readonly hiddenSize: number;
+  /** Numbers per virtual token that come out, where that is not the width. */
+  readonly outputs?: number;
 }
 
 /** An encoder kind: which arrays it trains, and how they become the virtual tokens. */

@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import type { Random } from "../../core/index.ts";
-import type { TensorFlow } from "../backend.ts";
-import type { TensorData } from "../trainable.ts";
+import type { Random } from "../../../../core/index.ts";
+import type { TensorFlow } from "../../../backend.ts";
+import type { TensorData } from "../../../trainable.ts";
 import {
   EMBEDDING,
   type EncoderNetwork,

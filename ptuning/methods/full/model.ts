@@ -1,0 +1,39 @@
+import type { OptimizerSettings } from "../../optimizer.ts";
+import { createTensorParameters } from "../../tensor-parameters.ts";
+import type { TensorMap } from "../../trainable.ts";
+import { draftIdentity, type TrainedPrompt, type TuningMethod } from "../method.ts";
+import { stepOptions } from "../p-tuning/model.ts";
+import { FULL_LEARNING_RATE } from "./config.ts";
+
+/** Full fine-tuning: every weight, on a copy; the model it starts from stays as it is. */
+export const full: TuningMethod = {
+  learningRate: () => FULL_LEARNING_RATE,
+  target: () => ({ kind: "full" }),
+  keepsPassages: false,
+  virtualTokens: () => 0,
+  create: async ({ generator, optimizer }) =>
+    fullPrompt(await generator.trainableWeights(), optimizer),
+};
+
+/** `weights`: all of them, by the layout's names. */
+export async function fullPrompt(
+  weights: TensorMap,
+  optimizer: OptimizerSettings,
+): Promise<TrainedPrompt> {
+  const trainable = await createTensorParameters({ tensors: weights, optimizer });
+  const order = [...weights.keys()];
+  return {
+    trainable,
+    conditioning: () => ({
+      kind: "full",
+      count: 0,
+      identity: draftIdentity(),
+      weights: trainable.forward(),
+    }),
+    step: (gradients, learningRate) =>
+      trainable.step(
+        new Map(order.map((name, index) => [name, gradients[index]!])),
+        stepOptions(learningRate),
+      ),
+  };
+}

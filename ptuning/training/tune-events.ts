@@ -1,0 +1,54 @@
+import type { AnswerScore } from "../scores.ts";
+
+/** What a tuning run tells while it runs; the last event is "done". Scores are 0 to 100, times in seconds. */
+export type TuneEvent =
+  | { readonly event: "retrieving"; readonly pairs: number }
+  | {
+      readonly event: "prepared";
+      readonly examples: number;
+      readonly dev: number;
+      readonly answersRetrieved: number;
+      /** Pairs that say the same as an earlier one. */
+      readonly duplicates: number;
+      readonly trainableParameters: number;
+      /** Of the model and what is trained together. */
+      readonly allParameters: number;
+    }
+  | {
+      readonly event: "learning-rate";
+      /** The rate that is trained with. */
+      readonly learningRate: number;
+      readonly curve: readonly { readonly learningRate: number; readonly loss: number }[];
+    }
+  | {
+      readonly event: "step";
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      readonly loss: number;
+      readonly gradientNorm: number;
+      readonly learningRate: number;
+      readonly examplesPerSecond: number;
+      readonly secondsLeft: number;
+    }
+  | { readonly event: "checkpoint"; readonly step: number }
+  | {
+      readonly event: "dev";
+      readonly epoch: number;
+      readonly em: number;
+      readonly f1: number;
+      readonly best: boolean;
+    }
+  | { readonly event: "seed"; readonly seed: number; readonly dev: AnswerScore | null }
+  | {
+      readonly event: "done";
+      readonly prompt: string;
+      readonly steps: number;
+      readonly seconds: number;
+      readonly trainLoss: number;
+      readonly dev: AnswerScore | null;
+      readonly trainableParameters: number;
+      readonly stoppedEarly: boolean;
+      /** The seed of the saved prompt. */
+      readonly seed: number;
+    };

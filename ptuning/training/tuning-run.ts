@@ -1,0 +1,250 @@
+import { RagError, Random } from "../../core/index.ts";
+import type { Generator, TrainingExample } from "../../generator/index.ts";
+import { generateAnswer } from "../generate-answer.ts";
+import type { TrainedPrompt } from "../methods/method.ts";
+import { savePrompt } from "../prompt-store.ts";
+import type { PromptContent } from "../prompt-tensors.ts";
+import { type AnswerScore, meanScore, scoreAnswer } from "../scores.ts";
+import type { TuneSettings } from "../tune-settings.ts";
+import { batchGradient } from "./batch-gradient.ts";
+import { loadCheckpoint, type Progress } from "./checkpoint.ts";
+import { contentOf } from "./content-of.ts";
+import { describeRun } from "./describe-run.ts";
+import { learningRateOf, scheduledRate } from "./learning-rate.ts";
+import type { TuneEvent } from "./tune-events.ts";
+import { MAX_DEV_ANSWER_TOKENS, type TuningData } from "./tuning-data.ts";
+
+export interface RunParts {
+  readonly generator: Generator;
+  readonly storeFolder: string;
+  /** sha256 of the pairs. */
+  readonly qaHash: string;
+  readonly data: TuningData;
+  readonly prompt: TrainedPrompt;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The last steps whose mean loss is reported. */
+const REPORTED_STEPS = 10;
+/** A loss this many times what guessing among all tokens costs will not come back. */
+const EXPLODED = 3;
+
+/** One run's state between steps; what {@link TuningRun.resume} needs is saved with every checkpoint. */
+export class TuningRun {
+  readonly #settings: TuneSettings;
+  readonly #parts: RunParts;
+  readonly #key: string;
+  readonly #examplesPerStep: number;
+  readonly #steps: number;
+  #random: Random;
+  #epochRandom: Random;
+  #epoch = 0;
+  #step = 0;
+  #examplesDone = 0;
+  #seconds = 0;
+  #epochsWithoutGain = 0;
+  #losses: number[] = [];
+  #devCurve: (AnswerScore & { step: number })[] = [];
+  #best: { readonly score: AnswerScore | null; readonly content: PromptContent } | undefined;
+
+  /** `key`: everything that must be the same for a resumed run to be the same run. */
+  constructor(settings: TuneSettings, key: string, parts: RunParts) {
+    this.#settings = settings;
+    this.#key = key;
+    this.#parts = parts;
+    this.#examplesPerStep = settings.batch * settings.accumulate;
+    this.#steps = settings.epochs * Math.ceil(parts.data.count / this.#examplesPerStep);
+    this.#random = new Random(settings.seed);
+    this.#epochRandom = this.#random;
+  }
+
+  /** Trains to the end; the last event is "done". @throws RagError train/diverged, prompt/*, engine/failed */
+  async *epochs(): AsyncGenerator<TuneEvent, void> {
+    const { epochs, patience } = this.#settings;
+    while (this.#epoch < epochs && this.#epochsWithoutGain < patience) {
+      yield* this.#trainEpoch();
+      this.#epoch++;
+      this.#examplesDone = 0;
+      yield await this.#score();
+      await this.#save(false);
+    }
+    await this.#save(true);
+    const recent = this.#losses.slice(-REPORTED_STEPS);
+    yield {
+      event: "done",
+      prompt: this.#settings.name,
+      steps: this.#step,
+      seconds: this.#seconds,
+      trainLoss: recent.reduce((sum, loss) => sum + loss, 0) / recent.length,
+      dev: this.#best?.score ?? null,
+      trainableParameters: this.#parts.prompt.trainable.parameterCount,
+      stoppedEarly: this.#epoch < epochs,
+      seed: this.#settings.seed,
+    };
+  }
+
+  /** Goes on from the last checkpoint. @throws RagError prompt/not-found, prompt/invalid, config/invalid */
+  async resume(): Promise<void> {
+    const { storeFolder, prompt } = this.#parts;
+    const { saved, state, progress } = await loadCheckpoint(
+      storeFolder,
+      this.#settings.name,
+      this.#key,
+    );
+    prompt.trainable.load(state.parameters);
+    await prompt.trainable.restore(state.optimizer);
+    this.#random = Random.restore(progress.random);
+    this.#epochRandom = Random.restore(progress.epochRandom);
+    this.#epoch = progress.epoch;
+    this.#step = progress.step;
+    this.#examplesDone = progress.examplesDone;
+    this.#seconds = progress.seconds;
+    this.#epochsWithoutGain = progress.epochsWithoutGain;
+    const { training } = saved.about;
+    this.#losses = [...training.lossCurve];
+    this.#devCurve = [...training.devCurve];
+    if (progress.isScored) this.#best = { score: training.dev, content: saved.content };
+  }
+
+  async *#trainEpoch(): AsyncGenerator<TuneEvent, void> {
+    const order = this.#orderOfEpoch();
+    const clock = { started: performance.now(), secondsBefore: this.#seconds, examples: 0 };
+    while (this.#examplesDone < order.length) {
+      this.#parts.signal?.throwIfAborted();
+      const first = this.#examplesDone;
+      const examples = order.slice(first, first + this.#examplesPerStep);
+      const stepped = await this.#takeStep(examples);
+      this.#examplesDone += examples.length;
+      clock.examples += examples.length;
+      const elapsed = (performance.now() - clock.started) / 1000;
+      this.#seconds = clock.secondsBefore + elapsed;
+      const examplesPerSecond = clock.examples / elapsed;
+      const left = (this.#steps - this.#step) * this.#examplesPerStep;
+      yield {
+        event: "step",
+        step: this.#step,
+        steps: this.#steps,
+        epoch: this.#epoch + 1,
+        ...stepped,
+        examplesPerSecond,
+        secondsLeft: left / examplesPerSecond,
+      };
+      if (this.#isCheckpointDue(order.length)) {
+        await this.#save(false);
+        yield { event: "checkpoint", step: this.#step };
+      }
+    }
+  }
+
+  /** The epoch's order; the same again when it was under way at the checkpoint. */
+  #orderOfEpoch(): readonly TrainingExample[] {
+    const examples = this.#parts.data.examplesOf(this.#epoch);
+    if (this.#examplesDone > 0) {
+      return Random.restore(this.#epochRandom.save()).shuffle(examples);
+    }
+    this.#epochRandom = Random.restore(this.#random.save());
+    return this.#random.shuffle(examples);
+  }
+
+  async #takeStep(examples: readonly TrainingExample[]) {
+    const { generator, prompt, signal } = this.#parts;
+    const { batch, randomTokens } = this.#settings;
+    const random = randomTokens ? this.#random : undefined;
+    const work = { examples, batch, random, signal };
+    const { loss, gradients } = await batchGradient(generator, prompt.conditioning(), work);
+    this.#requireSound(loss);
+    const learningRate = scheduledRate(this.#settings, this.#step, this.#steps);
+    const { gradientNorm } = prompt.step(gradients, learningRate);
+    this.#step++;
+    this.#losses.push(loss);
+    return { loss, gradientNorm, learningRate };
+  }
+
+  #isCheckpointDue(examples: number): boolean {
+    // At the end of an epoch the scored prompt is saved. Gigabytes of a whole model are saved only then.
+    if (this.#examplesDone >= examples || this.#settings.method === "full") return false;
+    return this.#step % this.#settings.checkpointSteps === 0;
+  }
+
+  #requireSound(loss: number): void {
+    const { vocabulary } = this.#parts.generator.model.config;
+    if (Number.isFinite(loss) && loss <= EXPLODED * Math.log(vocabulary)) return;
+    const rate = learningRateOf(this.#settings);
+    const kept = this.#step > 0 ? "the last checkpoint is kept" : "nothing was saved";
+    throw new RagError(
+      "train/diverged",
+      `step ${this.#step + 1}: the loss is ${Number.isFinite(loss) ? loss.toFixed(1) : loss}, training has come apart; ${kept}. Try --learning-rate ${Number((rate / 4).toPrecision(2))}.`,
+    );
+  }
+
+  async #score(): Promise<TuneEvent> {
+    const { data, generator, prompt, signal } = this.#parts;
+    const started = performance.now();
+    const conditioning = prompt.conditioning();
+    const maxTokens = data.isInput ? this.#settings.maxAnswerTokens : MAX_DEV_ANSWER_TOKENS;
+    const scores: AnswerScore[] = [];
+    for (const { pair, prompt: laidOut } of data.dev) {
+      const answer = await generateAnswer(generator, laidOut, { conditioning, maxTokens, signal });
+      scores.push(scoreAnswer(answer, pair.answers));
+    }
+    const score = data.dev.length > 0 ? meanScore(scores) : null;
+    const isBest = !this.#best?.score || !score || score.f1 > this.#best.score.f1;
+    if (isBest) this.#best = { score, content: contentOf(conditioning, generator.model) };
+    this.#epochsWithoutGain = isBest ? 0 : this.#epochsWithoutGain + 1;
+    if (score) this.#devCurve.push({ ...score, step: this.#step });
+    this.#seconds += (performance.now() - started) / 1000;
+    return {
+      event: "dev",
+      epoch: this.#epoch,
+      em: score?.em ?? 0,
+      f1: score?.f1 ?? 0,
+      best: isBest,
+    };
+  }
+
+  async #save(isFinished: boolean): Promise<void> {
+    const { generator, data, prompt, qaHash, storeFolder } = this.#parts;
+    const { trainable } = prompt;
+    const content = this.#best?.content ?? contentOf(prompt.conditioning(), generator.model);
+    const about = describeRun(this.#settings, generator.model, {
+      isInput: data.isInput,
+      outcome: {
+        qaHash,
+        examples: data.count,
+        epochs: this.#epoch + this.#examplesDone / data.count,
+        steps: this.#step,
+        seconds: this.#seconds,
+        lossCurve: this.#losses,
+        devCurve: this.#devCurve,
+        dev: this.#best?.score ?? null,
+        isFinished,
+        trainableParameters: trainable.parameterCount,
+      },
+    });
+    const parameters = trainable.save();
+    const optimizer = await trainable.optimizerState();
+    const state = { parameters, optimizer, progress: this.#progress() };
+    await savePrompt(storeFolder, { about, content }, state);
+  }
+
+  #progress(): Progress {
+    return {
+      key: this.#key,
+      epoch: this.#epoch,
+      step: this.#step,
+      examplesDone: this.#examplesDone,
+      seconds: this.#seconds,
+      epochsWithoutGain: this.#epochsWithoutGain,
+      isScored: this.#best !== undefined,
+      learningRate: this.#settings.learningRate ?? null,
+      random: saved(this.#random),
+      epochRandom: saved(this.#epochRandom),
+    };
+  }
+}
+
+/** A random state as plain JSON. */
+function saved(random: Random): Progress["random"] {
+  const { words, spareNormal } = random.save();
+  return { words: [...words], spareNormal };
+}

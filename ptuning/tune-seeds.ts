@@ -1,0 +1,45 @@
+import { loadPrompt, removePrompt, renamePrompt } from "./prompt-store.ts";
+import type { TuneEvent } from "./training/tune-events.ts";
+import { type TuneParts, tuneOnce } from "./tune.ts";
+import type { TuneSettings } from "./tune-settings.ts";
+
+type Done = TuneEvent & { readonly event: "done" };
+
+/**
+ * Trains a prompt; with several seeds one after the other under names of their own, of which the best on held-out pairs takes the
+ * name asked for. A resumed run skips seeds that are finished.
+ * @throws RagError as {@link tuneOnce}
+ */
+export async function* tunePrompt(
+  settings: TuneSettings,
+  parts: TuneParts,
+): AsyncGenerator<TuneEvent, void> {
+  if (settings.seeds === 1) return yield* tuneOnce(settings, parts);
+  const results: Done[] = [];
+  for (let index = 0; index < settings.seeds; index++) {
+    const seed = settings.seed + index;
+    const name = `${settings.name.slice(0, 50)}.seed-${seed}`;
+    const resume = settings.resume && (await exists(parts.storeFolder, name));
+    let done: Done | undefined;
+    for await (const event of tuneOnce({ ...settings, name, seed, resume }, parts)) {
+      if (event.event === "done") done = event;
+      else yield event;
+    }
+    results.push(done!);
+    yield { event: "seed", seed, dev: done!.dev };
+  }
+  const best = results.reduce((a, b) => ((b.dev?.f1 ?? 0) > (a.dev?.f1 ?? 0) ? b : a));
+  for (const { prompt } of results) {
+    if (prompt !== best.prompt) await removePrompt(parts.storeFolder, prompt);
+  }
+  await renamePrompt(parts.storeFolder, best.prompt, settings.name);
+  const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
+  yield { ...best, prompt: settings.name, seconds };
+}
+
+async function exists(storeFolder: string, name: string): Promise<boolean> {
+  return loadPrompt(storeFolder, name).then(
+    () => true,
+    () => false,
+  );
+}
