@@ -1,12 +1,14 @@
 import {
   add,
+  attention,
+  attentionBehind,
   cast,
   concat,
-  dimensionOf,
   type Graph,
   gather,
   gelu,
   geluTanh,
+  type KeyValueRows,
   layerNorm,
   matMul,
   multiply,
@@ -16,7 +18,6 @@ import {
   rmsNorm,
   rotate,
   silu,
-  softmax,
   split,
   subtract,
   transpose,
@@ -26,10 +27,7 @@ import type { DecoderConfig } from "./config.ts";
 import { BLOCK } from "./packing.ts";
 
 /** Keys and values of one layer, rotated: each f32 [B, KV heads, rows, D]. */
-export interface KeyValue {
-  readonly key: Value;
-  readonly value: Value;
-}
+export type KeyValue = KeyValueRows;
 
 /** Where the decoder's weights come from: a file beside the graph or, while they are trained, its inputs. */
 export interface DecoderWeights {
@@ -54,12 +52,16 @@ export interface DecoderInputs {
   readonly positions: Value;
   /** f32 [B, 1, T, S]: added to the scores; 0 where attention may look, very negative elsewhere. S counts all earlier rows and these. */
   readonly mask: Value;
+  /** int64 [R]: which of the B·T tokens are to be scored. */
+  readonly rows: Value;
   /** Rows that stand before these tokens, per layer and in order: the cache, deep tokens. */
   readonly earlier: (layer: number) => readonly KeyValue[];
+  /** The first of the earlier rows are frozen while the rest is differentiated. */
+  readonly isDifferentiated?: boolean;
 }
 
 export interface DecoderOutputs {
-  /** f32 [B, T, H] before the last norm. */
+  /** f32 [R, H]: the wanted rows before the last norm. */
   readonly hidden: Value;
   /** The rows these tokens add to the cache, per layer. */
   readonly added: readonly KeyValue[];
@@ -97,15 +99,19 @@ export class DecoderGraph {
     return reshape(graph, rows, [...ids.shape, config.width]);
   }
 
-  /** All layers. */
+  /** All layers. What follows the last attention is computed for the wanted rows only. */
   decode(inputs: DecoderInputs): DecoderOutputs {
+    const { graph } = this;
+    const { layers } = this.#options.config;
     const added: KeyValue[] = [];
     let hidden = this.#addPositions(inputs.embeddings, inputs.positions);
-    for (let layer = 0; layer < this.#options.config.layers; layer++) {
-      const attention = this.#attention(hidden, layer, inputs);
-      added.push(attention.added);
-      hidden = add(this.graph, hidden, attention.output);
-      hidden = add(this.graph, hidden, this.#feedForward(hidden, layer));
+    for (let layer = 0; layer < layers; layer++) {
+      const { mixed, added: own } = this.#attention(hidden, layer, inputs);
+      added.push(own);
+      const isLast = layer === layers - 1;
+      const wanted = (x: Value) => (isLast ? gather(graph, flattenRows(graph, x), inputs.rows) : x);
+      hidden = add(graph, wanted(hidden), this.linear(wanted(mixed), `layers.${layer}.o`));
+      hidden = add(graph, hidden, this.#feedForward(hidden, layer));
     }
     return { hidden, added };
   }
@@ -169,24 +175,31 @@ export class DecoderGraph {
     return add(graph, product, offsets);
   }
 
-  #attention(x: Value, layer: number, inputs: DecoderInputs): { output: Value; added: KeyValue } {
+  /** f32 [B, T, H] → what the heads read, before their output projection: f32 [B, T, N·D]. */
+  #attention(x: Value, layer: number, inputs: DecoderInputs): { mixed: Value; added: KeyValue } {
     const { graph } = this;
     const { heads, keyValueHeads, headDimension } = this.#options.config;
     const normed = this.#norm(x, `layers.${layer}.inputNorm`);
     const fused = this.linear(normed, `layers.${layer}.qkv`);
-    const [q, k, v] = this.#splitHeads(fused, [heads, keyValueHeads, keyValueHeads]);
+    const [q, k, value] = this.#splitHeads(fused, [heads, keyValueHeads, keyValueHeads]);
     const query = this.rotate(this.#headNorm(q!, layer, "queryNorm"), inputs.positions);
     const key = this.rotate(this.#headNorm(k!, layer, "keyNorm"), inputs.positions);
-    const segments = [...inputs.earlier(layer), { key, value: v! }];
-    const mixed = this.#attend(query, segments, inputs.mask);
-    const joined = reshape(graph, transpose(graph, mixed, [0, 2, 1, 3]), [
+    const added = { key, value: value! };
+    const read = this.#read(query, [...inputs.earlier(layer), added], inputs);
+    const mixed = reshape(graph, transpose(graph, read, [0, 2, 1, 3]), [
       ...x.shape.slice(0, -1),
       heads * headDimension,
     ]);
-    return {
-      output: this.linear(joined, `layers.${layer}.o`),
-      added: { key, value: v! },
-    };
+    return { mixed, added };
+  }
+
+  #read(query: Value, runs: readonly KeyValue[], { mask, isDifferentiated }: DecoderInputs): Value {
+    const { graph } = this;
+    const [frozen, ...rest] = runs;
+    if (!isDifferentiated || rest.length === 0) return attention(graph, query, runs, mask);
+    const join = (pick: (rows: KeyValue) => Value) => concat(graph, rest.map(pick), 2, "K'+T");
+    const live = { key: join(({ key }) => key), value: join(({ value }) => value) };
+    return attentionBehind(graph, query, { frozen: frozen!, live }, mask);
   }
 
   /** f32 [B, T, ΣheadsᵢD] → for each i: f32 [B, headsᵢ, T, D]. */
@@ -199,46 +212,6 @@ export class DecoderGraph {
       const shape = [...part.shape.slice(0, -1), counts[index]!, headDimension];
       return transpose(graph, reshape(graph, part, shape), [0, 2, 1, 3]);
     });
-  }
-
-  /**
-   * softmax(q·kᵀ/√D + mask)·v over several runs of keys and values, none of which is copied.
-   * query: f32 [B, N, T, D] → f32 [B, N, T, D].
-   */
-  #attend(query: Value, segments: readonly KeyValue[], mask: Value): Value {
-    const { graph } = this;
-    const { heads, keyValueHeads, headDimension } = this.#options.config;
-    const [batch, , tokens] = query.shape;
-    const group = heads / keyValueHeads;
-    const rows = group === 1 ? tokens! : `${group}*${tokens}`;
-    const grouped = reshape(graph, query, [batch!, keyValueHeads, rows, headDimension]);
-    const scale = 1 / Math.sqrt(headDimension);
-    const total = mask.shape[3]!;
-    const scores = concat(
-      graph,
-      segments.map(({ key }) => matMul(graph, grouped, key, { transposeB: true, scale })),
-      3,
-      total,
-    );
-    const masked = add(graph, reshape(graph, scores, [batch!, heads, tokens!, total]), mask);
-    const weights = reshape(graph, softmax(graph, masked), [batch!, keyValueHeads, rows, total]);
-    const mixed = this.#splitBySegment(weights, segments)
-      .map((part, index) => matMul(graph, part, segments[index]!.value))
-      .reduce((sum, part) => add(graph, sum, part));
-    return reshape(graph, mixed, [batch!, heads, tokens!, headDimension]);
-  }
-
-  #splitBySegment(weights: Value, segments: readonly KeyValue[]): readonly Value[] {
-    if (segments.length === 1) return [weights];
-    const { graph } = this;
-    const sizes = segments.map(({ key }) => key.shape[2]!);
-    const lengths = concat(
-      graph,
-      segments.map(({ key }) => dimensionOf(graph, key, 2)),
-      0,
-      sizes.length,
-    );
-    return split(graph, weights, 3, sizes, lengths);
   }
 
   #feedForward(x: Value, layer: number): Value {
@@ -254,7 +227,7 @@ export class DecoderGraph {
     const [gate, up] = split(
       graph,
       this.linear(normed, `layers.${layer}.gateUp`),
-      2,
+      x.shape.length - 1,
       sizes,
       graph.integers(sizes),
     );
@@ -277,3 +250,6 @@ export class DecoderGraph {
     return this.#options.weights.weight(this.graph, name);
   }
 }
+
+/** [B, T, H] → [B·T, H]. */
+const flattenRows = (graph: Graph, x: Value): Value => reshape(graph, x, ["B*T", x.shape[2]!]);

@@ -1,4 +1,4 @@
-import { argMax, cast, concat, Graph, gather, reshape, type Value } from "../graph/index.ts";
+import { argMax, cast, concat, Graph } from "../graph/index.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
 
 /** Names of the cache inputs of one layer. */
@@ -27,9 +27,9 @@ export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new 
     positions: graph.input("positions", "int64", ["B", "T"]),
     mask: graph.input("mask", "float32", ["B", 1, "T", "S+T"]),
     earlier: (layer) => [pastInput(graph, options, layer, "float32")],
+    rows: graph.input("rows", "int64", ["R"]),
   });
-  const rows = graph.input("rows", "int64", ["R"]);
-  const logits = decoder.logits(gather(graph, flattenRows(graph, hidden), rows));
+  const logits = decoder.logits(hidden);
   graph.output("logits", logits);
   graph.output("token", argMax(graph, logits));
   const all = concat(
@@ -55,7 +55,3 @@ export function pastInput(
   const input = (name: string) => cast(graph, graph.input(name, type, shape), "float32");
   return { key: input(names.key), value: input(names.value) };
 }
-
-/** [B, T, H] → [B·T, H]. */
-export const flattenRows = (graph: Graph, hidden: Value): Value =>
-  reshape(graph, hidden, ["B*T", hidden.shape[2]!]);

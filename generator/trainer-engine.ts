@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
+import { floats, type Session, type Tensor } from "../runtime/index.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
 import { contextLengthOf, type Engine, type EngineOptions, engineFolder } from "./engine.ts";
 import { pastNames } from "./inference-graph.ts";
-import { BLOCKED } from "./masks.ts";
 import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
+import { cutBatch, layOut, type PassageRows, type PreparedExample } from "./training-batch.ts";
 import {
   buildTrainingGraph,
   deepNames,
@@ -36,12 +36,6 @@ export interface LossAndGradient {
   readonly gradients: readonly Float32Array[];
 }
 
-interface PassageRows {
-  readonly data: Float32Array | Uint16Array;
-  readonly count: number;
-  readonly byteLength: number;
-}
-
 export interface TrainerOptions extends EngineOptions {
   readonly target: TrainingTarget;
   /** Bytes of keys and values kept across epochs; what does not fit is computed again each time. */
@@ -50,40 +44,39 @@ export interface TrainerOptions extends EngineOptions {
   readonly trainingCachePrecision?: "float16" | "float32";
 }
 
+/** Tokens that run together: enough to keep the processor busy, few enough to keep memory small. */
+const PIECE_TOKENS = 256;
+/** With all weights trained, every run returns a gradient as large as the model. */
+const PIECE_TOKENS_FULL = 1024;
+
 /** Computes the loss of a batch and its gradient with respect to a learned prompt. The model stays frozen. */
 export class TrainerEngine {
   readonly #model: DecoderSource;
   readonly #engine: Engine;
-  readonly #session: Session;
+  readonly #options: TrainerOptions;
   readonly #target: TrainingTarget["kind"];
   readonly #isHalf: boolean;
   readonly #passages: PassageCache<PassageRows>;
+  /** One graph for examples with passages, one for those without, each compiled when it is first needed. */
+  readonly #sessions = new Map<boolean, Session>();
+  /** Holds the passages' rows of one piece. Kept: fresh memory of this size costs more than filling it. */
+  #pastMemory: Float32Array | Uint16Array;
 
-  private constructor(engine: Engine, session: Session, options: TrainerOptions) {
+  private constructor(engine: Engine, options: TrainerOptions) {
     this.#engine = engine;
     this.#model = engine.model;
-    this.#session = session;
+    this.#options = options;
     this.#target = options.target.kind;
     this.#isHalf = isHalf(options);
+    this.#pastMemory = this.#isHalf ? new Uint16Array(0) : new Float32Array(0);
     this.#passages = new PassageCache(options.trainingCacheBytes, "first");
   }
 
   /** `engine` computes the passages' keys and values, so that training sees what serving will. */
   static async open(engine: Engine, options: TrainerOptions): Promise<TrainerEngine> {
-    const { model } = engine;
-    const folder = engineFolder(model, options);
-    const weights = await openWeightLayout(model, {
-      folder,
-      format: "float32",
-      positions: contextLengthOf(model.config, options),
-    });
-    const graph = buildTrainingGraph({
-      config: model.config,
-      weights,
-      target: options.target,
-      halfPast: isHalf(options),
-    });
-    return new TrainerEngine(engine, await compileGraph(graph, folder, options), options);
+    const trainer = new TrainerEngine(engine, options);
+    await trainer.#session(keepsPassages(options.target.kind));
+    return trainer;
   }
 
   /** Bytes of keys and values kept now. */
@@ -101,27 +94,73 @@ export class TrainerEngine {
     conditioning: Conditioning,
   ): Promise<LossAndGradient> {
     assert.equal(conditioning.kind, this.#target, "the conditioning is what is trained");
-    const passages: PassageRows[] = [];
-    for (const { prefixIds } of examples) passages.push(await this.#passageRows(prefixIds));
-    const batch = layOut(examples, passages, conditioning);
-    assert.ok(batch.pastLength === 0 || keepsPassages(conditioning), "passages stand in the ids");
+    const batch: PreparedExample[] = [];
+    for (const example of examples) {
+      batch.push({ example, passage: await this.#passageRows(example.prefixIds) });
+    }
     const trained = trainedInputs(conditioning, this.#model.config);
-    const outputs = await this.#session.run({
-      ...this.#pastFeeds(passages, batch.pastLength),
-      virtual: floats(new Float32Array(0), [0, this.#model.config.width]),
-      ...(conditioning.kind === "deep" ? { deepPositions: batch.deepPositions } : {}),
-      ...Object.fromEntries(trained),
-      ...batch.feeds,
-    });
-    return {
-      loss: Number(outputs["loss"]!.data[0]),
-      gradients: trained.map(([name]) => outputs[gradientName(name)]!.data as Float32Array),
-    };
+    const sum: { loss: number; gradients: Float32Array[] } = { loss: 0, gradients: [] };
+    const maxTokens = this.#target === "full" ? PIECE_TOKENS_FULL : PIECE_TOKENS;
+    for (const piece of cutBatch(batch, maxTokens)) {
+      const outputs = await this.#run(piece, { conditioning, trained, batchSize: batch.length });
+      sum.loss += Number(outputs["loss"]!.data[0]);
+      for (const [index, [name]] of trained.entries()) {
+        const own = outputs[gradientName(name)]!.data as Float32Array;
+        const total = sum.gradients[index];
+        if (total) addInto(total, own);
+        else sum.gradients.push(own);
+      }
+    }
+    return sum;
   }
 
   async close(): Promise<void> {
     this.#passages.clear();
-    await this.#session.close();
+    for (const session of this.#sessions.values()) await session.close();
+    this.#sessions.clear();
+  }
+
+  async #run(
+    piece: readonly PreparedExample[],
+    step: {
+      readonly conditioning: Conditioning;
+      readonly trained: readonly (readonly [string, Tensor])[];
+      readonly batchSize: number;
+    },
+  ): Promise<Record<string, Tensor>> {
+    const { conditioning, trained, batchSize } = step;
+    const laidOut = layOut(piece, conditioning, batchSize);
+    const hasPast = laidOut.pastLength > 0;
+    assert.ok(!hasPast || keepsPassages(conditioning.kind), "passages stand in the ids");
+    const session = await this.#session(hasPast);
+    return session.run({
+      ...(hasPast ? this.#pastFeeds(piece, laidOut.pastLength) : {}),
+      virtual: floats(new Float32Array(0), [0, this.#model.config.width]),
+      ...(conditioning.kind === "deep" ? { deepPositions: laidOut.deepPositions } : {}),
+      ...Object.fromEntries(trained),
+      ...laidOut.feeds,
+    });
+  }
+
+  async #session(hasPast: boolean): Promise<Session> {
+    const known = this.#sessions.get(hasPast);
+    if (known) return known;
+    const options = this.#options;
+    const folder = engineFolder(this.#model, options);
+    const weights = await openWeightLayout(this.#model, {
+      folder,
+      format: "float32",
+      positions: contextLengthOf(this.#model.config, options),
+    });
+    const graph = buildTrainingGraph({
+      config: this.#model.config,
+      weights,
+      target: options.target,
+      past: hasPast ? (this.#isHalf ? "float16" : "float32") : undefined,
+    });
+    const session = await compileGraph(graph, folder, options);
+    this.#sessions.set(hasPast, session);
+    return session;
   }
 
   async #passageRows(ids: readonly number[]): Promise<PassageRows> {
@@ -136,19 +175,21 @@ export class TrainerEngine {
     return rows;
   }
 
-  /** The passages' rows, padded to the longest: per layer f16 [B, KV heads, S, D]. */
-  #pastFeeds(passages: readonly PassageRows[], length: number): Record<string, Tensor> {
+  /** The passages' rows, padded to the longest with whatever is there: per layer f16 [B, KV heads, S, D]. */
+  #pastFeeds(piece: readonly PreparedExample[], length: number): Record<string, Tensor> {
     const { layers, keyValueHeads, headDimension } = this.#model.config;
-    const shape = [passages.length, keyValueHeads, length, headDimension];
+    const shape = [piece.length, keyValueHeads, length, headDimension];
     const names = Array.from({ length: layers }, (_, layer) => pastNames(layer)).flatMap(
       ({ key, value }) => [key, value],
     );
     const size = keyValueHeads * length * headDimension;
+    const total = piece.length * size;
+    this.#growPastMemory(names.length * total);
     return Object.fromEntries(
       names.map((name, index) => {
-        const total = passages.length * size;
-        const data = this.#isHalf ? new Uint16Array(total) : new Float32Array(total);
-        for (const [row, { data: rows, count }] of passages.entries()) {
+        const data = this.#pastMemory.subarray(index * total, (index + 1) * total);
+        for (const [row, { passage }] of piece.entries()) {
+          const { data: rows, count } = passage;
           const block = count * headDimension;
           for (let head = 0; head < keyValueHeads; head++) {
             const from = (index * keyValueHeads + head) * block;
@@ -159,10 +200,16 @@ export class TrainerEngine {
       }),
     );
   }
+
+  #growPastMemory(length: number): void {
+    if (this.#pastMemory.length >= length) return;
+    this.#pastMemory = this.#isHalf ? new Uint16Array(length) : new Float32Array(length);
+  }
 }
 
 /** Whether the keys and values of passages are the frozen model's own under a conditioning, so that they can be kept. */
-const keepsPassages = ({ kind }: Conditioning): boolean => kind === "virtual" || kind === "deep";
+const keepsPassages = (kind: Conditioning["kind"]): boolean =>
+  kind === "virtual" || kind === "deep";
 
 /** What is trained, as inputs of the training graph by name and in the conditioning's order. */
 function trainedInputs(
@@ -190,62 +237,6 @@ function trainedInputs(
 
 const isHalf = (options: TrainerOptions): boolean => options.trainingCachePrecision !== "float32";
 
-interface Batch {
-  readonly feeds: Readonly<Record<string, Tensor>>;
-  readonly pastLength: number;
-  readonly deepPositions: Tensor;
-}
-
-/**
- * Lays examples of different lengths out as one batch. Columns of the mask: padded passages, deep tokens, then the tail
- * (virtual tokens, question, answer but its last token). Padding is never attended to nor scored.
- */
-function layOut(
-  examples: readonly TrainingExample[],
-  passages: readonly { readonly count: number }[],
-  conditioning: Conditioning,
-): Batch {
-  const virtualCount = conditioning.kind === "virtual" ? conditioning.count : 0;
-  const deepCount = conditioning.count - virtualCount;
-  const tails = examples.map(({ ids, answerIds }) => [...ids, ...answerIds.slice(0, -1)]);
-  const tailLength = Math.max(...tails.map((tail) => tail.length));
-  const pastLength = Math.max(...passages.map(({ count }) => count));
-  const tokens = virtualCount + tailLength;
-  const columns = pastLength + deepCount + tokens;
-  const mask = new Float32Array(examples.length * tokens * columns);
-  const positions: number[] = [];
-  const deepPositions: number[] = [];
-  const after: number[] = [];
-  const [rows, labels, weights]: [number[], number[], number[]] = [[], [], []];
-  for (const [index, { ids, answerIds }] of examples.entries()) {
-    const past = passages[index]!.count;
-    const tail = tails[index]!;
-    for (let i = 0; i < deepCount; i++) deepPositions.push(past + i);
-    for (let i = 0; i < tokens; i++) {
-      positions.push(past + deepCount + i);
-      const row = (index * tokens + i) * columns;
-      mask.fill(BLOCKED, row + past, row + pastLength);
-      mask.fill(BLOCKED, row + pastLength + deepCount + i + 1, row + columns);
-    }
-    after.push(...tail, ...new Array<number>(tailLength - tail.length).fill(0));
-    for (const [i, label] of answerIds.entries()) {
-      rows.push(index * tokens + virtualCount + ids.length - 1 + i);
-      labels.push(label);
-      weights.push(1 / (answerIds.length * examples.length));
-    }
-  }
-  const count = examples.length;
-  return {
-    pastLength,
-    deepPositions: integers(deepPositions, [count, deepCount]),
-    feeds: {
-      before: integers([], [count, 0]),
-      after: integers(after, [count, tailLength]),
-      positions: integers(positions, [count, tokens]),
-      mask: floats(mask, [count, 1, tokens, columns]),
-      rows: integers(rows),
-      labels: integers(labels),
-      labelWeights: floats(Float32Array.from(weights), [weights.length]),
-    },
-  };
+function addInto(total: Float32Array, more: Float32Array): void {
+  for (let i = 0; i < total.length; i++) total[i]! += more[i]!;
 }

@@ -3,7 +3,6 @@ import {
   dimensionOf,
   expand,
   Graph,
-  gather,
   gradients,
   logSoftmax,
   multiply,
@@ -15,7 +14,7 @@ import {
 } from "../graph/index.ts";
 import type { Conditioning, LoraShape } from "./conditioning.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
-import { flattenRows, pastInput } from "./inference-graph.ts";
+import { pastInput } from "./inference-graph.ts";
 import { InputWeights } from "./input-weights.ts";
 import { buildLora } from "./lora.ts";
 import type { WeightLayout } from "./weight-layout.ts";
@@ -32,7 +31,8 @@ export interface TrainingGraphOptions {
   readonly config: DecoderOptions["config"];
   readonly weights: WeightLayout;
   readonly target: TrainingTarget;
-  readonly halfPast: boolean;
+  /** How the rows of passages come in; undefined where there are none. */
+  readonly past: "float16" | "float32" | undefined;
 }
 
 /** Names of the inputs of one layer's deep tokens or prefix. */
@@ -48,7 +48,7 @@ export const gradientName = (input: string) => `gradient.${input}`;
  * The frozen model with its loss and the gradient of what is trained, computed together.
  *
  * Inputs: `before` int64 [B, I], `virtual` f32 [K, H] and `after` int64 [B, J] (T = I + K + J tokens in this order),
- * `positions`, `mask` and the `past.*` rows as in the inference graph (f16 when `halfPast`), `rows` int64 [R], `labels` int64 [R] the
+ * `positions`, `mask` and the `past.*` rows as in the inference graph (unless `past` is undefined), `rows` int64 [R], `labels` int64 [R] the
  * tokens that should follow those rows, `labelWeights` f32 [R]. By target also: "deep" and "prefix" per layer `deep.L.key` and
  * `deep.L.value` f32 [KV heads, K', D], which stand between the past and the tokens, and "deep" `deepPositions` int64 [B, K'] that turn
  * its keys; "lora" the matrices of {@link buildLora}; "full" every weight, under its name in the layout.
@@ -73,15 +73,17 @@ export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
   const lengths = { B: batch, K: dimensionOf(graph, virtual, 0) };
   const shared = expand(graph, virtual, ["B", "K", config.width], lengths);
   const deep = hasDeepRows(target) ? deepInputs(decoder, options, batch) : [];
+  const hasEarlier = options.past !== undefined || deep.length > 0;
   const { hidden } = decoder.decode({
     embeddings: concat(graph, [decoder.embed(before), shared, decoder.embed(after)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
-    mask: graph.input("mask", "float32", ["B", 1, "T", "S+T"]),
+    mask: graph.input("mask", "float32", ["B", 1, "T", hasEarlier ? "S+T" : "T"]),
     earlier: (layer) => {
-      const type = options.halfPast ? "float16" : "float32";
-      const past = pastInput(graph, decoderOptions, layer, type);
-      return deep[layer] ? [past, deep[layer].rows] : [past];
+      const past = options.past ? [pastInput(graph, decoderOptions, layer, options.past)] : [];
+      return deep[layer] ? [...past, deep[layer].rows] : past;
     },
+    isDifferentiated: options.past !== undefined,
+    rows: graph.input("rows", "int64", ["R"]),
   });
   const loss = crossEntropy(graph, decoder, hidden);
   const rows = deep.length > 0 ? deep.flatMap(({ inputs }) => inputs) : [virtual];
@@ -128,12 +130,11 @@ function deepInputs(
   });
 }
 
-/** Only rows with a label are scored: the vocabulary is the widest matrix of a small model. */
+/** Only rows with a label are scored: the vocabulary is the widest matrix of a small model. hidden: f32 [R, H]. */
 function crossEntropy(graph: Graph, decoder: DecoderGraph, hidden: Value): Value {
-  const rows = graph.input("rows", "int64", ["R"]);
   const labels = graph.input("labels", "int64", ["R"]);
   const weights = graph.input("labelWeights", "float32", ["R"]);
-  const logits = decoder.logits(gather(graph, flattenRows(graph, hidden), rows));
+  const logits = decoder.logits(hidden);
   const picked = pickPerRow(graph, logSoftmax(graph, logits), labels);
   const weighted = multiply(graph, reshape(graph, picked, ["R"]), weights);
   return reshape(graph, negate(graph, reduceSum(graph, weighted, [0])), []);

@@ -22,12 +22,17 @@ const identity: Operator = { type: "Identity", infer: ([x]) => [x!] };
  * {@link Graph.apply}; nothing is computed here.
  */
 export class Graph {
-  readonly nodes: Node[] = [];
+  #nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly initializers: Initializer[] = [];
   readonly outputs = new Map<string, Value>();
   readonly #constants = new Map<string, Value>();
   #count = 0;
+
+  /** What has been written down so far, a {@link Graph.block} as one node. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
 
   /** A named input, fed at every run. */
   input(name: string, type: ElementType, shape: Shape): Value {
@@ -90,8 +95,32 @@ export class Graph {
     const outputs = operator
       .infer(present, attributes)
       .map((type) => ({ ...type, name: `${operator.type}_${this.#count++}` }));
-    this.nodes.push({ operator, inputs, outputs, attributes });
+    this.#nodes.push({ operator, inputs, outputs, attributes });
     return outputs;
+  }
+
+  /**
+   * Nodes that are differentiated as one, by a rule that knows more than the chain of their own rules: `write` adds them and
+   * returns the result, of which `gradient` is the derivative with respect to `inputs`. The rule may use any value that `write` made.
+   */
+  block(
+    type: string,
+    inputs: readonly Value[],
+    write: () => Value,
+    gradient: (dy: Value, needs: readonly boolean[]) => readonly (Value | undefined)[],
+  ): Value {
+    const outside = this.#nodes;
+    this.#nodes = [];
+    const output = write();
+    const inner = this.#nodes;
+    this.#nodes = outside;
+    const operator: Operator = {
+      type,
+      infer: () => [output],
+      gradient: (_graph, _node, [dy], needs) => gradient(dy!, needs),
+    };
+    this.#nodes.push({ operator, inputs, outputs: [output], attributes: {}, inner });
+    return output;
   }
 
   /** {@link Graph.apply} for operators with one output. */

@@ -4,6 +4,7 @@ export { encodeOnnx } from "./onnx-encoding.ts";
 export { erf, exp, gelu, geluTanh, sigmoid, silu, sqrt, tanh } from "./ops/activation.ts";
 export { argMax } from "./ops/argmax.ts";
 export { add, divide, multiply, negate, subtract } from "./ops/arithmetic.ts";
+export { attention, attentionBehind, type KeyValueRows } from "./ops/attention.ts";
 export { gather, pickPerRow } from "./ops/gather.ts";
 export { type MatMulOptions, matMul, type PackedMatrix, packedMatMul } from "./ops/matmul.ts";
 export { layerNorm, rmsNorm } from "./ops/normalization.ts";

@@ -7,6 +7,8 @@ export interface Node {
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly Value[];
   readonly attributes: Attributes;
+  /** What a {@link Graph.block} is made of: these are run in its place. */
+  readonly inner?: readonly Node[];
 }
 
 /**

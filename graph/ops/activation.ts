@@ -16,10 +16,10 @@ const quickGelu: Operator = {
   type: "QuickGelu",
   domain: "com.microsoft",
   infer: ([x]) => [x!],
-  gradient: (graph, { inputs: [x] }, [dy]) => {
+  gradient: (graph, { inputs: [x], outputs: [y] }, [dy]) => {
     const s = sigmoid(graph, x!);
-    const rest = subtract(graph, graph.scalar(1), s);
-    const slope = multiply(graph, s, add(graph, graph.scalar(1), multiply(graph, x!, rest)));
+    // xσ is the output itself: σ(1 + x(1 − σ)) = σ(1 + x − y).
+    const slope = multiply(graph, s, add(graph, graph.scalar(1), subtract(graph, x!, y!)));
     return [multiply(graph, dy!, slope)];
   },
 };

@@ -133,6 +133,20 @@ export const split = (
   lengths: Value,
 ): readonly Value[] => graph.apply(splitting(sizes), [x, lengths], { axis });
 
+const slicing = (size: Dimension): Operator => ({
+  type: "Slice",
+  infer: ([x]) => [{ type: x!.type, shape: [...x!.shape.slice(0, -1), size] }],
+});
+
+/**
+ * The columns of x from `start` on, `size` of them. x: [..., C], start: int64 [1]. It has no gradient.
+ * @see ONNX operator Slice, opset 13
+ */
+export const columnsFrom = (graph: Graph, x: Value, start: Value, size: Dimension): Value => {
+  const axis = graph.integers([x.shape.length - 1]);
+  return graph.one(slicing(size), [x, start, graph.integers([2 ** 31]), axis]);
+};
+
 const shapeOperator: Operator = {
   type: "Shape",
   infer: ([x], attributes: Attributes) => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   add,
   argMax,
+  attention,
   cast,
   concat,
   dimensionOf,
@@ -34,7 +35,7 @@ import {
   tanh,
   transpose,
 } from "../../graph/index.ts";
-import { integers } from "../../runtime/index.ts";
+import { floats, integers } from "../../runtime/index.ts";
 import { assertGradientMatches } from "./gradient-check.ts";
 
 const binaries = { add, subtract, multiply, divide };
@@ -71,6 +72,45 @@ for (const [name, op] of Object.entries(unaries)) {
 
 test("sqrt: gradient matches central differences", () =>
   assertGradientMatches((g, [x]) => sqrt(g, x!), [[6]], {}, { range: [0.5, 2] }));
+
+test("attention: queries, keys and values of every run, heads in groups, match central differences", () =>
+  assertGradientMatches(
+    (g, [q, k1, v1, k2, v2], { mask }) => {
+      const runs = [
+        { key: k1!, value: v1! },
+        { key: k2!, value: v2! },
+      ];
+      return attention(g, q!, runs, mask!);
+    },
+    [
+      ["b", 4, 3, 2],
+      ["b", 2, "p", 2],
+      ["b", 2, "p", 2],
+      ["b", 2, 3, 2],
+      ["b", 2, 3, 2],
+    ],
+    { b: 2, p: 2 },
+    { fixed: { mask: floats(causal(2, 3), [1, 1, 3, 5]) } },
+  ));
+
+/** Earlier rows are seen by all, later new ones by none. */
+function causal(earlier: number, tokens: number): Float32Array {
+  const columns = earlier + tokens;
+  return Float32Array.from({ length: tokens * columns }, (_, i) =>
+    (i % columns) - earlier > Math.floor(i / columns) ? -1e9 : 0,
+  );
+}
+
+test("attention over frozen keys and values adds no gradient of them", () => {
+  const g = new Graph();
+  const input = (name: string) => g.input(name, "float32", [1, 1, 2, 4]);
+  const [q, frozen] = [input("q"), { key: input("k"), value: input("v") }];
+  const y = attention(g, q, [frozen], g.input("mask", "float32", [1, 1, 2, 2]));
+  const before = g.nodes.length;
+  gradients(g, y, y, [q]);
+  const products = g.nodes.slice(before).filter((node) => node.operator.type === "FusedMatMul");
+  assert.equal(products.length, 2);
+});
 
 test("softmax: gradient matches central differences", () =>
   assertGradientMatches((g, [x]) => softmax(g, x!), [[2, 3, 5]]));
