@@ -7,7 +7,7 @@ export {
 export { conditioningOf } from "./conditioning-of.ts";
 export type { Retrieve } from "./examples.ts";
 export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
-export { generateAnswer } from "./generate-answer.ts";
+export { ANSWERS_AT_ONCE, answerTogether, generateAnswer } from "./generate-answer.ts";
 export { fullPrompt } from "./methods/full/model.ts";
 export { loraPrompt } from "./methods/lora/model.ts";
 export type { TrainedPrompt } from "./methods/method.ts";

@@ -1,5 +1,12 @@
 import type { Generator } from "../../generator/index.ts";
-import { type AnswerScore, meanScore, type QaPair, scoreAnswer } from "../../ptuning/index.ts";
+import {
+  ANSWERS_AT_ONCE,
+  type AnswerScore,
+  answerTogether,
+  meanScore,
+  type QaPair,
+  scoreAnswer,
+} from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
 import { type Arm, answerWith } from "./arms.ts";
 import { bootstrap, type Interval } from "./intervals.ts";
@@ -23,8 +30,10 @@ export interface AnsweredQuestion {
   readonly id: string;
   readonly question: string;
   readonly accepted: readonly string[];
-  readonly answers: Readonly<Record<string, { readonly answer: string } & AnswerScore>>;
+  readonly answers: Readonly<Record<string, ScoredAnswer>>;
 }
+
+export type ScoredAnswer = { readonly answer: string } & AnswerScore;
 
 export interface Evaluation {
   readonly n: number;
@@ -49,28 +58,29 @@ export interface EvaluationParts {
 }
 
 /**
- * Answers the same questions from the same passages with every arm, question by question, so that arms share the cached
- * passages and a machine that slows down slows all of them. The arm that comes first with passages pays for reading them: its
- * turn goes round.
+ * Answers the same questions from the same passages with every arm. Questions are taken a few at a time: an arm answers those together,
+ * then the next arm does, so that arms share the cached passages and a machine that slows down slows all of them. The
+ * arm that comes first with passages pays for reading them: its turn goes round.
  * @throws RagError context/overflow, engine/failed
  */
 export async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
-  const { arms, pairs, found, generator, k, signal } = parts;
+  const { arms, pairs, k, signal } = parts;
   const seconds = new Map(arms.map(({ name }) => [name, 0]));
   const questions: AnsweredQuestion[] = [];
-  for (const [index, pair] of pairs.entries()) {
+  for (let first = 0; first < pairs.length; first += ANSWERS_AT_ONCE) {
     signal?.throwIfAborted();
-    const answers: Record<string, { answer: string } & AnswerScore> = {};
-    const passages = (found[index] ?? []).slice(0, k);
-    for (const arm of rotated(arms, index)) {
+    const group = pairs.slice(first, first + ANSWERS_AT_ONCE);
+    const byArm = new Map<string, readonly ScoredAnswer[]>();
+    for (const arm of rotated(arms, first / ANSWERS_AT_ONCE)) {
       const started = performance.now();
-      const asked = { question: pair.question, passages, signal };
-      const answer = await answerWith(arm, generator, asked);
+      byArm.set(arm.name, await answerGroup(parts, arm, { first, group }));
       seconds.set(arm.name, seconds.get(arm.name)! + (performance.now() - started) / 1000);
-      answers[arm.name] = { answer, ...scoreAnswer(answer, pair.answers) };
     }
-    questions.push({ id: pair.id, question: pair.question, accepted: pair.answers, answers });
-    parts.onQuestion?.(index + 1);
+    for (const [index, { id, question, answers: accepted }] of group.entries()) {
+      const entries = arms.map(({ name }) => [name, byArm.get(name)![index]!]);
+      questions.push({ id, question, accepted, answers: Object.fromEntries(entries) });
+    }
+    parts.onQuestion?.(questions.length);
   }
   const retrieval = retrievalOf(parts);
   return {
@@ -80,6 +90,18 @@ export async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
     ...(retrieval ? { retrieval } : {}),
     questions,
   };
+}
+
+function answerGroup(
+  { generator, found, k, signal }: EvaluationParts,
+  arm: Arm,
+  { first, group }: { readonly first: number; readonly group: readonly QaPair[] },
+): Promise<ScoredAnswer[]> {
+  return answerTogether([...group.entries()], async ([index, { question, answers }]) => {
+    const passages = (found[first + index] ?? []).slice(0, k);
+    const answer = await answerWith(arm, generator, { question, passages, signal });
+    return { answer, ...scoreAnswer(answer, answers) };
+  });
 }
 
 const rotated = <Item>(items: readonly Item[], by: number): readonly Item[] => {

@@ -1,6 +1,6 @@
 import { RagError, Random } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
-import { generateAnswer } from "../generate-answer.ts";
+import { answerTogether, generateAnswer } from "../generate-answer.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
 import { savePrompt } from "../prompt-store.ts";
 import type { PromptContent } from "../prompt-tensors.ts";
@@ -182,11 +182,10 @@ export class TuningRun {
     const started = performance.now();
     const conditioning = prompt.conditioning();
     const maxTokens = data.isInput ? this.#settings.maxAnswerTokens : MAX_DEV_ANSWER_TOKENS;
-    const scores: AnswerScore[] = [];
-    for (const { pair, prompt: laidOut } of data.dev) {
+    const scores = await answerTogether(data.dev, async ({ pair, prompt: laidOut }) => {
       const answer = await generateAnswer(generator, laidOut, { conditioning, maxTokens, signal });
-      scores.push(scoreAnswer(answer, pair.answers));
-    }
+      return scoreAnswer(answer, pair.answers);
+    });
     const score = data.dev.length > 0 ? meanScore(scores) : null;
     const isBest = !this.#best?.score || !score || score.f1 > this.#best.score.f1;
     if (isBest) this.#best = { score, content: contentOf(conditioning, generator.model) };
