@@ -24,6 +24,7 @@ export { Generator } from "./generator.ts";
 export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { chooseModules, linearModules, type Module } from "./modules.ts";
+export { type NearToken, nearestTokens } from "./nearest-tokens.ts";
 export { parameterCount } from "./parameter-count.ts";
 export type { PromptScore } from "./prompt-scores.ts";
 export { rotateRows } from "./rotary-tables.ts";

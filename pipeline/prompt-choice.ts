@@ -23,7 +23,7 @@ export async function choosePrompt(
   const name = wanted ?? (await newestName(storeFolder, model));
   if (name === undefined) return undefined;
   const prompt = await loadPrompt(storeFolder, name);
-  checkPromptFits(prompt, identityOf(model));
+  checkPromptFits(prompt, modelIdentity(model));
   return prompt;
 }
 
@@ -44,6 +44,7 @@ async function newestName(storeFolder: string, model: Model): Promise<string | u
   return usable.find(({ training }) => training.isFinished)?.name;
 }
 
-function identityOf({ name, fingerprint, config }: Model) {
+/** The model as prompts are checked against it. */
+export function modelIdentity({ name, fingerprint, config }: Model) {
   return { name, fingerprint, width: config.width };
 }

@@ -6,6 +6,8 @@ export {
 } from "./backend.ts";
 export { conditioningOf } from "./conditioning-of.ts";
 export type { Retrieve } from "./examples.ts";
+export { EXPORT_FORMATS, type ExportFormat, exportPrompt } from "./formats/export-prompt.ts";
+export { type ImportOptions, importPrompt } from "./formats/import-prompt.ts";
 export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
 export { ANSWERS_AT_ONCE, answerTogether, generateAnswer } from "./generate-answer.ts";
 export { fullPrompt } from "./methods/full/model.ts";
@@ -38,6 +40,7 @@ export {
   type PromptMethod,
   type PromptRecord,
 } from "./prompt-record.ts";
+export { describeContent, type TokenReport } from "./prompt-report.ts";
 export {
   type ListedPrompt,
   listPrompts,
@@ -50,6 +53,7 @@ export type { DeepTokens, PromptContent } from "./prompt-tensors.ts";
 export { type QaFile, readQaFile } from "./qa-file.ts";
 export type { QaPair } from "./qa-record.ts";
 export { type AnswerScore, answerWords, meanScore, scoreAnswer } from "./scores.ts";
+export { sparkline } from "./sparkline.ts";
 export {
   createTensorParameters,
   type TensorGradients,

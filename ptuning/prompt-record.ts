@@ -58,7 +58,7 @@ const training = z.strictObject({
   steps: count,
   seconds: z.number().min(0),
   seed: z.int(),
-  learningRate: z.number().positive(),
+  learningRate: z.number().min(0), // 0 in an imported prompt
   batch: count,
   passages: count, // retrieved passages an example has at least
   passagesMax: count, // and at most

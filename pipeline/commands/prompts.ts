@@ -1,26 +1,79 @@
 import { Command } from "commander";
-import { listPrompts, loadPrompt, type PromptRecord, removePrompt } from "../../ptuning/index.ts";
+import { RagError } from "../../core/index.ts";
+import {
+  checkPromptFits,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  exportPrompt,
+  importPrompt,
+  listPrompts,
+  loadPrompt,
+  type PromptRecord,
+  removePrompt,
+  savePrompt,
+} from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { modelIdentity } from "../prompt-choice.ts";
 import { table } from "../terminal.ts";
+import { showPrompt } from "./show-prompt.ts";
 
 /** `foreword prompts`: the store's learned prompts. */
 export function promptsCommand(host: CommandHost): Command {
-  const prompts = new Command("prompts").description("list, show and remove learned prompts");
+  const prompts = new Command("prompts").description(
+    "list, show, remove, export and import learned prompts",
+  );
   const list = prompts
     .command("ls")
     .description("the store's learned prompts")
     .action(() => host.run(list, {}, listAll));
   const show = prompts
     .command("show")
-    .description("how a learned prompt was trained")
+    .description("how a learned prompt was trained, and what its virtual tokens resemble")
     .argument("<name>")
-    .action((name: string) => host.run(show, {}, (context) => showOne(context, name)));
+    .action((name: string) => host.run(show, {}, (context) => showPrompt(context, name)));
   const remove = prompts
     .command("rm")
     .description("remove a learned prompt")
     .argument("<name>")
     .action((name: string) => host.run(remove, {}, (context) => removeOne(context, name)));
-  return withExample(prompts, "foreword prompts show handbook");
+  addExport(prompts, host);
+  addImport(prompts, host);
+  return withExample(
+    prompts,
+    "foreword prompts show handbook",
+    "foreword prompts export handbook --format peft --out handbook-adapter",
+  );
+}
+
+function addExport(prompts: Command, host: CommandHost): void {
+  const command = prompts
+    .command("export")
+    .description("write a learned prompt for other programs")
+    .argument("<name>")
+    .requiredOption(
+      "--format <format>",
+      "peft (adapter folder), spring (.pt file), vllm (prompt_embeds as base64), merged (model folder)",
+    )
+    .requiredOption("--out <path>", "the folder or file to write")
+    .action((name: string, flags: ExportFlags) =>
+      host.run(command, {}, (context) => exportOne(context, name, flags)),
+    );
+}
+
+function addImport(prompts: Command, host: CommandHost): void {
+  const command = prompts
+    .command("import")
+    .description("take a PEFT adapter folder, a SPRING .pt file or a vLLM prompt_embeds part")
+    .argument("<path>")
+    .requiredOption("--name <name>", "the prompt's name in the store")
+    .option(
+      "--placement <place>",
+      "of virtual tokens: between or prefix (default: the format's own)",
+    )
+    .option("--trust-base-model", "take an adapter that names its base model otherwise")
+    .action((path: string, flags: ImportFlags) =>
+      host.run(command, {}, (context) => importOne(context, path, flags)),
+    );
 }
 
 async function listAll({ settings, terminal }: CommandContext): Promise<void> {
@@ -67,12 +120,64 @@ function row({ name, method, virtualTokens, baseModel, training }: PromptRecord)
   ];
 }
 
-async function showOne({ settings, terminal }: CommandContext, name: string): Promise<void> {
-  const { about } = await loadPrompt(settings.store, name);
-  terminal.result(about, () => JSON.stringify(about, null, 2));
-}
-
 async function removeOne({ settings, terminal }: CommandContext, name: string): Promise<void> {
   await removePrompt(settings.store, name);
   terminal.result({ name, removed: true }, () => `Prompt "${name}" was removed.`);
+}
+
+interface ExportFlags {
+  readonly format: string;
+  readonly out: string;
+}
+
+async function exportOne(
+  { settings, terminal, workspace }: CommandContext,
+  name: string,
+  { format, out }: ExportFlags,
+): Promise<void> {
+  const wanted = requireFormat(format);
+  const prompt = await loadPrompt(settings.store, name);
+  const generator = () => workspace.generator();
+  await exportPrompt(prompt, { format: wanted, out, generator });
+  terminal.result(
+    { name, format: wanted, out },
+    () => `Prompt "${name}" is in ${out} (${format}).`,
+  );
+}
+
+function requireFormat(format: string): ExportFormat {
+  const found = EXPORT_FORMATS.find((known) => known === format);
+  if (found) return found;
+  throw new RagError(
+    "config/invalid",
+    `--format: expected ${EXPORT_FORMATS.join(", ")}, found ${JSON.stringify(format)}.`,
+  );
+}
+
+interface ImportFlags {
+  readonly name: string;
+  readonly placement?: string;
+  readonly trustBaseModel?: boolean;
+}
+
+async function importOne(
+  { settings, terminal, workspace }: CommandContext,
+  path: string,
+  { name, placement, trustBaseModel = false }: ImportFlags,
+): Promise<void> {
+  if (placement !== undefined && placement !== "between" && placement !== "prefix") {
+    throw new RagError(
+      "config/invalid",
+      `--placement: expected between or prefix, found ${JSON.stringify(placement)}.`,
+    );
+  }
+  const { model } = await workspace.generator();
+  const prompt = await importPrompt(path, { name, model, placement, trustBaseModel });
+  checkPromptFits(prompt, modelIdentity(model));
+  await savePrompt(settings.store, prompt);
+  const { method, virtualTokens } = prompt.about;
+  terminal.result(
+    { name, method, virtualTokens, placement: prompt.about.placement },
+    () => `Prompt "${name}" was imported (${method}). Use it: foreword ask "…" --prompt ${name}`,
+  );
 }

@@ -1,0 +1,153 @@
+import { z } from "zod";
+import { errorMessage, parseWith, RagError } from "../../core/index.ts";
+import { linearModules, type Model } from "../../generator/index.ts";
+import type { TensorInfo } from "../../runtime/index.ts";
+import type { AdapterDescription } from "./import-prompt.ts";
+
+const promptSchema = z.looseObject({
+  num_virtual_tokens: z.int().min(1).max(4096),
+  num_layers: z.int().positive(),
+  token_dim: z.int().positive(),
+  encoder_hidden_size: z.int().positive().nullish(),
+  encoder_reparameterization_type: z.enum(["MLP", "LSTM"]).optional(),
+  prefix_projection: z.boolean().optional(),
+});
+const loraSchema = z.looseObject({
+  r: z.int().min(1).max(4096),
+  lora_alpha: z.number().positive(),
+  target_modules: z.union([z.string(), z.array(z.string().max(200)).max(100)]),
+  // What would make the matrices mean something else.
+  use_dora: z.literal(false).default(false),
+  use_rslora: z.literal(false).default(false),
+  bias: z.literal("none").default("none"),
+  rank_pattern: z.record(z.string(), z.never()).default({}),
+  alpha_pattern: z.record(z.string(), z.never()).default({}),
+  modules_to_save: z.null().default(null),
+});
+const sharedSchema = z.looseObject({
+  peft_type: z.string(),
+  base_model_name_or_path: z.string().nullish(),
+});
+
+interface AdapterSource {
+  readonly source: string;
+  readonly model: Model;
+  readonly trustBaseModel?: boolean;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+/**
+ * What a PEFT `adapter_config.json` says, checked against the model in use.
+ * @throws RagError prompt/invalid, prompt/mismatch, file/unsupported for a method or setting that is not built here
+ */
+export function describeAdapter(raw: Buffer, adapter: AdapterSource): AdapterDescription {
+  const { source } = adapter;
+  const where = `${source}: adapter_config.json`;
+  const json = parseJson(raw, where);
+  const shared = parseWith(sharedSchema, json, where, "prompt/invalid");
+  requireBaseModel(shared.base_model_name_or_path ?? undefined, adapter);
+  switch (shared.peft_type) {
+    case "PROMPT_TUNING":
+    case "P_TUNING":
+    case "PREFIX_TUNING":
+      return describePrompt(shared.peft_type, parsePrompt(json, where), adapter);
+    case "LORA":
+      return describeLora(parseWith(loraSchema, json, where, "file/unsupported"), adapter);
+    default:
+      throw new RagError(
+        "file/unsupported",
+        `${where}: peft_type ${JSON.stringify(shared.peft_type.slice(0, 40))} is not read; PROMPT_TUNING, P_TUNING, PREFIX_TUNING and LORA are.`,
+      );
+  }
+}
+
+const parsePrompt = (json: unknown, where: string) =>
+  parseWith(promptSchema, json, where, "prompt/invalid");
+
+function describePrompt(
+  type: "PROMPT_TUNING" | "P_TUNING" | "PREFIX_TUNING",
+  config: z.infer<typeof promptSchema>,
+  { source, model }: AdapterSource,
+): AdapterDescription {
+  const { width, keyValueHeads, headDimension, layers } = model.config;
+  const isPrefix = type === "PREFIX_TUNING";
+  const expected = isPrefix ? keyValueHeads * headDimension : width;
+  if (config.token_dim !== expected || config.num_layers !== layers) {
+    throw new RagError(
+      "prompt/mismatch",
+      `${source}: it was made for ${config.num_layers} layers of width ${config.token_dim}, but ${model.name} has ${layers} layers of width ${expected}; import it with the model it was trained for (--model).`,
+    );
+  }
+  const encoder = config.encoder_reparameterization_type === "LSTM" ? "lstm" : "mlp";
+  const prefixEncoder = config.prefix_projection ? "projection" : "embedding";
+  const hiddenSize = config.encoder_hidden_size ?? width;
+  const shared = { virtualTokens: config.num_virtual_tokens, placement: "prefix" } as const;
+  if (isPrefix) {
+    return { ...shared, method: "prefix-tuning", encoder: { kind: prefixEncoder, hiddenSize } };
+  }
+  return type === "P_TUNING"
+    ? { ...shared, method: "p-tuning", encoder: { kind: encoder, hiddenSize } }
+    : { ...shared, method: "prompt-tuning", encoder: { kind: "embedding", hiddenSize } };
+}
+
+const MATRIX = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
+
+/** Modules are those that have tensors: what PEFT's target pattern matched when it was trained. */
+function describeLora(
+  config: z.infer<typeof loraSchema>,
+  { source, model, tensors }: AdapterSource,
+): AdapterDescription {
+  const paths = new Set([...tensors.keys()].map((name) => MATRIX.exec(name)?.[1] ?? name));
+  const known = new Map(linearModules(model.config).map((module) => [module.path, module]));
+  const foreign = [...paths].find((path) => !known.has(path));
+  if (foreign !== undefined || paths.size === 0) {
+    throw new RagError(
+      "prompt/mismatch",
+      `${source}: it changes ${JSON.stringify((foreign ?? "nothing").slice(0, 120))}, which ${model.name} does not have; import it with the model it was trained for (--model).`,
+    );
+  }
+  const modules = [...known.values()].filter(({ path }) => paths.has(path));
+  const targets = [config.target_modules].flat();
+  return {
+    method: "lora",
+    encoder: { kind: "embedding", hiddenSize: 1 },
+    virtualTokens: 0,
+    placement: "between",
+    lora: {
+      rank: config.r,
+      alpha: config.lora_alpha,
+      targets: targets.length > 0 ? targets : ["all-linear"],
+      isTransposed: modules.some(({ isTransposed }) => isTransposed),
+      modules: modules.map(({ path, rows, columns }) => ({ path, rows, columns })),
+    },
+  };
+}
+
+/** Names of one model differ by owner and case; a path ends in the name. */
+const plainName = (name: string): string =>
+  name
+    .split(/[\\/]/)
+    .at(-1)!
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, "");
+
+function requireBaseModel(
+  name: string | undefined,
+  { source, model, trustBaseModel }: AdapterSource,
+): void {
+  if (name === undefined || trustBaseModel || plainName(name) === plainName(model.name)) return;
+  throw new RagError(
+    "prompt/mismatch",
+    `${source}: it was made for ${JSON.stringify(name.slice(0, 200))}, but the model in use is "${model.name}"; use that model, or --trust-base-model if both are the same.`,
+  );
+}
+
+function parseJson(raw: Buffer, where: string): unknown {
+  try {
+    return JSON.parse(raw.toString("utf8"));
+  } catch (cause) {
+    throw new RagError("prompt/invalid", `${where}: ${errorMessage(cause)}; save it again.`, {
+      cause,
+    });
+  }
+}

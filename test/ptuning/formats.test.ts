@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { GREEDY } from "../../generator/index.ts";
+import {
+  conditioningOf,
+  exportPrompt,
+  importPrompt,
+  type LearnedPrompt,
+  loadPrompt,
+  parseTuneSettings,
+  readTorchTensor,
+  savePrompt,
+  tunePrompt,
+  writeTorchTensor,
+} from "../../ptuning/index.ts";
+import { openSafetensors, writeSafetensors } from "../../runtime/index.ts";
+import { openTinyGenerator, reopenTiny, type TinyGenerator } from "./tiny-generator.ts";
+import { tinyQa, tinyRetrieve } from "./tiny-pairs.ts";
+
+const golden = join(import.meta.dirname, "../fixtures/golden/models");
+
+describe("prompts of other programs", () => {
+  let tiny: TinyGenerator;
+  const at = (...parts: string[]) => join(tiny.folder, "exported", ...parts);
+  before(async () => {
+    tiny = await openTinyGenerator();
+    await mkdir(at(), { recursive: true });
+    for (const method of ["prompt-tuning", "p-tuning", "prefix-tuning", "lora", "p-tuning-v2"]) {
+      const settings = { name: method, method, tokens: 3, epochs: 1, limit: 8, rank: 2 };
+      const { generator, storeFolder } = tiny;
+      const parts = { qa: tinyQa, generator, retrieve: tinyRetrieve, storeFolder };
+      for await (const _ of tunePrompt(parseTuneSettings(settings, "test"), parts));
+    }
+  });
+  after(() => tiny.close());
+
+  const saved = (name: string) => loadPrompt(tiny.storeFolder, name);
+  const exported = async (name: string, format: "peft" | "spring" | "vllm" | "merged") => {
+    const out = at(`${name}.${format}`);
+    await exportPrompt(await saved(name), { format, out, generator: async () => tiny.generator });
+    return out;
+  };
+  const options = () => ({ name: "other", model: tiny.generator.model });
+
+  for (const method of ["prompt-tuning", "p-tuning", "prefix-tuning", "lora"]) {
+    test(`a ${method} adapter comes back from PEFT's form as it went, and can be saved`, async () => {
+      const original = await saved(method);
+      const back = await importPrompt(await exported(method, "peft"), options());
+      assert.deepEqual(back.content, original.content);
+      assert.equal(back.about.method, method);
+      assert.deepEqual(back.about.lora, original.about.lora);
+      assert.equal(back.about.virtualTokens, original.about.virtualTokens);
+      await savePrompt(tiny.storeFolder, back);
+      assert.deepEqual((await saved("other")).content, original.content);
+    });
+  }
+
+  for (const format of ["spring", "vllm"] as const) {
+    test(`virtual tokens survive the ${format} form`, async () => {
+      const back = await importPrompt(await exported("prompt-tuning", format), options());
+      assert.deepEqual(back.content, (await saved("prompt-tuning")).content);
+      assert.equal(back.about.placement, "between");
+    });
+  }
+
+  test("a vLLM part is base64 of a torch tensor [K, H]", async () => {
+    const text = await readFile(await exported("prompt-tuning", "vllm"), "latin1");
+    const limits = { source: "part", maxElements: 1e6 };
+    assert.deepEqual(readTorchTensor(Buffer.from(text, "base64"), limits).shape, [3, 48]);
+  });
+
+  for (const family of ["llama-tied", "gpt2"]) {
+    test(`every adapter that PEFT wrote for ${family} is read`, async () => {
+      const one = family === "llama-tied" ? tiny : await openTinyGenerator(family);
+      try {
+        for (const method of [
+          "prompt-tuning",
+          "p-tuning-mlp",
+          "p-tuning-lstm",
+          "prefix-tuning",
+          "lora",
+        ]) {
+          const folder = join(golden, family, method);
+          const { model } = one.generator;
+          await assert.rejects(importPrompt(folder, { name: "peft", model }), {
+            code: "prompt/mismatch",
+            message: new RegExp(`"${family}".*"tiny".*--trust-base-model`),
+          });
+          const prompt = await importPrompt(folder, { name: "peft", model, trustBaseModel: true });
+          const request = { prefixIds: [5, 6], ids: [7, 8], maxTokens: 3, stopIds: [] };
+          const conditioning = conditioningOf(prompt);
+          let count = 0;
+          for await (const _ of one.generator.generate({
+            ...request,
+            conditioning,
+            sampling: GREEDY,
+          }))
+            count++;
+          assert.equal(count, 3, method);
+        }
+      } finally {
+        if (one !== tiny) await one.close();
+      }
+    });
+  }
+
+  test("LoRA merged into the weights answers as LoRA beside them, and names the same tensors", async () => {
+    const folder = await exported("lora", "merged");
+    const file = openSafetensors(join(folder, "model.safetensors"));
+    assert.equal(file.tensors.size, 29);
+    file.close();
+    const generator = await reopenTiny(join(folder, "model.safetensors"), tiny.folder);
+    const request = { prefixIds: [5, 6], ids: [7, 8], maxTokens: 12, stopIds: [] };
+    const ids = async (one: typeof generator, prompt?: LearnedPrompt) => {
+      const found: number[] = [];
+      const conditioning = prompt ? { conditioning: conditioningOf(prompt) } : {};
+      for await (const { id } of one.generate({ ...request, ...conditioning, sampling: GREEDY })) {
+        found.push(id);
+      }
+      return found;
+    };
+    try {
+      assert.deepEqual(await ids(generator), await ids(tiny.generator, await saved("lora")));
+    } finally {
+      await generator.close();
+    }
+  });
+
+  const refusedExports: readonly (readonly [string, "peft" | "spring" | "vllm" | "merged"])[] = [
+    ["p-tuning-v2", "peft"],
+    ["prefix-tuning", "spring"],
+    ["lora", "vllm"],
+    ["prompt-tuning", "merged"],
+  ];
+  for (const [method, format] of refusedExports) {
+    test(`${method} cannot be written as ${format}, and is told so`, async () => {
+      await assert.rejects(exported(method, format), {
+        code: "config/invalid",
+        message: new RegExp(`format ${format} holds`),
+      });
+    });
+  }
+
+  /** A copy of a good adapter with its configuration changed. */
+  async function changed(method: string, change: object): Promise<string> {
+    const folder = at(`changed-${Math.random().toString(36).slice(2)}`);
+    await cp(await exported(method, "peft"), folder, { recursive: true });
+    const path = join(folder, "adapter_config.json");
+    const config = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...config, ...change }));
+    return folder;
+  }
+
+  const refused: readonly (readonly [
+    what: string,
+    method: string,
+    change: object,
+    code: string,
+    message: RegExp,
+  ])[] = [
+    [
+      "another base model",
+      "prompt-tuning",
+      { base_model_name_or_path: "org/Other-7B" },
+      "prompt/mismatch",
+      /"org\/Other-7B".*"tiny"/,
+    ],
+    ["another width", "prompt-tuning", { token_dim: 64 }, "prompt/mismatch", /width 64.*tiny.*48/],
+    ["another depth", "prefix-tuning", { num_layers: 4 }, "prompt/mismatch", /4 layers.*3 layers/],
+    ["another method", "lora", { peft_type: "IA3" }, "file/unsupported", /"IA3"/],
+    ["DoRA", "lora", { use_dora: true }, "file/unsupported", /use_dora/],
+    ["a rank that the tensors do not have", "lora", { r: 5 }, "prompt/invalid", /\[5, 48\]/],
+    [
+      "more tokens than rows",
+      "prompt-tuning",
+      { num_virtual_tokens: 4 },
+      "prompt/invalid",
+      /\[4, 48\]/,
+    ],
+    [
+      "a negative number of tokens",
+      "p-tuning",
+      { num_virtual_tokens: -1 },
+      "prompt/invalid",
+      /num_virtual/,
+    ],
+  ];
+  for (const [what, method, change, code, message] of refused) {
+    test(`an adapter of ${what} is refused`, async () => {
+      await assert.rejects(importPrompt(await changed(method, change), options()), {
+        code,
+        message,
+      });
+    });
+  }
+
+  test("matrices of modules that the model lacks are refused by name", async () => {
+    const folder = await changed("lora", {});
+    const name = "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight";
+    const tensors = new Map([[name, { shape: [2, 48], data: new Float32Array(96) }]]);
+    await writeSafetensors(join(folder, "adapter_model.safetensors"), tensors);
+    await assert.rejects(importPrompt(folder, options()), {
+      code: "prompt/mismatch",
+      message: /c_attn.*tiny/,
+    });
+  });
+
+  test("a missing tensor file, NaN rows, another shape, and plain text are refused", async () => {
+    const folder = await changed("prompt-tuning", {});
+    await rm(join(folder, "adapter_model.safetensors"));
+    await assert.rejects(importPrompt(folder, options()), { code: "file/not-found" });
+    const cases: readonly (readonly [string, string | Uint8Array, string])[] = [
+      [
+        "nan.pt",
+        writeTorchTensor({ shape: [1, 48], data: new Float32Array(48).fill(Number.NaN) }),
+        "prompt/invalid",
+      ],
+      [
+        "wide.pt",
+        writeTorchTensor({ shape: [1, 50], data: new Float32Array(50) }),
+        "prompt/mismatch",
+      ],
+      ["flat.pt", writeTorchTensor({ shape: [48], data: new Float32Array(48) }), "prompt/mismatch"],
+      ["text.txt", "{ no tensor }", "file/unsupported"],
+      ["half.txt", "UEsDBA==", "file/invalid"],
+    ];
+    for (const [name, bytes, code] of cases) {
+      await writeFile(at(name), bytes);
+      await assert.rejects(importPrompt(at(name), options()), { code }, name);
+    }
+    await assert.rejects(importPrompt(at("nothing"), options()), { code: "file/not-found" });
+  });
+});
