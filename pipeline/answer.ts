@@ -113,7 +113,9 @@ async function prepare(
   const given = conditioningFrom(request.messages, generator.model.config.width);
   // Rows that come with the question stand in for the store's learned prompt.
   const learned = isRetrieval && !given ? await parts.choosePrompt(request.prompt) : undefined;
-  const found = isRetrieval ? await retrieve(parts, request, learned, signal) : NOTHING_FOUND;
+  const isInput = learned?.about.task === "input";
+  const found =
+    isRetrieval && !isInput ? await retrieve(parts, request, learned, signal) : NOTHING_FOUND;
   const conditioning = given ?? (learned ? conditioningOf(learned) : undefined);
   const maxTokens = answerTokens(generator, request);
   // A system message is a hand-written prompt: it stands where a learned one would.
@@ -125,6 +127,7 @@ async function prepare(
       history: historyOf(request.messages),
       maxTokens: generator.contextLength - maxTokens - (conditioning?.count ?? 0),
       ...(learned ? { placement: learned.about.placement } : {}),
+      ...(isInput ? { task: "input" } : {}),
       ...(instruction ? { instruction } : {}),
     }),
   );

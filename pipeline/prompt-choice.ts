@@ -41,7 +41,7 @@ export async function usablePrompts(
 
 async function newestName(storeFolder: string, model: Model): Promise<string | undefined> {
   const usable = await usablePrompts(storeFolder, model);
-  return usable.find(({ training }) => training.isFinished)?.name;
+  return usable.find(({ training, task }) => training.isFinished && task !== "input")?.name;
 }
 
 /** The model as prompts are checked against it. */

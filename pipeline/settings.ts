@@ -35,6 +35,7 @@ const settable = z.strictObject({
   model: text, // the generator: a name or a path
   embedder: text,
   prompt: text, // learned prompt's name, or "none"
+  tokens: whole(1, 4096), // of the learned prompt: its first so many
   k: whole(1, 50), // passages
   minSimilarity: decimal(-1, 1), // of the closest passage, for a question to be answered at all
   maxTokens: whole(1, 8192), // of an answer

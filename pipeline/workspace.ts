@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { createLog, type Log, RagError } from "../core/index.ts";
 import { Generator } from "../generator/index.ts";
-import type { LearnedPrompt } from "../ptuning/index.ts";
+import { type LearnedPrompt, withFirstTokens } from "../ptuning/index.ts";
 import {
   BertEmbedder,
   type Corpus,
@@ -139,7 +139,9 @@ export class Workspace {
 
   /** The learned prompt for a wish, see {@link choosePrompt}. */
   async choosePrompt(wanted: string | undefined): Promise<LearnedPrompt | undefined> {
-    return choosePrompt(this.#settings.store, (await this.generator()).model, wanted);
+    const { store, tokens } = this.#settings;
+    const prompt = await choosePrompt(store, (await this.generator()).model, wanted);
+    return prompt && tokens !== undefined ? withFirstTokens(prompt, tokens) : prompt;
   }
 
   /** What answering needs. @throws RagError model/*, engine/failed */

@@ -1,4 +1,5 @@
 import type { Conditioning } from "../generator/index.ts";
+import type { LearnedPrompt } from "./prompt-file.ts";
 
 /**
  * The first `count` virtual tokens of a conditioning; all of them when it has fewer, and as it is when it changes weights.
@@ -19,6 +20,22 @@ export function firstTokens(
   const [from, to] = [conditioning.count * headDimension, count * headDimension];
   const cut = (rows: readonly Float32Array[]) => rows.map((one) => copyHeads(one, from, to));
   return { ...conditioning, count, keys: cut(conditioning.keys), values: cut(conditioning.values) };
+}
+
+/** A prompt with its first `count` virtual tokens only; as it is when it has no more, or changes weights. */
+export function withFirstTokens({ about, content }: LearnedPrompt, count: number): LearnedPrompt {
+  if (count >= about.virtualTokens || count < 1) return { about, content };
+  const shorter = { ...about, virtualTokens: count };
+  if ("virtualTokens" in content) {
+    const rows = content.virtualTokens.subarray(0, count * about.baseModel.width);
+    return { about: shorter, content: { virtualTokens: rows } };
+  }
+  if (!("deep" in content)) return { about, content };
+  const { headDimension } = about.baseModel;
+  const [from, to] = [about.virtualTokens * headDimension, count * headDimension];
+  const cut = (rows: readonly Float32Array[]) => rows.map((one) => copyHeads(one, from, to));
+  const { keys, values } = content.deep;
+  return { about: shorter, content: { deep: { keys: cut(keys), values: cut(values) } } };
 }
 
 /** Gradients of {@link firstTokens} as gradients of the whole: zero for the tokens that were left out. */

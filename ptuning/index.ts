@@ -6,6 +6,7 @@ export {
 } from "./backend.ts";
 export { conditioningOf } from "./conditioning-of.ts";
 export type { Retrieve } from "./examples.ts";
+export { withFirstTokens } from "./first-tokens.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportPrompt } from "./formats/export-prompt.ts";
 export { type ImportOptions, importPrompt } from "./formats/import-prompt.ts";
 export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";

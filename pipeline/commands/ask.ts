@@ -4,6 +4,7 @@ import { answerQuestion } from "../answer.ts";
 import type { Answer } from "../answerer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage } from "../passage-text.ts";
+import type { Workspace } from "../workspace.ts";
 
 /** `foreword ask`: one question, answered from the store's documents. */
 export function askCommand(host: CommandHost): Command {
@@ -14,13 +15,14 @@ export function askCommand(host: CommandHost): Command {
       "--prompt <name>",
       'learned prompt, or "none" (default: the newest finished one that fits the model)',
     )
+    .option("--tokens <count>", "the prompt's first virtual tokens only")
     .option("--k <count>", "passages to retrieve (default: as the prompt was trained, or 3)")
     .option("--max-tokens <count>", "longest answer (default: 128)")
     .option("--no-retrieval", "ask the model alone")
     .action((question: string, flags) =>
       host.run(
         command,
-        { prompt: flags.prompt, k: flags.k, maxTokens: flags.maxTokens },
+        { prompt: flags.prompt, tokens: flags.tokens, k: flags.k, maxTokens: flags.maxTokens },
         (context) => ask(context, question, flags.retrieval),
       ),
     );
@@ -32,7 +34,9 @@ async function ask(
   question: string,
   isRetrieval: boolean,
 ): Promise<void> {
-  if (isRetrieval) await workspace.requireDocuments();
+  if (isRetrieval && !(await isForInputs(workspace, settings.prompt))) {
+    await workspace.requireDocuments();
+  }
   const parts = await workspace.answerParts();
   const pieces = answerQuestion(
     parts,
@@ -58,6 +62,12 @@ async function ask(
     terminal.result(result, () => describeAnswer(value));
     return;
   }
+}
+
+/** A prompt that was trained on inputs needs no documents. */
+async function isForInputs(workspace: Workspace, prompt: string | undefined): Promise<boolean> {
+  if (prompt === undefined) return false;
+  return (await workspace.choosePrompt(prompt))?.about.task === "input";
 }
 
 /** What follows the answer's text, which has been printed as it came. */

@@ -35,18 +35,24 @@ interface EvalFlags {
 export function evalCommand(host: CommandHost): Command {
   const command = new Command("eval")
     .description("score answers without retrieval, plain RAG, a hand-written and learned prompts")
-    .argument("<qa>", "JSONL {id, question, answers, passageId?}, SQuAD JSON or FlashRAG JSONL")
+    .argument(
+      "<qa>",
+      "JSONL {id, question, answers, passageId?} or {input, output}, SQuAD JSON or FlashRAG JSONL",
+    )
     .option(
       "--arms <names>",
       "no-retrieval, rag, hand, and names of learned prompts (default: rag,hand and the newest learned prompt)",
     )
     .option("--limit <count>", "the first questions only", wholeNumber("limit"))
+    .option("--tokens <count>", "the learned prompts' first virtual tokens only")
     .option("--k <count>", "passages for every arm (default: as the prompts were trained, or 3)")
     .option("--hand <text>", "the hand-written prompt", BEST_HAND_PROMPT)
     .option("--answers", "with --json: every arm's answer to every question")
     .option("--report <file>", "write a self-contained HTML page")
     .action((path: string, flags) =>
-      host.run(command, { k: flags.k }, (context) => evaluateFile(context, path, flags)),
+      host.run(command, { k: flags.k, tokens: flags.tokens }, (context) =>
+        evaluateFile(context, path, flags),
+      ),
     );
   return withExample(
     command,
@@ -61,12 +67,13 @@ async function evaluateFile(
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
   const pairs = await readPairs(context, path, flags.limit);
-  await workspace.requireDocuments();
+  const isInput = pairs.every(({ task }) => task === "input");
+  if (!isInput) await workspace.requireDocuments();
   const { arms, trainedPassages } = await openArms(workspace, flags);
   const k = settings.k ?? trainedPassages ?? DEFAULT_PASSAGES;
-  terminal.note(`Retrieving passages for ${pairs.length} questions…`);
+  if (!isInput) terminal.note(`Retrieving passages for ${pairs.length} questions…`);
   const questions = pairs.map(({ question }) => question);
-  const found = await workspace.retrieveMany(questions, Math.max(k, RANKS), signal);
+  const found = isInput ? [] : await workspace.retrieveMany(questions, Math.max(k, RANKS), signal);
   const progress = terminal.progress("questions");
   const generator = await workspace.generator();
   const onQuestion = (done: number) => progress.update(done, pairs.length);

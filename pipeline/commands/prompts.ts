@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { RagError } from "../../core/index.ts";
+import { readModel } from "../../generator/index.ts";
 import {
   checkPromptFits,
   EXPORT_FORMATS,
@@ -171,7 +172,7 @@ async function importOne(
       `--placement: expected between or prefix, found ${JSON.stringify(placement)}.`,
     );
   }
-  const { model } = await workspace.generator();
+  const model = readModel(await workspace.resolveModel(settings.model));
   const prompt = await importPrompt(path, { name, model, placement, trustBaseModel });
   checkPromptFits(prompt, modelIdentity(model));
   await savePrompt(settings.store, prompt);

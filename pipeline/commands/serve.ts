@@ -22,6 +22,7 @@ export function serveCommand(host: CommandHost): Command {
       "--api-key <key>",
       "required of clients, several separated by commas; better given as FOREWORD_API_KEY",
     )
+    .option("--tokens <count>", "the learned prompts' first virtual tokens only")
     .option("--parallel <count>", "answers generated at once (default: 2)")
     .option("--queue <count>", "requests that may wait (default: 32)")
     .option("--per-key <count>", "requests of one key that may run or wait (default: no limit)")
@@ -30,13 +31,7 @@ export function serveCommand(host: CommandHost): Command {
       "--min-similarity <number>",
       "of the closest passage, for a question to be answered (default: 0.15)",
     )
-    .action(({ port, host: address, apiKey, parallel, queue, perKey, timeout, minSimilarity }) =>
-      host.run(
-        command,
-        { port, host: address, apiKey, parallel, queue, perKey, timeout, minSimilarity },
-        serve,
-      ),
-    );
+    .action(({ host: address, ...flags }) => host.run(command, { ...flags, host: address }, serve));
   return withExample(
     command,
     "foreword serve --port 8377",

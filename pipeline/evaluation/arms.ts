@@ -61,17 +61,20 @@ export function answerWith(
   generator: Generator,
   asked: {
     readonly question: string;
+    /** "input": the question stands alone. */
+    readonly task?: "input" | undefined;
     readonly passages: readonly PassageText[];
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<string> {
-  const { question, passages, signal } = asked;
+  const { question, task, passages, signal } = asked;
   const { conditioning, instruction, placement } = arm;
   const room = generator.contextLength - MAX_ANSWER_TOKENS - (conditioning?.count ?? 0);
   const prompt = layOutPrompt(generator.model, {
     question,
     passages: arm.usesPassages ? passages : [],
     placement,
+    ...(task ? { task } : {}),
     maxTokens: room,
     ...(instruction === "" ? {} : { instruction }),
   });

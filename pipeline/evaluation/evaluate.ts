@@ -97,9 +97,9 @@ function answerGroup(
   arm: Arm,
   { first, group }: { readonly first: number; readonly group: readonly QaPair[] },
 ): Promise<ScoredAnswer[]> {
-  return answerTogether([...group.entries()], async ([index, { question, answers }]) => {
+  return answerTogether([...group.entries()], async ([index, { question, task, answers }]) => {
     const passages = (found[first + index] ?? []).slice(0, k);
-    const answer = await answerWith(arm, generator, { question, passages, signal });
+    const answer = await answerWith(arm, generator, { question, task, passages, signal });
     return { answer, ...scoreAnswer(answer, answers) };
   });
 }
