@@ -35,6 +35,7 @@ export type ErrorCode =
   | "request/unauthorized"
   | "request/forbidden"
   | "request/too-large"
+  | "request/conflict"
   | "server/busy"
   | "server/unavailable"
   | "internal";

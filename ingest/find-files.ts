@@ -20,7 +20,7 @@ const IGNORED = ["**/node_modules/**"];
 
 /**
  * Files, all files below folders, and files that match globs, each once and in order of their names. Hidden files and
- * links to folders are passed over unless named. `without`: a folder that is left out (the store).
+ * links to folders are passed over unless named. `without`: a folder whose files are left out unless named one by one (the store).
  * @throws RagError file/unreadable for a folder that may not be listed
  */
 export async function findFiles(
@@ -34,7 +34,10 @@ export async function findFiles(
     if (matches === undefined) missing.push(path);
     for (const match of matches ?? []) found.add(match);
   }
-  const left = [...found].filter((path) => !path.startsWith(resolve(options.without) + sep));
+  const named = new Set(paths.map((path) => resolve(options.root, path)));
+  const left = [...found].filter(
+    (path) => named.has(path) || !path.startsWith(resolve(options.without) + sep),
+  );
   const files = left.map((path) => ({ path, source: sourceOf(path, options.root) }));
   files.sort((a, b) => a.source.localeCompare(b.source, "en", { numeric: true }));
   return { files, missing };

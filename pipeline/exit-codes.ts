@@ -49,6 +49,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   "request/unauthorized": failed,
   "request/forbidden": failed,
   "request/too-large": failed,
+  "request/conflict": failed,
   "server/busy": failed,
   "server/unavailable": failed,
   internal: failed,

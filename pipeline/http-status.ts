@@ -34,6 +34,7 @@ const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   "request/unauthorized": 401,
   "request/forbidden": 403,
   "request/too-large": 413,
+  "request/conflict": 409,
   "server/busy": 429,
   "server/unavailable": 503,
   internal: 500,

@@ -64,7 +64,7 @@ const DEFAULTS = {
   queue: 32,
   parallel: 2,
   timeout: 300,
-  minSimilarity: 0.15,
+  minSimilarity: 0.2,
   json: false,
   quiet: false,
   debug: false,

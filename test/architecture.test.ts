@@ -28,6 +28,8 @@ const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
   "@tensorflow/tfjs-node": "ptuning/",
   "@tensorflow/tfjs-node-gpu": "ptuning/",
   express: "pipeline/",
+  helmet: "pipeline/",
+  "prom-client": "pipeline/",
   commander: "pipeline/",
   "@huggingface/hub": "runtime/",
   "@huggingface/gguf": "runtime/",

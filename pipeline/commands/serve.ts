@@ -1,12 +1,15 @@
 import { Command } from "commander";
-import { createLog, errorMessage } from "../../core/index.ts";
+import type { Express } from "express";
+import { createLog, errorMessage, type Log } from "../../core/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { Jobs } from "../jobs/jobs.ts";
 import { createApp } from "../server/app.ts";
 import { type Listening, listen, requireKeyBeyondLoopback } from "../server/listen.ts";
 import { ServerMetrics } from "../server/metrics.ts";
 import { ServerState } from "../server/server-state.ts";
 import { workspaceAnswerer } from "../workspace-answerer.ts";
+import { workspaceStoreView } from "../workspace-store-view.ts";
 
 /** How long answers in flight may take once the server is asked to end; then streams are told, and soon after all are cut. */
 const GRACE_MS = 8000;
@@ -29,7 +32,7 @@ export function serveCommand(host: CommandHost): Command {
     .option("--timeout <seconds>", "the longest an answer may take (default: 300)")
     .option(
       "--min-similarity <number>",
-      "of the closest passage, for a question to be answered (default: 0.15)",
+      "of the closest passage, for a question to be answered (default: 0.2)",
     )
     .action(({ host: address, ...flags }) => host.run(command, { ...flags, host: address }, serve));
   return withExample(
@@ -47,9 +50,12 @@ async function serve(context: CommandContext): Promise<ExitCode> {
   const apiKeys = keysOf(settings.apiKey);
   requireKeyBeyondLoopback(host, apiKeys);
   const state = new ServerState();
-  const server = await listen(appOf(context, state, apiKeys), { host, port });
+  const log = createLog(settings.debug ? "debug" : settings.quiet ? "error" : "info");
+  const jobs = new Jobs(settings, log);
+  const server = await listen(appOf(context, { state, apiKeys, log, jobs }), { host, port });
   try {
     await workspace.warmUp();
+    await jobs.start();
     state.becomeReady();
     terminal.line(JSON.stringify({ event: "listening", url: server.url }));
     terminal.note(`Open ${server.url} in a browser; programs call ${server.url}/v1. Ctrl-C ends.`);
@@ -58,14 +64,20 @@ async function serve(context: CommandContext): Promise<ExitCode> {
     // Whatever breaks after the signal breaks because of it.
     if (!signal.aborted) throw thrown;
   } finally {
-    await shutDown(state, server);
+    await Promise.all([shutDown(state, server), jobs.close()]);
   }
   return context.endedBy() === "SIGTERM" ? EXIT.done : EXIT.interrupted;
 }
 
-function appOf(context: CommandContext, state: ServerState, apiKeys: readonly string[]) {
-  const { settings, workspace } = context;
-  const log = createLog(settings.debug ? "debug" : settings.quiet ? "error" : "info");
+interface ServeParts {
+  readonly state: ServerState;
+  readonly apiKeys: readonly string[];
+  readonly log: Log;
+  readonly jobs: Jobs;
+}
+
+function appOf({ settings, workspace }: CommandContext, parts: ServeParts): Express {
+  const { state, apiKeys, log, jobs } = parts;
   const metrics = new ServerMetrics();
   metrics.watchProcess();
   const answerer = workspaceAnswerer(workspace, settings, {
@@ -89,6 +101,7 @@ function appOf(context: CommandContext, state: ServerState, apiKeys: readonly st
     maxWaiting: settings.queue,
     perKey: settings.perKey,
     timeoutMs: settings.timeout * 1000,
+    page: { store: settings.store, view: workspaceStoreView(workspace, settings), jobs },
   });
 }
 

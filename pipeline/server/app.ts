@@ -1,22 +1,28 @@
 import express, { type Express, type Router } from "express";
 import { type Log, RagError } from "../../core/index.ts";
 import type { Answerer } from "../answerer.ts";
+import type { Jobs } from "../jobs/jobs.ts";
 import { requireApiKey } from "./authentication.ts";
 import { chatRoutes } from "./chat-routes.ts";
 import { completionRoutes } from "./completion-routes.ts";
 import { embeddingsRoutes } from "./embeddings-routes.ts";
 import { errorHandler } from "./error-responses.ts";
 import { healthRoutes } from "./health-routes.ts";
+import { JOB_OPERATIONS, jobsRoutes } from "./jobs-routes.ts";
 import { ServerMetrics } from "./metrics.ts";
 import { metricsRoutes } from "./metrics-routes.ts";
 import { modelsRoutes } from "./models-routes.ts";
 import { openApiRoutes } from "./openapi-routes.ts";
+import { pageRoutes } from "./page-routes.ts";
 import { requestId } from "./request-id.ts";
 import { requestLog } from "./request-log.ts";
 import { requireOwnOrigin } from "./request-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 import type { ServerParts } from "./server-parts.ts";
 import type { ServerState } from "./server-state.ts";
+import { STORE_OPERATIONS, storeRoutes } from "./store-routes.ts";
+import type { StoreView } from "./store-view.ts";
+import { UPLOAD_OPERATIONS, uploadsRoutes } from "./uploads-routes.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 export interface AppOptions {
@@ -34,8 +40,15 @@ export interface AppOptions {
   readonly perKey?: number | undefined;
   /** The longest a request may work. */
   readonly timeoutMs: number;
-  /** Routes beside OpenAI's: the page and what it needs. */
-  readonly extraRoutes?: (parts: ServerParts) => readonly Router[];
+  /** The page and what it shows; without it only the endpoint is served. */
+  readonly page?: PageParts | undefined;
+}
+
+/** What the page works with. */
+export interface PageParts {
+  readonly store: string;
+  readonly view: StoreView;
+  readonly jobs: Jobs;
 }
 
 const MAX_BODY = "4mb";
@@ -58,8 +71,8 @@ export function createApp(options: AppOptions): Express {
   app.use(completionRoutes(parts));
   app.use(embeddingsRoutes(parts));
   app.use(metricsRoutes(parts.metrics));
-  app.use(openApiRoutes());
-  for (const router of options.extraRoutes?.(parts) ?? []) app.use(router);
+  app.use(openApiRoutes(options.page ? PAGE_OPERATIONS : []));
+  if (options.page) app.use(...routesOfPage(parts, options.page));
   app.use((request) => {
     throw new RagError(
       "request/not-found",
@@ -69,6 +82,15 @@ export function createApp(options: AppOptions): Express {
   app.use(errorHandler(log));
   return app;
 }
+
+const PAGE_OPERATIONS = [...STORE_OPERATIONS, ...UPLOAD_OPERATIONS, ...JOB_OPERATIONS];
+
+const routesOfPage = (parts: ServerParts, { store, view, jobs }: PageParts): Router[] => [
+  storeRoutes(parts, view),
+  uploadsRoutes(parts, store),
+  jobsRoutes(parts, jobs),
+  pageRoutes(),
+];
 
 function partsOf(options: AppOptions): ServerParts {
   const { answerer, state, log, maxWaiting, maxActive, perKey, timeoutMs } = options;

@@ -16,6 +16,10 @@ export interface Operation {
   readonly parameters?: readonly Json[];
   /** What is sent with 200, by content type; JSON of any form where nothing is said. */
   readonly content?: Json;
+  /** The body is a file's bytes. */
+  readonly binaryBody?: boolean;
+  /** The status of success; 200 unless said. */
+  readonly success?: 201 | 204;
   /** Statuses beside 200 and those every operation has. */
   readonly errors?: readonly number[];
 }
@@ -136,7 +140,8 @@ const ERROR_RESPONSES: Readonly<Record<number, string>> = {
   503: "Loading, restarting or shutting down.",
 };
 
-function operationJson({ id, summary, body, parameters, content, errors = [] }: Operation): Json {
+function operationJson(operation: Operation): Json {
+  const { id, summary, parameters, content = json({}), errors = [], success = 200 } = operation;
   const statuses = [...new Set([...errors, 401, 403, 503])].sort();
   const failures = statuses.map((status) => [
     String(status),
@@ -149,14 +154,22 @@ function operationJson({ id, summary, body, parameters, content, errors = [] }: 
     operationId: id,
     summary,
     ...(parameters && { parameters }),
-    ...(body && {
-      requestBody: { required: true, content: json(bodySchema(body)) },
-    }),
+    ...requestBody(operation),
     responses: {
-      200: { description: "Done.", content: content ?? json({}) },
+      [success]: { description: "Done.", ...(success !== 204 && { content }) },
       ...Object.fromEntries(failures),
     },
   };
+}
+
+function requestBody({ body, binaryBody }: Operation): Json {
+  if (binaryBody) {
+    const content = {
+      "application/octet-stream": { schema: { type: "string", format: "binary" } },
+    };
+    return { requestBody: { required: true, content } };
+  }
+  return body ? { requestBody: { required: true, content: json(bodySchema(body)) } } : {};
 }
 
 function bodySchema(body: z.ZodType): Json {

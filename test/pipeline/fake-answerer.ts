@@ -26,6 +26,8 @@ export interface FakeOptions {
   /** Thrown before the piece of this number. */
   readonly failAt?: number;
   readonly failure?: unknown;
+  /** Of the passage that is cited. */
+  readonly passage?: { readonly title: string; readonly text: string; readonly source: string };
   /** Waited for before every piece but the first. */
   readonly gate?: () => Promise<void>;
 }
@@ -61,7 +63,7 @@ export class FakeAnswerer implements Answerer {
         };
       }
       isComplete = true;
-      return answerOf(request, pieces.join(""));
+      return answerOf(request, pieces.join(""), { ...PASSAGE, ...this.#options.passage });
     } finally {
       if (!isComplete) this.#resolveStopped();
     }
@@ -106,7 +108,7 @@ export class FakeAnswerer implements Answerer {
   }
 }
 
-function answerOf(request: AnswerRequest, answer: string): Answer {
+function answerOf(request: AnswerRequest, answer: string, passage: typeof PASSAGE): Answer {
   return {
     answer,
     abstained: answer === "",
@@ -114,8 +116,8 @@ function answerOf(request: AnswerRequest, answer: string): Answer {
       abstention: { reason: "no-answer", message: "The documents do not seem to answer this." },
     }),
     prompt: request.prompt ?? null,
-    passages: [{ ...PASSAGE, used: true }],
-    citations: request.mode === "retrieval" && answer !== "" ? [PASSAGE] : [],
+    passages: [{ ...passage, used: true }],
+    citations: request.mode === "retrieval" && answer !== "" ? [passage] : [],
     finishReason: "stop",
     usage: { promptTokens: 40, cachedTokens: 30, completionTokens: 2 },
     timings: { retrievalMs: 1, prefillMs: 2, decodeMs: 3, totalMs: 6 },

@@ -1,0 +1,78 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { constants, setPriority } from "node:os";
+import { fileURLToPath } from "node:url";
+import { RagError } from "../../core/index.ts";
+import { workerModule } from "../../runtime/index.ts";
+import type { Settings } from "../settings.ts";
+import type { ChildMessage, JobEvent, JobRequest } from "./job-record.ts";
+
+/** What is handed to a job's process at its start. */
+export interface JobOrder {
+  readonly settings: Settings;
+  readonly request: JobRequest;
+  /** It ran before and was stopped. */
+  readonly isResumed: boolean;
+}
+
+/** How long a job may take to save its state once it is to stop. */
+const STOP_MS = 5000;
+
+/**
+ * Runs a job in a process of its own, with less of the processor than answers get: what crashes or blocks it is no concern of the
+ * server. Resolves with its result.
+ * @throws RagError engine/failed when the process dies, internal with what the job said; the signal's reason when stopped
+ */
+export function runJob(
+  order: JobOrder,
+  onEvent: (event: JobEvent) => void,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const child = startChild();
+  return new Promise((resolve, reject) => {
+    const stop = () => stopChild(child);
+    const settle = (act: () => void) => {
+      signal.removeEventListener("abort", stop);
+      act();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    child.on("message", (message: ChildMessage) => {
+      if (message.kind === "event") onEvent(message.event);
+      else if (message.kind === "result") settle(() => resolve(message.result));
+      else settle(() => reject(new RagError("internal", message.message)));
+    });
+    child.once("exit", (code, killedBy) =>
+      settle(() =>
+        reject(
+          signal.aborted
+            ? signal.reason
+            : new RagError(
+                "engine/failed",
+                `the job's process ended with ${killedBy ?? `code ${code}`}; resume it to try again.`,
+              ),
+        ),
+      ),
+    );
+    child.once("error", (cause) => settle(() => reject(cause)));
+    child.send(order);
+    if (signal.aborted) stop();
+  });
+}
+
+function startChild(): ChildProcess {
+  const module = workerModule("job-child", import.meta.url);
+  // A checkout runs TypeScript through tsx.
+  const loader = module.pathname.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
+  const child = fork(fileURLToPath(module), [], {
+    execArgv: loader,
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  return child;
+}
+
+function stopChild(child: ChildProcess): void {
+  if (child.connected) child.send({ kind: "stop" });
+  const kill = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  child.once("exit", () => clearTimeout(kill));
+}

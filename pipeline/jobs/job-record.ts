@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { fileName } from "../file-name.ts";
+import type { Settings } from "../settings.ts";
+import type { Workspace } from "../workspace.ts";
+
+/** Questions kept out of training, to be answered before and after. */
+const MAX_TEST_QUESTIONS = 200;
+
+const ingestRequest = z.strictObject({
+  kind: z.literal("ingest"),
+  /** Names of uploaded documents. */
+  files: z.array(fileName).min(1).max(10_000),
+});
+const tuneRequest = z.strictObject({
+  kind: z.literal("tune"),
+  /** Name of an uploaded question file. */
+  questions: fileName,
+  /** As of `foreword tune`; `name` is the prompt's. */
+  settings: z.record(z.string().max(64), z.union([z.string().max(4096), z.number(), z.boolean()])),
+  testQuestions: z.int().min(0).max(MAX_TEST_QUESTIONS).default(24),
+});
+
+/** What a job is asked to do. */
+export const jobRequestSchema = z.discriminatedUnion("kind", [ingestRequest, tuneRequest]);
+export type JobRequest = z.infer<typeof jobRequestSchema>;
+export type IngestRequest = z.infer<typeof ingestRequest>;
+export type TuneRequest = z.infer<typeof tuneRequest>;
+
+/**
+ * "waiting" for its turn; "running"; "stopped" by its user, who can resume it; and the two ends. A job that a server left running is
+ * waiting again when the next one starts.
+ */
+export const JOB_STATES = ["waiting", "running", "stopped", "done", "failed"] as const;
+
+/** `job.json`. */
+export const jobRecordSchema = z.strictObject({
+  id: z.string().regex(/^[0-9a-z-]{8,64}$/),
+  request: jobRequestSchema,
+  state: z.enum(JOB_STATES),
+  createdAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  /** How often it was started; a job that keeps taking the server down is not started for ever. */
+  starts: z.int().min(0),
+  result: z.unknown().nullable(),
+  error: z.string().nullable(),
+});
+export type JobRecord = z.infer<typeof jobRecordSchema>;
+
+/** What a job tells while it runs; plain JSON with a name. */
+export interface JobEvent {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** A job as it is asked for and told between server and child. */
+export type ChildMessage =
+  | { readonly kind: "event"; readonly event: JobEvent }
+  | { readonly kind: "result"; readonly result: unknown }
+  | { readonly kind: "error"; readonly message: string };
+
+/** What a job works with, in its own process. */
+export interface JobRun {
+  readonly settings: Settings;
+  readonly workspace: Workspace;
+  readonly signal: AbortSignal;
+  readonly tell: (event: JobEvent) => void;
+}

@@ -1,0 +1,24 @@
+import { resolve } from "node:path";
+import type { IngestSummary } from "../../ingest/index.ts";
+import { uploadsFolder } from "../uploads.ts";
+import type { IngestRequest, JobRun } from "./job-record.ts";
+
+/** Adds uploaded files to the store; tells of each file when it is read. */
+export async function runIngest(
+  { files }: IngestRequest,
+  { settings, workspace, signal, tell }: JobRun,
+): Promise<IngestSummary> {
+  const { ingest } = await import("../../ingest/index.ts");
+  tell({ event: "loading" });
+  const embedder = await workspace.embedder();
+  const corpus = await workspace.corpus(true);
+  return ingest({
+    paths: files,
+    corpus,
+    embedder,
+    storeFolder: resolve(settings.store),
+    root: uploadsFolder(settings.store, "documents"),
+    signal,
+    onProgress: ({ done, total, source }) => tell({ event: "file", done, total, source }),
+  });
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { RagError, Random } from "../../core/index.ts";
+import {
+  loadTrainingState,
+  parseTuneSettings,
+  type QaFile,
+  type QaPair,
+  readQaFile,
+  type TuneSettings,
+  tunePrompt,
+} from "../../ptuning/index.ts";
+import { learnedArm, plainRag } from "../evaluation/arms.ts";
+import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
+import { uploadsFolder } from "../uploads.ts";
+import type { JobRun, TuneRequest } from "./job-record.ts";
+
+/** With fewer pairs than this nothing is kept out of training for a test. */
+const MIN_PAIRS_FOR_TEST = 10;
+const MAX_TEST_SHARE = 0.2;
+const RANKS = 10;
+
+export interface TuneResult {
+  readonly prompt: string;
+  /** The same questions, which training never saw, answered without and with the prompt; null with too few pairs. */
+  readonly comparison: Evaluation | null;
+}
+
+/** Trains a learned prompt on an uploaded question file, then compares it with plain RAG on questions kept out. */
+export async function runTune(
+  request: TuneRequest,
+  isResumed: boolean,
+  run: JobRun,
+): Promise<TuneResult> {
+  const { settings, workspace, signal, tell } = run;
+  tell({ event: "loading" });
+  const path = join(uploadsFolder(settings.store, "questions"), request.questions);
+  const tuning = await tuneSettings(request, isResumed, run);
+  const { train, test } = keepSomeOut(await readQaFile(path, signal), request, tuning.seed);
+  await workspace.requireDocuments();
+  const events = tunePrompt(tuning, {
+    qa: train,
+    generator: await workspace.generator(),
+    retrieve: (questions, stop) => workspace.retrieveMany(questions, tuning.passages, stop),
+    storeFolder: settings.store,
+    signal,
+  });
+  for await (const event of events) tell(event);
+  const comparison = test.length > 0 ? await compare(test, tuning, run) : null;
+  return { prompt: tuning.name, comparison };
+}
+
+/** A run that was stopped goes on from its checkpoint, where it got as far as one. */
+async function tuneSettings(
+  { settings: raw }: TuneRequest,
+  isResumed: boolean,
+  { settings }: JobRun,
+): Promise<TuneSettings> {
+  const tuning = parseTuneSettings(raw, "settings");
+  if (!isResumed) return tuning;
+  return { ...tuning, resume: await hasCheckpoint(settings.store, tuning.name) };
+}
+
+async function hasCheckpoint(store: string, name: string): Promise<boolean> {
+  try {
+    return (await loadTrainingState(store, name)) !== undefined;
+  } catch (thrown) {
+    if (thrown instanceof RagError && thrown.code === "prompt/not-found") return false;
+    throw thrown;
+  }
+}
+
+function keepSomeOut(
+  qa: QaFile,
+  { testQuestions }: TuneRequest,
+  seed: number,
+): { readonly train: QaFile; readonly test: readonly QaPair[] } {
+  const { pairs } = qa;
+  if (pairs.length < MIN_PAIRS_FOR_TEST) return { train: qa, test: [] };
+  const count = Math.min(testQuestions, Math.floor(pairs.length * MAX_TEST_SHARE));
+  const shuffled = new Random(seed).shuffle(pairs);
+  return { train: { ...qa, pairs: shuffled.slice(count) }, test: shuffled.slice(0, count) };
+}
+
+async function compare(
+  pairs: readonly QaPair[],
+  { name, passages, seed }: TuneSettings,
+  { workspace, signal, tell }: JobRun,
+): Promise<Evaluation> {
+  const prompt = (await workspace.choosePrompt(name))!;
+  const questions = pairs.map(({ question }) => question);
+  return evaluate({
+    generator: await workspace.generator(),
+    arms: [plainRag, learnedArm(prompt)],
+    pairs,
+    found: await workspace.retrieveMany(questions, Math.max(passages, RANKS), signal),
+    k: passages,
+    seed,
+    onQuestion: (done) => tell({ event: "compared", done, total: pairs.length }),
+    signal,
+  });
+}

@@ -1,0 +1,135 @@
+import { type Request, type Response, Router } from "express";
+import { RagError } from "../../core/index.ts";
+import { checkPromptName } from "../../ptuning/index.ts";
+import { type JobEvent, type JobRecord, jobRequestSchema } from "../jobs/job-record.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import { EventStream } from "./event-stream.ts";
+import type { Operation } from "./openapi.ts";
+import { parseBody } from "./request-fields.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+/** `/api/jobs`: ingest and training in the background. */
+export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
+  const router = Router();
+  router.get("/api/jobs", (_request, response) => {
+    response.json({ jobs: jobs.list().map(withoutResult) });
+  });
+  router.post("/api/jobs", async (request, response) => {
+    parts.state.requireReady();
+    const asked = parseBody(jobRequestSchema, request.body);
+    if (asked.kind === "tune") requirePromptName(asked.settings["name"]);
+    response.status(201).json(await jobs.create(asked));
+  });
+  router.get("/api/jobs/:id", (request, response) => {
+    response.json(jobs.get(request.params.id));
+  });
+  router.get("/api/jobs/:id/events", (request, response) => sendEvents(jobs, request, response));
+  router.post("/api/jobs/:id/stop", async (request, response) => {
+    response.json(await jobs.stop(request.params.id));
+  });
+  router.post("/api/jobs/:id/resume", async (request, response) => {
+    parts.state.requireReady();
+    response.json(await jobs.resume(request.params.id));
+  });
+  return router;
+}
+
+function requirePromptName(name: unknown): void {
+  if (typeof name !== "string") {
+    throw new RagError("request/invalid", "settings.name: is missing; name the prompt.", {
+      param: "settings.name",
+    });
+  }
+  checkPromptName(name);
+}
+
+/** Lists stay small: a result holds every compared answer. */
+const withoutResult = ({ result: _, ...job }: JobRecord) => job;
+
+/** Everything the job has told, then what it tells, until it ends or the reader goes. */
+async function sendEvents(
+  jobs: Jobs,
+  request: Request<{ id: string }>,
+  response: Response,
+): Promise<void> {
+  const { id } = request.params;
+  const stream = new EventStream(response);
+  let sent = Promise.resolve();
+  const send = (event: JobEvent) => {
+    sent = sent.then(() => stream.send(event));
+  };
+  const early: JobEvent[] = [];
+  let isCaughtUp = false;
+  const stop = jobs.listen(id, (event) => {
+    if (!isCaughtUp) early.push(event);
+    else send(event);
+    if (event.event === "state" && isOver(event["state"])) finish();
+  });
+  const finish = () => {
+    stop();
+    sent = sent.then(() => stream.end());
+  };
+  response.once("close", stop);
+  const past = await jobs.events(id);
+  for (const event of past) send(event);
+  // What was told while the file was read may be in it already.
+  for (const event of early) {
+    if (Number(event["number"]) >= past.length) send(event);
+  }
+  isCaughtUp = true;
+  const { state } = jobs.get(id);
+  send({ event: "state", state });
+  if (isOver(state)) finish();
+}
+
+const isOver = (state: unknown): boolean =>
+  state === "done" || state === "failed" || state === "stopped";
+
+const ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
+const EVENTS = { "text/event-stream": { schema: { type: "string" } } };
+
+export const JOB_OPERATIONS: readonly Operation[] = [
+  { method: "get", path: "/api/jobs", id: "listJobs", summary: "Jobs, the newest first." },
+  {
+    method: "post",
+    path: "/api/jobs",
+    id: "createJob",
+    summary: "Starts ingesting uploads, or training a prompt.",
+    body: jobRequestSchema,
+    errors: [400, 413],
+    success: 201,
+  },
+  {
+    method: "get",
+    path: "/api/jobs/{id}",
+    id: "readJob",
+    summary: "A job with its result.",
+    parameters: [ID],
+    errors: [400, 404],
+  },
+  {
+    method: "get",
+    path: "/api/jobs/{id}/events",
+    id: "readJobEvents",
+    summary: "What a job told and tells, as events.",
+    parameters: [ID],
+    content: EVENTS,
+    errors: [400, 404],
+  },
+  {
+    method: "post",
+    path: "/api/jobs/{id}/stop",
+    id: "stopJob",
+    summary: "Stops a job; it can go on later.",
+    parameters: [ID],
+    errors: [400, 404],
+  },
+  {
+    method: "post",
+    path: "/api/jobs/{id}/resume",
+    id: "resumeJob",
+    summary: "Lets a stopped or failed job go on.",
+    parameters: [ID],
+    errors: [400, 404, 409],
+  },
+];

@@ -1,0 +1,58 @@
+import { Router } from "express";
+import { z } from "zod";
+import { fileName } from "../file-name.ts";
+import { listUploads, saveUpload, UPLOAD_KINDS } from "../uploads.ts";
+import type { Operation } from "./openapi.ts";
+import { parseBody } from "./request-fields.ts";
+import { beginLifetime } from "./request-lifetime.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+const kind = z.enum(UPLOAD_KINDS);
+const target = z.object({ kind, name: fileName });
+
+/** `PUT /api/uploads/{documents|questions}/{name}`: a file's bytes as the body; `GET /api/uploads/{kind}` lists them. */
+export function uploadsRoutes(parts: ServerParts, store: string): Router {
+  const router = Router();
+  router.put("/api/uploads/:kind/:name", async (request, response) => {
+    parts.state.requireReady();
+    const to = parseBody(target, request.params);
+    const lifetime = beginLifetime(response, parts);
+    try {
+      const { bytes } = await saveUpload({ store, ...to }, request, lifetime.signal);
+      response.status(201).json({ name: to.name, bytes });
+    } catch (thrown) {
+      if (!lifetime.isClientGone()) throw lifetime.failureOf(thrown);
+    } finally {
+      lifetime.end();
+    }
+  });
+  router.get("/api/uploads/:kind", async (request, response) => {
+    const wanted = parseBody(kind, request.params.kind);
+    response.json({ files: await listUploads(store, wanted) });
+  });
+  return router;
+}
+
+const KIND = { name: "kind", in: "path", required: true, schema: { enum: [...UPLOAD_KINDS] } };
+const NAME = { name: "name", in: "path", required: true, schema: { type: "string", minLength: 1 } };
+
+export const UPLOAD_OPERATIONS: readonly Operation[] = [
+  {
+    method: "put",
+    path: "/api/uploads/{kind}/{name}",
+    id: "upload",
+    summary: "Uploads a document, or a file of questions and answers.",
+    parameters: [KIND, NAME],
+    binaryBody: true,
+    errors: [400, 404, 413],
+    success: 201,
+  },
+  {
+    method: "get",
+    path: "/api/uploads/{kind}",
+    id: "listUploads",
+    summary: "What was uploaded.",
+    parameters: [KIND],
+    errors: [400, 404],
+  },
+];

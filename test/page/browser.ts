@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+/** Where systems put Chromium or Chrome; FOREWORD_CHROMIUM names another. */
+const PLACES = [
+  process.env["FOREWORD_CHROMIUM"] ?? "",
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/snap/bin/chromium",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+];
+
+/** Headless Chromium. Fails, and says how to get one, where there is none. */
+export async function openBrowser(): Promise<Browser> {
+  const executablePath = PLACES.find((path) => path !== "" && existsSync(path));
+  if (!executablePath) {
+    throw new Error(
+      "the page is tested in Chromium, and there is none: apt-get install chromium, or name one with FOREWORD_CHROMIUM",
+    );
+  }
+  // Containers run tests as root, where Chromium's sandbox cannot be made.
+  const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+  return chromium.launch({ executablePath, args });
+}
+
+/** A page that notes everything it should not do. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Scripts that ran, dialogs, errors, and requests to anywhere but the server. */
+  readonly wrongs: string[];
+}
+
+/** Opens a page on a server. `pwned` is what a smuggled script would call. */
+export async function openPage(browser: Browser, url: string): Promise<WatchedPage> {
+  const context = await browser.newContext({ viewport: { width: 1100, height: 800 } });
+  const page = await context.newPage();
+  const wrongs: string[] = [];
+  const { origin } = new URL(url);
+  await page.exposeFunction("pwned", (what: string) => wrongs.push(`script ran: ${what}`));
+  page.on("dialog", (dialog) => {
+    wrongs.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("pageerror", (error) => wrongs.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error") wrongs.push(`console: ${message.text()}`);
+  });
+  page.on("request", (request) => {
+    const target = request.url();
+    if (!target.startsWith(`${origin}/`)) wrongs.push(`request: ${target.slice(0, 200)}`);
+  });
+  await page.goto(url);
+  return { page, wrongs };
+}
+
+/** Waits for the answers of a question that was asked to be complete. */
+export const answersComplete = (page: Page) =>
+  page.locator(".composer .primary", { hasText: /^Ask$/ }).waitFor({ timeout: 120_000 });

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { defaultCacheFolder } from "../../runtime/index.ts";
+import { startForeword } from "../pipeline/foreword.ts";
+import { answersComplete, openBrowser, openPage } from "./browser.ts";
+
+const LIGHTHOUSE = `# The lighthouse of Orrin
+
+The lighthouse of Orrin is 61 metres tall. It was designed by Hanna Veld and first lit in 1904.
+
+# The keepers
+
+Three keepers lived there. The last of them, Tomas Reed, kept forty hens in the lantern room.
+`;
+
+/** Twelve pairs that the document answers. */
+const PAIRS = [
+  ["How tall is the lighthouse of Orrin?", "61 metres"],
+  ["Who designed the lighthouse of Orrin?", "Hanna Veld"],
+  ["When was the lighthouse first lit?", "1904"],
+  ["How many keepers lived there?", "Three"],
+  ["Who was the last keeper?", "Tomas Reed"],
+  ["What did Tomas Reed keep?", "forty hens"],
+].flatMap(([question, answer], index) => [
+  { id: `a${index}`, question, answers: [answer] },
+  { id: `b${index}`, question: `Please tell me: ${question}`, answers: [answer] },
+]);
+
+describe("the page with the real models, from an empty store to a trained prompt", () => {
+  let folder: string;
+  let browser: Browser;
+  let server: { readonly child: ChildProcess; readonly url: string };
+  const stderr: string[] = [];
+
+  const start = async () => {
+    const cache = defaultCacheFolder(process.env, process.platform, homedir());
+    const child = startForeword(
+      ["serve", "--port", "0", "--store", join(folder, "store"), "--cache", cache],
+      { cwd: folder },
+    );
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
+    const line = await new Promise<string>((resolve, reject) => {
+      child.stdout!.setEncoding("utf8").once("data", resolve);
+      child.once("exit", (code) => reject(new Error(`ended with ${code}: ${stderr.join("")}`)));
+    });
+    return { child, url: (JSON.parse(line) as { url: string }).url };
+  };
+  const stop = async () => {
+    const ended = new Promise((resolve) => server.child.once("exit", resolve));
+    server.child.kill("SIGTERM");
+    return ended;
+  };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "foreword-page-"));
+    await writeFile(join(folder, "lighthouse.md"), LIGHTHOUSE);
+    await writeFile(join(folder, "broken.pdf"), "%PDF-1.4\nno more");
+    const lines = PAIRS.map((pair) => JSON.stringify(pair)).join("\n");
+    await writeFile(join(folder, "questions.jsonl"), lines);
+    browser = await openBrowser();
+    server = await start();
+  });
+  after(async () => {
+    await browser.close();
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const ask = async (page: Page, question: string) => {
+    await page.fill("#question", question);
+    await page.click(".composer .primary");
+    await answersComplete(page);
+  };
+
+  test("documents are added with the progress of each; a broken one is named with the reason", async () => {
+    const { page, wrongs } = await openPage(browser, server.url);
+    await page.click("text=Add documents");
+    const files = ["lighthouse.md", "broken.pdf"].map((name) => join(folder, name));
+    await page.setInputFiles("#files", files);
+    await page.waitForSelector(".uploads .ready", { timeout: 60_000 });
+    await page.waitForSelector(".uploads .refused", { timeout: 60_000 });
+    assert.match((await page.textContent(".uploads .refused")) ?? "", /broken\.pdf.*PDF/i);
+    await page.waitForSelector("text=The lighthouse of Orrin");
+    assert.deepEqual(wrongs, []);
+    await page.context().close();
+  });
+
+  test("a question is answered with a citation that opens its place in the document", async () => {
+    const { page, wrongs } = await openPage(browser, server.url);
+    await ask(page, "How tall is the lighthouse of Orrin?");
+    assert.match((await page.textContent(".answer-text")) ?? "", /61/);
+    await page.click(".citation");
+    const marked = await page.textContent(".reader-text mark");
+    assert.match(marked ?? "", /61 metres tall/);
+    await page.keyboard.press("Escape");
+    await page.click(".answer-sources summary");
+    assert.match(
+      (await page.textContent(".times")) ?? "",
+      /search .* reading .* writing .* tokens\/s/,
+    );
+    await page.reload();
+    await page.waitForSelector(".answer-text");
+    assert.match((await page.textContent(".answer-text")) ?? "", /61/);
+    assert.deepEqual(wrongs, []);
+    await page.context().close();
+  });
+
+  test("the same question is answered two ways side by side", async () => {
+    const { page } = await openPage(browser, server.url);
+    await page.waitForSelector("#compare option[value=base]", { state: "attached" });
+    await page.selectOption("#compare", "base");
+    await ask(page, "Who designed the lighthouse of Orrin?");
+    assert.equal(await page.locator(".beside .answer").count(), 2);
+    const labels = await page.locator(".answer-by").allTextContents();
+    assert.deepEqual(labels, ["Without a learned prompt", "Model alone, no documents"]);
+    await page.context().close();
+  });
+
+  test("a prompt is trained while the page is reloaded and the server restarted, and compared", async () => {
+    const first = await openPage(browser, `${server.url}/#/training`);
+    await first.page.setInputFiles("#qa-upload", join(folder, "questions.jsonl"));
+    await first.page.waitForSelector('#qa-file option[value="questions.jsonl"]', {
+      state: "attached",
+    });
+    await first.page.selectOption("#qa-file", "questions.jsonl");
+    await first.page.fill("[name=tokens]", "4");
+    await first.page.fill("[name=epochs]", "2");
+    await first.page.fill("[name=testQuestions]", "2");
+    await first.page.click("text=Start training");
+    await first.page.waitForSelector(".run .chart", { timeout: 120_000 });
+    await first.page.reload();
+    await first.page.waitForSelector(".run .chart", { timeout: 60_000 });
+    await first.page.context().close();
+    assert.equal(await stop(), 0);
+    server = await start();
+    const { page, wrongs } = await openPage(browser, `${server.url}/#/training`);
+    await page.waitForSelector(".comparison", { timeout: 180_000 });
+    assert.match((await page.textContent(".comparison h3")) ?? "", /2 questions/);
+    assert.equal(await page.locator(".comparison .listing:not(.scores) tbody tr").count(), 2);
+    await page.goto(`${server.url}/#/prompts`);
+    assert.match((await page.textContent(".card h2")) ?? "", /^mine$/);
+    await page.click("text=Ask with it");
+    await ask(page, "Who was the last keeper?");
+    assert.equal(await page.textContent(".answer-by"), "mine");
+    assert.deepEqual(wrongs, []);
+    await page.context().close();
+  });
+
+  test("the log has no text of documents, questions or answers", () => {
+    assert.doesNotMatch(stderr.join(""), /lighthouse|keeper|Orrin|metres/i);
+  });
+});

@@ -1,0 +1,133 @@
+/** What the server said when it refused. */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+async function request(path, init) {
+  const response = await fetch(path, init);
+  if (response.ok) return response;
+  throw new ApiError(response.status, await errorText(response));
+}
+
+/** @param {Response} response */
+async function errorText(response) {
+  const body = await response.json().catch(() => null);
+  return body?.error?.message ?? `the server answered with ${response.status}.`;
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<any>}
+ */
+export const getJson = async (path) => (await request(path)).json();
+
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+export async function postJson(path, body) {
+  const response = await request(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body ?? {}),
+  });
+  return response.json();
+}
+
+/** @param {string} path */
+export const remove = async (path) => void (await request(path, { method: "DELETE" }));
+
+/**
+ * Asks, and yields chunks as they come.
+ * @param {object} body
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<any, void>}
+ */
+export async function* streamChat(body, signal) {
+  const response = await request("/v1/chat/completions", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...body, stream: true, include_evidence: true }),
+    signal,
+  });
+  for await (const chunk of events(response)) {
+    if (chunk.error) throw new Error(chunk.error.message);
+    yield chunk;
+  }
+}
+
+/**
+ * What a job told and tells, until it ends.
+ * @param {string} id
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<any, void>}
+ */
+export async function* jobEvents(id, signal) {
+  yield* events(await request(`/api/jobs/${encodeURIComponent(id)}/events`, { signal }));
+}
+
+/**
+ * @param {Response} response
+ * @returns {AsyncGenerator<any, void>}
+ */
+async function* events(response) {
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  const decoder = new TextDecoder();
+  let held = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      held += decoder.decode(value, { stream: !done });
+      const whole = held.split("\n\n");
+      held = whole.pop() ?? "";
+      for (const event of whole) {
+        const data = event.replace(/^data: /, "");
+        if (data !== "[DONE]" && data !== "") yield JSON.parse(data);
+      }
+      if (done) return;
+    }
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+/**
+ * Sends a file; fetch cannot tell how far it has come.
+ * @param {"documents" | "questions"} kind
+ * @param {File} file
+ * @param {(share: number) => void} onProgress
+ * @returns {Promise<string>} the name it has there
+ */
+export function upload(kind, file, onProgress) {
+  return new Promise((resolve, reject) => {
+    const transfer = new XMLHttpRequest();
+    transfer.open("PUT", `/api/uploads/${kind}/${encodeURIComponent(file.name)}`);
+    transfer.setRequestHeader("content-type", "application/octet-stream");
+    transfer.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0);
+    transfer.onerror = () => reject(new Error("the server cannot be reached."));
+    transfer.onload = () => {
+      if (transfer.status === 201) resolve(file.name);
+      else reject(new ApiError(transfer.status, textOf(transfer)));
+    };
+    transfer.send(file);
+  });
+}
+
+/** @param {XMLHttpRequest} transfer */
+function textOf({ status, responseText }) {
+  try {
+    return JSON.parse(responseText).error.message;
+  } catch {
+    return `the server answered with ${status}.`;
+  }
+}

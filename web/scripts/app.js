@@ -1,0 +1,51 @@
+import { chatView } from "./chat-view.js";
+import { documentsView } from "./documents-view.js";
+import { promptsView } from "./prompts-view.js";
+import { trainingView } from "./training-view.js";
+
+/** @type {Record<string, { title: string, open: (main: HTMLElement, signal: AbortSignal, argument: string) => void }>} */
+const VIEWS = {
+  chat: { title: "Ask", open: chatView },
+  documents: { title: "Documents", open: documentsView },
+  training: { title: "Training", open: trainingView },
+  prompts: { title: "Prompts", open: promptsView },
+};
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+let leaving = new AbortController();
+
+/** Shows the view that the address names; what the one before still did is stopped. */
+function show() {
+  const [, name = "chat", argument = ""] = location.hash.split("/");
+  const key = name in VIEWS ? name : "chat";
+  const view = /** @type {typeof VIEWS[string]} */ (VIEWS[key]);
+  leaving.abort();
+  leaving = new AbortController();
+  main.replaceChildren();
+  main.className = `view-${key}`;
+  document.title = `${view.title} · Foreword`;
+  for (const link of document.querySelectorAll(".tabs a")) {
+    const isCurrent = link.getAttribute("href") === `#/${key}`;
+    if (isCurrent) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  view.open(main, leaving.signal, decodeURIComponent(argument));
+}
+
+function followTheme() {
+  const chosen = localStorage.getItem("theme");
+  if (chosen) document.documentElement.dataset["theme"] = chosen;
+}
+
+function switchTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset["theme"]
+    ? root.dataset["theme"] === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset["theme"] = isDark ? "light" : "dark";
+  localStorage.setItem("theme", root.dataset["theme"]);
+}
+
+followTheme();
+document.getElementById("theme")?.addEventListener("click", switchTheme);
+addEventListener("hashchange", show);
+show();

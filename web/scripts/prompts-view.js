@@ -1,0 +1,122 @@
+import { getJson, remove } from "./api.js";
+import { lineChart, smoothed } from "./chart.js";
+import { counted, h, messageOf, notify } from "./dom.js";
+
+/**
+ * The store's learned prompts, and how each was trained.
+ * @param {HTMLElement} main
+ * @param {AbortSignal} _signal
+ */
+export function promptsView(main, _signal) {
+  const list = h("div", { class: "prompt-list" });
+  main.append(
+    h(
+      "header",
+      { class: "page-head" },
+      h("h1", {}, "Learned prompts"),
+      h(
+        "p",
+        { class: "faint" },
+        "A few trained rows between passages and question; the model itself stays as it is.",
+      ),
+    ),
+    list,
+  );
+  void refresh(list);
+}
+
+/** @param {HTMLElement} list */
+async function refresh(list) {
+  try {
+    const { prompts } = await getJson("/api/prompts");
+    if (prompts.length > 0)
+      list.replaceChildren(...prompts.map((/** @type {any} */ one) => card(one, list)));
+    else {
+      list.replaceChildren(
+        h(
+          "p",
+          { class: "faint" },
+          "There are none yet. ",
+          h("a", { href: "#/training" }, "Train one"),
+          ".",
+        ),
+      );
+    }
+  } catch (thrown) {
+    list.replaceChildren(h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
+  }
+}
+
+/** @param {{ name: string, problem?: string, about?: any }} prompt @param {HTMLElement} list */
+function card({ name, problem, about }, list) {
+  const actions = h(
+    "p",
+    { class: "card-actions" },
+    about
+      ? h(
+          "a",
+          { class: "button", href: `#/chat/${encodeURIComponent(`foreword@${name}`)}` },
+          "Ask with it",
+        )
+      : null,
+    h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => removePrompt(name, list) },
+      "Remove",
+    ),
+  );
+  if (!about) {
+    return h(
+      "article",
+      { class: "card" },
+      h("h2", {}, name),
+      h("p", { class: "problem" }, problem ?? ""),
+      actions,
+    );
+  }
+  const { training } = about;
+  const facts = [
+    ["Method", about.method],
+    ["Virtual tokens", String(about.virtualTokens)],
+    ["Trained on", counted(training.examples, "example")],
+    ["Epochs", String(training.epochs)],
+    ["Held-out F1", training.dev ? training.dev.f1.toFixed(1) : "–"],
+    ["Held-out EM", training.dev ? training.dev.em.toFixed(1) : "–"],
+    ["Model", about.baseModel.name],
+    ["Made", new Date(about.createdAt).toLocaleString()],
+  ];
+  const losses = training.lossCurve.map((/** @type {number} */ y, /** @type {number} */ x) => ({
+    x,
+    y,
+  }));
+  return h(
+    "article",
+    { class: "card" },
+    h("h2", {}, name, training.isFinished ? null : h("span", { class: "tag" }, "unfinished")),
+    h(
+      "dl",
+      { class: "facts" },
+      ...facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+    ),
+    losses.length > 1
+      ? h(
+          "figure",
+          {},
+          lineChart(smoothed(losses, 8), { label: "Training loss", maxX: losses.length }),
+          h("figcaption", {}, "Training loss by step"),
+        )
+      : null,
+    actions,
+  );
+}
+
+/** @param {string} name @param {HTMLElement} list */
+async function removePrompt(name, list) {
+  if (!confirm(`Remove the learned prompt "${name}"?`)) return;
+  try {
+    await remove(`/api/prompts/${encodeURIComponent(name)}`);
+    await refresh(list);
+  } catch (thrown) {
+    notify(messageOf(thrown));
+  }
+}
