@@ -38,3 +38,4 @@ export {
   type TrainingExample,
 } from "./trainer-engine.ts";
 export type { TrainingTarget } from "./training-graph.ts";
+export { writeTransformersFolder } from "./transformers-folder.ts";

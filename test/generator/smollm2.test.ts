@@ -3,7 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Engine, encodeChat, type Model, readModel } from "../../generator/index.ts";
+import {
+  Engine,
+  encodeChat,
+  type Model,
+  readModel,
+  writeTransformersFolder,
+} from "../../generator/index.ts";
 import { defaultModel } from "../default-model.ts";
 import { relativeDifference } from "../parity/check.ts";
 
@@ -41,5 +47,26 @@ describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
     const packed = await scores({ weights: "packed" });
     const difference = relativeDifference(packed, reference);
     assert.ok(difference < 0.06, String(difference));
+  });
+
+  test("written as a safetensors folder and read again, the model gives the same scores and ids", async () => {
+    const folder = join(cacheFolder, "exported");
+    await writeTransformersFolder(model, folder);
+    const weightsPath = join(folder, "model.safetensors");
+    const fingerprint = "e".repeat(64);
+    const exported = readModel({ name: "exported", folder, weightsPath, fingerprint });
+    const { family: _, ...shape } = model.config;
+    assert.deepEqual({ ...exported.config, family: undefined }, { ...shape, family: undefined });
+    const text = "Où est la Seine? <|im_end|> 1234 元";
+    assert.deepEqual(exported.tokenizer.encode(text), model.tokenizer.encode(text));
+    const chat = encodeChat(exported, [{ role: "user", parts: ["Hi"] }]);
+    assert.deepEqual(chat, encodeChat(model, [{ role: "user", parts: ["Hi"] }]));
+    const options = { cacheFolder, contextLength: 512, weights: "float32" as const };
+    const engine = await Engine.open(exported, options);
+    try {
+      assert.deepEqual(await engine.logits(ids), reference);
+    } finally {
+      await engine.close();
+    }
   });
 });
