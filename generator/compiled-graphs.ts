@@ -1,13 +1,19 @@
-import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
+import { cpus } from "node:os";
 import { join } from "node:path";
-import { writeFileAtomic } from "../core/index.ts";
+import { z } from "zod";
+import { RagError, sha256, systemCode, writeFileAtomic } from "../core/index.ts";
 import { encodeOnnx, type Graph } from "../graph/index.ts";
-import { Session, type SessionOptions } from "../runtime/index.ts";
+import { runtimeVersion, Session, type SessionOptions } from "../runtime/index.ts";
+
+/** What is written beside an optimised graph: only bytes that have this sha256 are loaded. */
+const sealSchema = z.strictObject({ sha256: z.string() });
 
 /**
  * Compiles a graph whose weights lie in `folder`. The graph is written beside them because ONNX Runtime looks for
- * weight files next to the model file.
+ * weight files next to the model file. For the processor, ONNX Runtime's optimised form is kept too and loaded the next time; one
+ * that is damaged, or of another version or processor, is made anew.
+ * @throws RagError engine/failed, config/invalid, file/write-failed
  */
 export async function compileGraph(
   graph: Graph,
@@ -15,8 +21,64 @@ export async function compileGraph(
   options: SessionOptions,
 ): Promise<Session> {
   const bytes = encodeOnnx(graph);
-  const path = join(folder, `graph-${createHash("sha256").update(bytes).digest("hex")}.onnx`);
-  const known = await stat(path).catch(() => undefined);
-  if (known?.size !== bytes.byteLength) await writeFileAtomic(path, bytes);
-  return Session.create(path, options);
+  const hash = sha256(bytes);
+  const path = join(folder, `graph-${hash}.onnx`);
+  const isProcessor = (options.provider ?? "cpu") === "cpu";
+  const optimized = join(folder, `optimized-${optimizedKey(hash)}.onnx`);
+  if (isProcessor) {
+    const known = await loadOptimized(optimized, options);
+    if (known) return known;
+  }
+  await writeUnlessEqual(path, bytes);
+  if (!isProcessor) return Session.create(path, options);
+  const fresh = `${optimized}.${process.pid}-${sealCount++}.tmp`;
+  const session = await Session.create(path, { ...options, saveOptimizedTo: fresh });
+  try {
+    await seal(fresh, optimized);
+  } catch (thrown) {
+    await session.close();
+    throw thrown;
+  }
+  return session;
+}
+
+let sealCount = 0;
+
+/** An optimised graph fits one version of ONNX Runtime and one kind of processor. */
+const optimizedKey = (graphHash: string): string =>
+  sha256([graphHash, runtimeVersion(), process.arch, cpus()[0]?.model ?? ""].join("\n"));
+
+async function loadOptimized(path: string, options: SessionOptions): Promise<Session | undefined> {
+  if (!(await isSealed(path))) return undefined;
+  try {
+    return await Session.create(path, { ...options, optimize: "none" });
+  } catch (thrown) {
+    if (!(thrown instanceof RagError) || thrown.code !== "engine/failed") throw thrown;
+    // What ONNX Runtime wrote it does not read: it is made again from the graph.
+    await rm(path, { force: true });
+    return undefined;
+  }
+}
+
+async function isSealed(path: string): Promise<boolean> {
+  try {
+    const { success, data } = sealSchema.safeParse(
+      JSON.parse(await readFile(`${path}.json`, "utf8")),
+    );
+    return success && data.sha256 === sha256(await readFile(path));
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT" || thrown instanceof SyntaxError) return false;
+    throw thrown;
+  }
+}
+
+async function seal(fresh: string, path: string): Promise<void> {
+  const content = { sha256: sha256(await readFile(fresh)) };
+  await rename(fresh, path);
+  await writeFileAtomic(`${path}.json`, JSON.stringify(content));
+}
+
+async function writeUnlessEqual(path: string, bytes: Uint8Array): Promise<void> {
+  const known = await readFile(path).catch(() => undefined);
+  if (!known?.equals(bytes)) await writeFileAtomic(path, bytes);
 }

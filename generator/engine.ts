@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { RagError, Random } from "../core/index.ts";
 import { Graph } from "../graph/index.ts";
-import { floats, integers, openWeights, type Session, type Tensor } from "../runtime/index.ts";
+import {
+  floats,
+  integers,
+  openWeights,
+  type Provider,
+  type Session,
+  type Tensor,
+} from "../runtime/index.ts";
 import { adaptGraph } from "./adaptation.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import type { Adaptation, Conditioning } from "./conditioning.ts";
@@ -21,7 +28,7 @@ export interface EngineOptions {
   /** Where re-arranged weights and compiled graphs are kept. */
   readonly cacheFolder: string;
   readonly threads?: number;
-  readonly provider?: string;
+  readonly provider?: Provider;
   /** "packed" serves blocks as in the file; "float32" computes everything in f32. */
   readonly weights?: WeightFormat;
   /** With packed weights: computes in f32 instead of rounding activations to 8 bits. */

@@ -1,3 +1,4 @@
+export { matMulFlops } from "./flops.ts";
 export { gradients } from "./gradient.ts";
 export { type ExternalData, Graph } from "./graph.ts";
 export { encodeOnnx } from "./onnx-encoding.ts";

@@ -2,6 +2,7 @@ import onnxProto from "onnx-proto";
 import { RagError } from "../core/index.ts";
 import type { Graph, Initializer } from "./graph.ts";
 import type { Node } from "./operator.ts";
+import { usedNodes } from "./used-nodes.ts";
 import type { Attribute, ElementType, TensorType, Value } from "./value.ts";
 
 const { onnx } = onnxProto;
@@ -49,21 +50,6 @@ export function encodeOnnx(graph: Graph): Uint8Array {
     },
   });
   return onnx.ModelProto.encode(message).finish();
-}
-
-/** A block's own nodes, blocks within it likewise. */
-const flat = (node: Node): readonly Node[] => (node.inner ? node.inner.flatMap(flat) : [node]);
-
-/** Walks back from the outputs. */
-function usedNodes(graph: Graph): readonly Node[] {
-  const wanted = new Set<Value>(graph.outputs.values());
-  const kept: Node[] = [];
-  for (const node of graph.nodes.flatMap(flat).reverse()) {
-    if (!node.outputs.some((value) => wanted.has(value))) continue;
-    kept.push(node);
-    for (const value of node.inputs) if (value) wanted.add(value);
-  }
-  return kept.reverse();
 }
 
 function publicNames(graph: Graph): (value: Value) => string {

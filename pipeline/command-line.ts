@@ -35,6 +35,7 @@ const GLOBAL_SETTINGS = [
   "model",
   "embedder",
   "threads",
+  "provider",
   "contextLength",
   "json",
   "quiet",
@@ -74,6 +75,10 @@ function buildProgram(host: CommandHost): Command {
     .option("--model <name>", "generator: a name or a path (default: smollm2-135m-instruct)")
     .option("--embedder <name>", "embedder: a name or a path (default: all-minilm-l6-v2)")
     .option("--threads <count>", "CPU threads for the generator (default: all cores)")
+    .option(
+      "--provider <name>",
+      "where the generator runs: cpu, cuda, coreml, directml, webgpu (default: cpu)",
+    )
     .option("--context-length <tokens>", "longest prompt and answer together")
     .option("--config <file>", `settings as JSON (default: ${CONFIG_FILE}, if there is one)`)
     .option("--json", "print one JSON object, or JSON lines, and nothing else on stdout")

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { PROVIDERS } from "../runtime/index.ts";
 
 /** A whole number, or its decimal digits (flags and variables are text). */
 function whole(min: number, max: number) {
@@ -40,6 +41,7 @@ const settable = z.strictObject({
   minSimilarity: decimal(-1, 1), // of the closest passage, for a question to be answered at all
   maxTokens: whole(1, 8192), // of an answer
   threads: whole(1, 256),
+  provider: z.enum(PROVIDERS), // where the generator runs
   contextLength: whole(128, 131_072), // tokens of prompt and answer together
   host: text,
   port: whole(0, 65_535),

@@ -201,11 +201,12 @@ export class Workspace {
   }
 
   async #openGenerator(): Promise<Generator> {
-    const { model, cache, threads, contextLength } = this.#settings;
+    const { model, cache, threads, provider, contextLength } = this.#settings;
     const resolved = await this.resolveModel(model);
     const options = {
       cacheFolder: cache,
       ...(threads === undefined ? {} : { threads }),
+      ...(provider === undefined ? {} : { provider }),
       ...(contextLength === undefined ? {} : { contextLength }),
     };
     const generator = await Generator.open(resolved, options, this.#signal);

@@ -21,7 +21,15 @@ export {
   type WheelOptions,
   wheelSource,
 } from "./models/index.ts";
-export { floats, integers, Session, type SessionOptions, type Tensor } from "./session.ts";
+export { PROVIDERS, type Provider, requireProvider } from "./providers.ts";
+export {
+  floats,
+  integers,
+  runtimeVersion,
+  Session,
+  type SessionOptions,
+  type Tensor,
+} from "./session.ts";
 export { createTextStream, type TextStream } from "./text-stream.ts";
 export { type DecodeOptions, type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
 export {

@@ -1,5 +1,6 @@
 import * as ort from "onnxruntime-node";
 import { errorMessage, RagError } from "../core/index.ts";
+import { type Provider, providerFailure, requireProvider } from "./providers.ts";
 
 /** What goes in and comes out of a session: elements and their shape, row-major. float16 is carried as its bits. */
 export type Tensor =
@@ -11,7 +12,7 @@ export interface SessionOptions {
   /** Threads inside one operator; the machine's cores by default. */
   readonly threads?: number;
   /** Where ONNX Runtime looks for hardware; the CPU by default. */
-  readonly provider?: string;
+  readonly provider?: Provider;
   /** "all" rewrites the graph for speed; "none" takes it as it is, for one that was saved optimised. */
   readonly optimize?: "all" | "none";
   /** Saves the rewritten graph there. */
@@ -31,14 +32,18 @@ export class Session {
 
   /**
    * Compiles a graph from its bytes, or from a file when it has weights beside it.
-   * @throws RagError engine/failed with ONNX Runtime's own words
+   * @throws RagError config/invalid when the provider is not there or does not start; engine/failed with ONNX Runtime's own words
    */
   static async create(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
+    const { provider = "cpu" } = options;
+    // Failures are thrown; ONNX Runtime would print them as well, with paths of this machine.
+    ort.env.logLevel = "fatal";
     const settings: ort.InferenceSession.SessionOptions = {
-      executionProviders: [options.provider ?? "cpu"],
+      executionProviders: [requireProvider(provider)],
       graphOptimizationLevel: options.optimize === "none" ? "disabled" : "all",
-      // Failures are thrown; ONNX Runtime would print them as well.
       logSeverityLevel: 4,
+      // DirectML plans memory itself.
+      ...(provider === "directml" ? { enableMemPattern: false } : {}),
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
       ...(options.saveOptimizedTo ? { optimizedModelFilePath: options.saveOptimizedTo } : {}),
       ...(options.keepLayout ? { extra: { session: { disable_prepacking: "1" } } } : {}),
@@ -50,6 +55,7 @@ export class Session {
           : await ort.InferenceSession.create(model, settings);
       return new Session(session);
     } catch (cause) {
+      if (provider !== "cpu") throw providerFailure(provider, cause);
       throw new RagError(
         "engine/failed",
         `graph: ONNX Runtime refused it: ${errorMessage(cause)}`,
@@ -108,6 +114,9 @@ export class Session {
 function fromOrt(tensor: ort.Tensor): Tensor {
   return { type: tensor.type, data: tensor.data, shape: tensor.dims } as Tensor;
 }
+
+/** ONNX Runtime's version: a graph it has optimised is for itself alone. */
+export const runtimeVersion = (): string => ort.env.versions.node ?? ort.env.versions.common;
 
 /** f32 data with its shape. */
 export const floats = (data: Float32Array, shape: readonly number[]): Tensor => ({

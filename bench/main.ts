@@ -1,0 +1,56 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { writeFileAtomic } from "../core/index.ts";
+
+/** One measurement: its result goes to `results/NAME.json`, its lines to the reader. */
+export interface BenchResult {
+  readonly lines: readonly string[];
+  readonly result: object;
+}
+
+export interface BenchOptions {
+  /** Says what is going on, on standard error. */
+  readonly say: (line: string) => void;
+  /** A Python that has the peers (see peers/README.md); without it Foreword is measured alone. */
+  readonly python: string | undefined;
+  readonly threads: number;
+}
+
+const BENCHES: Readonly<
+  Record<string, () => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>>
+> = {
+  train: () => import("./train/train.ts"),
+};
+
+/** `npm run bench -- NAME [--json] [--python PATH] [--threads N]` */
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      python: { type: "string" },
+      threads: { type: "string", default: "2" },
+    },
+  });
+  const name = positionals[0] ?? "";
+  const load = BENCHES[name];
+  if (!load) {
+    process.stderr.write(`usage: npm run bench -- <${Object.keys(BENCHES).join("|")}> [--json]\n`);
+    return 2;
+  }
+  const { bench } = await load();
+  const { lines, result } = await bench({
+    say: (line) => process.stderr.write(`${line}\n`),
+    python: values.python,
+    threads: Number(values.threads),
+  });
+  const folder = join(import.meta.dirname, "results");
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
