@@ -3,6 +3,7 @@ import { errorMessage, RagError, systemCode } from "../core/index.ts";
 import { defaultCacheFolder } from "../runtime/index.ts";
 import type { CommandAction, CommandHost } from "./command-host.ts";
 import { askCommand } from "./commands/ask.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { ingestCommand } from "./commands/ingest.ts";
@@ -97,6 +98,7 @@ function buildProgram(host: CommandHost): Command {
     askCommand(host),
     serveCommand(host),
     evalCommand(host),
+    compareCommand(host),
     modelsCommand(host),
     promptsCommand(host),
     verifyCommand(host),

@@ -1,0 +1,122 @@
+import { dirname, join, resolve } from "node:path";
+import { Command } from "commander";
+import { writeFileAtomic } from "../../core/index.ts";
+import type { TuneEvent } from "../../ptuning/index.ts";
+import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { type CompareEvent, type Comparison, compare } from "../compare/compare.ts";
+import { type Experiment, readExperiment } from "../compare/experiment.ts";
+import { htmlComparison } from "../compare/html.ts";
+import { markdownReport } from "../compare/markdown.ts";
+import { type Summary, summarize } from "../compare/summary.ts";
+import type { Terminal } from "../terminal.ts";
+import { Workspace } from "../workspace.ts";
+
+interface CompareFlags {
+  readonly out?: string;
+  readonly data?: string;
+  readonly stores?: string;
+}
+
+/** `foreword compare`: arms × datasets × passages × tokens × seeds from one file. */
+export function compareCommand(host: CommandHost): Command {
+  const command = new Command("compare")
+    .description("train and compare methods on datasets, as an experiment file says; resumable")
+    .argument("<experiment>", "JSON: name, datasets, arms, passages, tokens, seeds")
+    .option("--out <folder>", "results and trained prompts (default: beside the file, by its name)")
+    .option("--data <folder>", "where the question files are (default: the file's folder)")
+    .option("--stores <folder>", "ingested stores, one named as each dataset (default: OUT/stores)")
+    .action((path: string, flags: CompareFlags) =>
+      host.run(command, {}, (context) => compareFile(context, path, flags)),
+    );
+  return withExample(
+    command,
+    "foreword ingest squad/passages.jsonl --store stores/squad",
+    "foreword compare methods.json --data . --stores stores",
+  );
+}
+
+async function compareFile(
+  context: CommandContext,
+  path: string,
+  flags: CompareFlags,
+): Promise<void> {
+  const experiment = await readExperiment(path);
+  const outFolder = resolve(flags.out ?? join(dirname(path), experiment.name));
+  const comparison = await runAll(context, experiment, {
+    outFolder,
+    dataFolder: flags.data ?? dirname(path),
+    stores: flags.stores ?? join(outFolder, "stores"),
+  });
+  const summary = summarize(experiment, comparison);
+  await writeReports(outFolder, summary, comparison);
+  context.terminal.result({ event: "done", out: outFolder, ...summary }, () =>
+    [markdownReport(summary), `Reports are in ${outFolder}.`].join("\n"),
+  );
+}
+
+async function runAll(
+  { settings, terminal, signal }: CommandContext,
+  experiment: Experiment,
+  folders: {
+    readonly outFolder: string;
+    readonly dataFolder: string;
+    readonly stores: string;
+  },
+): Promise<Comparison> {
+  const stores = new Map<string, Workspace>();
+  const storeOf = (name: string): Workspace => {
+    const known = stores.get(name);
+    if (known) return known;
+    const own = { ...settings, store: join(folders.stores, name) };
+    const workspace = new Workspace({ settings: own, terminal, signal });
+    stores.set(name, workspace);
+    return workspace;
+  };
+  try {
+    const events = compare({
+      ...folders,
+      experiment,
+      openGenerator: () => new Workspace({ settings, terminal, signal }).generator(),
+      retrieve: ({ name }, questions, k) => storeOf(name).retrieveMany(questions, k),
+      signal,
+    });
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) return value;
+      show(terminal, value);
+    }
+  } finally {
+    for (const workspace of stores.values()) await workspace.close();
+  }
+}
+
+async function writeReports(
+  folder: string,
+  summary: Summary,
+  comparison: Comparison,
+): Promise<void> {
+  await writeFileAtomic(join(folder, "result.json"), `${JSON.stringify(summary, undefined, 1)}\n`);
+  await writeFileAtomic(join(folder, "report.md"), markdownReport(summary));
+  await writeFileAtomic(join(folder, "report.html"), htmlComparison(summary, comparison));
+}
+
+function show(terminal: Terminal, event: CompareEvent): void {
+  terminal.event(event);
+  if (event.event === "training") {
+    terminal.note(`Training ${event.arm} on ${event.dataset}…`);
+  } else if (event.event === "cell") {
+    const { cell, done, cells, em, f1, known } = event;
+    const scores = `EM ${em.toFixed(1)}, F1 ${f1.toFixed(1)}`;
+    terminal.note(`${done}/${cells} ${cell}: ${scores}${known ? " (known)" : ""}`);
+  } else {
+    showTraining(terminal, event.of);
+  }
+}
+
+function showTraining(terminal: Terminal, event: TuneEvent): void {
+  if (event.event !== "step") return;
+  const { step, steps, loss, secondsLeft } = event;
+  terminal.live(
+    `step ${step}/${steps}  loss ${loss.toFixed(3)}  ${Math.round(secondsLeft)} s left`,
+  );
+}

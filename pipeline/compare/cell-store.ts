@@ -1,0 +1,82 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  errorMessage,
+  parseWith,
+  RagError,
+  systemCode,
+  writeFileAtomic,
+} from "../../core/index.ts";
+
+const score = z.strictObject({ em: z.number(), f1: z.number() });
+
+const trained = z.strictObject({
+  trainedParameters: z.number(),
+  allParameters: z.number(),
+  virtualTokens: z.number(),
+  seconds: z.number(), // of training and scoring held-out pairs
+  peakMemoryBytes: z.number(), // resident, of the whole process while it trained
+  promptBytes: z.number(), // of the files that answering needs
+  examples: z.number(),
+  steps: z.number(),
+  lossCurve: z.array(z.number()),
+  devCurve: z.array(score.extend({ step: z.number() })),
+  dev: score.nullable(),
+});
+
+const answered = z.strictObject({
+  seconds: z.number(), // of all answers
+  answers: z.array(score.extend({ id: z.string(), answer: z.string() })),
+});
+
+/** What a training cost and gave. */
+export type TrainedResult = z.infer<typeof trained>;
+/** What an arm answered, question by question. */
+export type AnsweredResult = z.infer<typeof answered>;
+
+/** Results of finished cells, one JSON file each: a comparison that was stopped goes on where it was. */
+export class CellStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = join(folder, "cells");
+  }
+
+  /** @throws RagError file/invalid when the file is damaged */
+  loadTrained(name: string): Promise<TrainedResult | undefined> {
+    return this.#load(name, (raw) => parseWith(trained, raw, name, "file/invalid"));
+  }
+
+  /** @throws RagError file/invalid when the file is damaged */
+  loadAnswered(name: string): Promise<AnsweredResult | undefined> {
+    return this.#load(name, (raw) => parseWith(answered, raw, name, "file/invalid"));
+  }
+
+  async save(name: string, result: TrainedResult | AnsweredResult): Promise<void> {
+    await writeFileAtomic(this.#path(name), `${JSON.stringify(result)}\n`);
+  }
+
+  async #load<Result>(name: string, parse: (raw: unknown) => Result): Promise<Result | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.#path(name), "utf8");
+    } catch (cause) {
+      if (systemCode(cause) === "ENOENT") return undefined;
+      throw cause;
+    }
+    try {
+      return parse(JSON.parse(text));
+    } catch (cause) {
+      throw new RagError(
+        "file/invalid",
+        `cells/${name}.json: is damaged (${errorMessage(cause)}); delete it and it is computed again.`,
+        { cause },
+      );
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, `${name}.json`);
+  }
+}

@@ -1,0 +1,57 @@
+import { sha256 } from "../../core/index.ts";
+import type { Dataset, Experiment, ExperimentArm } from "./experiment.ts";
+
+/** One training: an arm on a dataset with a seed. */
+export interface TrainingCell {
+  readonly dataset: Dataset;
+  readonly arm: ExperimentArm & { readonly kind: "tune" };
+  readonly seed: number;
+}
+
+/** One evaluation: an arm's answers to a dataset's test questions. */
+export interface EvaluationCell {
+  readonly dataset: Dataset;
+  readonly arm: ExperimentArm;
+  /** Of the training, or of the examples in the prompt; the first one where the arm has no chance in it. */
+  readonly seed: number;
+  readonly passages: number;
+  readonly tokens: number | "all";
+}
+
+/**
+ * Every evaluation of an experiment, dataset by dataset and arm by arm, so that what was trained for one is used at once. Combinations
+ * that would answer the same are left out: seeds without training, numbers of passages without retrieval, tokens without a prompt.
+ */
+export function evaluationCells(experiment: Experiment): readonly EvaluationCell[] {
+  const { datasets, arms, seeds, passages, tokens } = experiment;
+  return datasets.flatMap((dataset) =>
+    arms.flatMap((arm) => {
+      const hasChance = arm.kind === "tune" || arm.kind === "few-shot";
+      return (hasChance ? seeds : seeds.slice(0, 1)).flatMap((seed) =>
+        (arm.kind === "no-retrieval" ? passages.slice(0, 1) : passages).flatMap((count) =>
+          (hasTokens(arm) ? tokens : (["all"] as const)).map((first) => ({
+            dataset,
+            arm,
+            seed,
+            passages: count,
+            tokens: first,
+          })),
+        ),
+      );
+    }),
+  );
+}
+
+/** LoRA and full training change weights instead. */
+const hasTokens = (arm: ExperimentArm): boolean =>
+  arm.kind === "tune" && !["lora", "full"].includes(String(arm.settings["method"]));
+
+/** A file name for what a cell gave: readable, and another one when anything about it changes. */
+export function cellName(
+  kind: "train" | "eval",
+  cell: TrainingCell | EvaluationCell,
+  inputs: readonly string[],
+): string {
+  const hash = sha256(JSON.stringify([kind, cell, inputs])).slice(0, 12);
+  return `${kind}-${cell.dataset.name}-${cell.arm.name}-${cell.seed}-${hash}`;
+}

@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import { errorMessage, parseWith, RagError, systemCode } from "../../core/index.ts";
+import { parseTuneSettings } from "../../ptuning/index.ts";
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, "expected 1 to 40 letters, digits, - or _");
+
+const dataset = z.strictObject({
+  name,
+  train: z.string().min(1).max(1000), // question-answer file, relative to --data
+  test: z.string().min(1).max(1000),
+  trainLimit: z.int().min(1).optional(), // pairs, drawn at random by the seed
+  testLimit: z.int().min(1).optional(), // the first questions
+});
+
+const arm = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("no-retrieval"), name: name.default("no-retrieval") }),
+  z.strictObject({ kind: z.literal("rag"), name: name.default("rag") }),
+  z.strictObject({
+    kind: z.literal("hand"),
+    name: name.default("hand"),
+    text: z.string().min(1).max(10_000).optional(), // the best of ours unless given
+  }),
+  z.strictObject({
+    kind: z.literal("few-shot"),
+    name: name.default("few-shot"),
+    examples: z.int().min(1).max(32).default(3), // training pairs written into the prompt
+  }),
+  z.strictObject({
+    kind: z.literal("tune"),
+    name,
+    settings: z.record(z.string(), z.unknown()).default({}), // as the flags of foreword tune
+  }),
+]);
+
+const experiment = z
+  .strictObject({
+    name,
+    datasets: z.array(dataset).min(1).max(20),
+    arms: z.array(arm).min(1).max(50),
+    passages: z.array(z.int().min(1).max(20)).min(1).max(20).default([3]),
+    tokens: z
+      .array(z.union([z.int().min(1).max(512), z.literal("all")]))
+      .min(1)
+      .max(20)
+      .default(["all"]), // the k curve of arms with virtual tokens
+    seeds: z.array(z.int().min(0)).min(1).max(20).default([1]),
+  })
+  .superRefine(({ datasets, arms }, context) => {
+    for (const [kind, list] of Object.entries({ datasets, arms })) {
+      const names = list.map((one) => one.name);
+      const twice = names.find((one, index) => names.indexOf(one) !== index);
+      if (twice)
+        context.addIssue({ code: "custom", path: [kind], message: `"${twice}" comes twice` });
+    }
+  });
+
+/** What `foreword compare` runs: arms × datasets × numbers of passages × virtual tokens × seeds. */
+export type Experiment = z.infer<typeof experiment>;
+export type Dataset = Experiment["datasets"][number];
+export type ExperimentArm = Experiment["arms"][number];
+
+const MAX_BYTES = 2 ** 20;
+/** Set by the comparison itself. */
+const OWN_SETTINGS = ["name", "seed", "seeds", "limit", "resume", "passages"];
+
+/** Reads an experiment file; settings of trained arms are checked too. @throws RagError config/invalid, file/* */
+export async function readExperiment(path: string): Promise<Experiment> {
+  const source = basename(path);
+  const parsed = parseWith(experiment, parseJson(await readText(path, source), source), source);
+  for (const one of parsed.arms) {
+    if (one.kind !== "tune") continue;
+    const own = OWN_SETTINGS.find((key) => key in one.settings);
+    if (own !== undefined) {
+      throw new RagError(
+        "config/invalid",
+        `${source}: arm "${one.name}": "${own}" is set by the comparison (seeds, trainLimit, passages); remove it from the settings.`,
+      );
+    }
+    parseTuneSettings({ ...one.settings, name: one.name }, `${source}: arm "${one.name}"`);
+  }
+  return parsed;
+}
+
+async function readText(path: string, source: string): Promise<string> {
+  try {
+    const text = await readFile(path, "utf8");
+    if (text.length <= MAX_BYTES) return text;
+  } catch (cause) {
+    const isMissing = systemCode(cause) === "ENOENT";
+    throw new RagError(
+      isMissing ? "file/not-found" : "file/unreadable",
+      `${source}: ${isMissing ? "there is no such file" : errorMessage(cause)}; check the path.`,
+      { cause },
+    );
+  }
+  throw new RagError("file/too-large", `${source}: an experiment has at most ${MAX_BYTES} bytes.`);
+}
+
+function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RagError("config/invalid", `${source}: ${errorMessage(cause)}; correct the file.`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,141 @@
+/** A named line or a set of points. */
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+  /** 95% interval of each point. */
+  readonly ranges?: readonly (readonly [low: number, high: number])[];
+}
+
+export interface PlotOptions {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly isLogarithmic?: boolean;
+  readonly hasLines?: boolean;
+}
+
+const SIZE = { width: 640, height: 360, left: 56, right: 190, top: 36, bottom: 44 };
+const TICKS = 5;
+/** Told apart by people who do not see red and green (Okabe and Ito). */
+const COLOURS = [
+  "#0072b2",
+  "#d55e00",
+  "#009e73",
+  "#cc79a7",
+  "#e69f00",
+  "#56b4e9",
+  "#8a7500",
+  "#777",
+];
+
+/** A plot as SVG text that needs nothing else; empty when there is nothing to show. */
+export function plot(series: readonly Series[], options: PlotOptions): string {
+  const shown = series.filter(({ points }) => points.length > 0);
+  if (shown.length === 0) return "";
+  const scale = scalesOf(shown, options);
+  const lines = shown.map((one, index) => drawSeries(one, colour(index), scale, options));
+  const legend = shown.map(({ name }, index) => legendLine(name, index));
+  const { width, height, left, top } = SIZE;
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(options.title)}"><text x="${left}" y="${top - 16}" class="title">${escaped(options.title)}</text>${axes(scale, options)}${lines.join("")}${legend.join("")}</svg>`;
+}
+
+interface Scales {
+  readonly x: (value: number) => number;
+  readonly y: (value: number) => number;
+  readonly xTicks: readonly number[];
+  readonly yTicks: readonly number[];
+}
+
+function scalesOf(series: readonly Series[], { isLogarithmic = false }: PlotOptions): Scales {
+  const xs = series.flatMap(({ points }) => points.map(([x]) => x));
+  const ys = series.flatMap(({ points, ranges }) => [
+    ...points.map(([, y]) => y),
+    ...(ranges ?? []).flat(),
+  ]);
+  const bend = (value: number) => (isLogarithmic ? Math.log10(Math.max(1, value)) : value);
+  const [xLow, xHigh] = widened(bend(Math.min(...xs)), bend(Math.max(...xs)));
+  const [yLow, yHigh] = widened(Math.min(0, ...ys), Math.max(...ys));
+  const { width, height, left, right, top, bottom } = SIZE;
+  const xTicks = isLogarithmic
+    ? range(Math.ceil(xLow), Math.floor(xHigh)).map((power) => 10 ** power)
+    : ticks(xLow, xHigh);
+  return {
+    x: (value) => left + ((bend(value) - xLow) / (xHigh - xLow)) * (width - left - right),
+    y: (value) => height - bottom - ((value - yLow) / (yHigh - yLow)) * (height - top - bottom),
+    xTicks,
+    yTicks: ticks(yLow, yHigh),
+  };
+}
+
+const widened = (low: number, high: number): readonly [number, number] =>
+  high > low ? [low, high] : [low - 0.5, high + 0.5];
+
+const range = (from: number, to: number) =>
+  Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+
+/** Round numbers within the range. */
+function ticks(low: number, high: number): number[] {
+  const rough = (high - low) / TICKS;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough)!;
+  return range(Math.ceil(low / step), Math.floor(high / step)).map((count) => count * step);
+}
+
+function axes({ x, y, xTicks, yTicks }: Scales, options: PlotOptions): string {
+  const { width, height, left, right, bottom } = SIZE;
+  const horizontal = yTicks.map(
+    (value) =>
+      `<line x1="${left}" x2="${width - right}" y1="${at(y(value))}" y2="${at(y(value))}" class="grid"/><text x="${left - 6}" y="${at(y(value) + 4)}" text-anchor="end">${label(value)}</text>`,
+  );
+  const vertical = xTicks.map(
+    (value) =>
+      `<text x="${at(x(value))}" y="${height - bottom + 16}" text-anchor="middle">${label(value)}</text>`,
+  );
+  const names = `<text x="${left}" y="${height - 8}">${escaped(options.x)}</text><text x="8" y="20">${escaped(options.y)}</text>`;
+  return `<g class="axes">${horizontal.join("")}${vertical.join("")}${names}</g>`;
+}
+
+function drawSeries(
+  { points, ranges = [] }: Series,
+  stroke: string,
+  { x, y }: Scales,
+  { hasLines = false }: PlotOptions,
+): string {
+  const path = points.map(([px, py]) => `${at(x(px))},${at(y(py))}`).join(" ");
+  const line = hasLines
+    ? `<polyline points="${path}" fill="none" stroke="${stroke}" stroke-width="2"/>`
+    : "";
+  const dots = hasLines && points.length > 30 ? [] : points;
+  const marks = dots.map(
+    ([px, py]) => `<circle cx="${at(x(px))}" cy="${at(y(py))}" r="4" fill="${stroke}"/>`,
+  );
+  const bars = ranges.map(([low, high], index) => {
+    const place = at(x(points[index]![0]));
+    return `<line x1="${place}" x2="${place}" y1="${at(y(low))}" y2="${at(y(high))}" stroke="${stroke}"/>`;
+  });
+  return `${line}${bars.join("")}${marks.join("")}`;
+}
+
+function legendLine(name: string, index: number): string {
+  const [x, y] = [SIZE.width - SIZE.right + 14, SIZE.top + 8 + index * 18];
+  return `<circle cx="${x}" cy="${y}" r="4" fill="${colour(index)}"/><text x="${x + 9}" y="${y + 4}">${escaped(name.slice(0, 26))}</text>`;
+}
+
+const colour = (index: number) => COLOURS[index % COLOURS.length]!;
+const at = (value: number) => value.toFixed(1);
+const label = (value: number) =>
+  Math.abs(value) >= 10_000
+    ? `${Number((value / 1000).toPrecision(3)).toLocaleString("en-US")}k`
+    : String(Number(value.toPrecision(4)));
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Text inside HTML. */
+export const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);

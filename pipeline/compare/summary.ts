@@ -1,0 +1,151 @@
+import { bootstrap, type Interval } from "../evaluation/intervals.ts";
+import type { ComparedCell, Comparison } from "./compare.ts";
+import type { Experiment } from "./experiment.ts";
+
+/** An arm on one dataset with one number of passages and virtual tokens: means over seeds, intervals over questions. */
+export interface ComparedArm {
+  readonly dataset: string;
+  readonly arm: string;
+  readonly kind: string;
+  readonly passages: number;
+  readonly tokens: number | "all";
+  readonly seeds: number;
+  readonly em: Interval;
+  readonly f1: Interval;
+  /** Standard deviation of the F1 over seeds; 0 for one seed. */
+  readonly f1OverSeeds: number;
+  /** Over plain RAG with the same passages, where the experiment has it: paired by question. */
+  readonly f1OverRag?: Interval;
+  readonly emOverRag?: Interval;
+  readonly answerSeconds: number;
+  readonly training?: ComparedTraining;
+}
+
+/** Means over seeds. */
+export interface ComparedTraining {
+  readonly trainedParameters: number;
+  readonly trainedShare: number;
+  readonly virtualTokens: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  readonly promptBytes: number;
+  readonly examples: number;
+  readonly lossCurves: readonly (readonly number[])[];
+}
+
+export interface Summary {
+  readonly experiment: Experiment;
+  readonly model: string;
+  readonly questions: Readonly<Record<string, number>>;
+  readonly arms: readonly ComparedArm[];
+}
+
+const BOOTSTRAP_SEED = 1;
+
+/** Joins the seeds of each arm and compares the arms, question by question. */
+export function summarize(experiment: Experiment, comparison: Comparison): Summary {
+  const groups = groupBy(comparison.cells, ({ cell }) =>
+    JSON.stringify([cell.dataset.name, cell.passages]),
+  );
+  const questions = [...comparison.questions].map(([name, pairs]) => [name, pairs.length]);
+  return {
+    experiment,
+    model: comparison.model,
+    questions: Object.fromEntries(questions),
+    arms: [...groups.values()].flatMap((cells) => summarizeGroup(cells, comparison.cells)),
+  };
+}
+
+/** Arms that read the same passages of the same dataset; what reads none joins every group of its dataset. */
+function summarizeGroup(
+  cells: readonly ComparedCell[],
+  all: readonly ComparedCell[],
+): readonly ComparedArm[] {
+  const arms = groupBy(cells, ({ cell }) => keyOf(cell));
+  const rag = all.filter(
+    ({ cell }) =>
+      cell.arm.kind === "rag" &&
+      cell.dataset.name === cells[0]!.cell.dataset.name &&
+      cell.passages === cells[0]!.cell.passages,
+  );
+  const baseline = rag.length > 0 ? "rag baseline" : undefined;
+  const entries = [...arms, ...(baseline ? [[baseline, rag] as const] : [])];
+  const scores = (pick: "em" | "f1") =>
+    bootstrap({
+      arms: new Map(entries.map(([key, own]) => [key, meanPerQuestion(own, pick)])),
+      seed: BOOTSTRAP_SEED,
+    });
+  const [em, f1] = [scores("em"), scores("f1")];
+  return [...arms].map(([key, own]) => {
+    const { cell } = own[0]!;
+    const isCompared = baseline !== undefined && cell.arm.kind !== "rag";
+    const training = trainingOf(own);
+    return {
+      dataset: cell.dataset.name,
+      arm: cell.arm.name,
+      kind: cell.arm.kind,
+      passages: cell.passages,
+      tokens: cell.tokens,
+      seeds: own.length,
+      em: em.arms.get(key)!,
+      f1: f1.arms.get(key)!,
+      f1OverSeeds: deviation(own.map((one) => mean(one.answered.answers.map((a) => a.f1)))),
+      ...(isCompared && {
+        f1OverRag: f1.difference(key, baseline),
+        emOverRag: em.difference(key, baseline),
+      }),
+      answerSeconds: mean(own.map(({ answered }) => answered.seconds)),
+      ...(training ? { training } : {}),
+    };
+  });
+}
+
+/** Items by key, both in the order in which they come. */
+function groupBy<Item>(
+  items: readonly Item[],
+  keyOfItem: (item: Item) => string,
+): ReadonlyMap<string, readonly Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOfItem(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
+
+const keyOf = ({ arm, tokens }: ComparedCell["cell"]): string => JSON.stringify([arm.name, tokens]);
+
+/** The mean over seeds of each question's score. */
+function meanPerQuestion(cells: readonly ComparedCell[], pick: "em" | "f1"): number[] {
+  const answers = cells.map(({ answered }) => answered.answers);
+  return answers[0]!.map((_, question) => mean(answers.map((own) => own[question]![pick])));
+}
+
+function trainingOf(cells: readonly ComparedCell[]): ComparedTraining | undefined {
+  const trained = cells.flatMap((cell) => cell.trained ?? []);
+  const [first] = trained;
+  if (!first) return undefined;
+  return {
+    trainedParameters: first.trainedParameters,
+    virtualTokens: first.virtualTokens,
+    trainedShare: first.trainedParameters / first.allParameters,
+    seconds: mean(trained.map(({ seconds }) => seconds)),
+    peakMemoryBytes: Math.max(...trained.map(({ peakMemoryBytes }) => peakMemoryBytes)),
+    promptBytes: first.promptBytes,
+    examples: first.examples,
+    lossCurves: trained.map(({ lossCurve }) => lossCurve),
+  };
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+/** Of the sample; 0 for one value. */
+function deviation(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const middle = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
+}

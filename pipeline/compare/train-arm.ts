@@ -1,0 +1,88 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Generator } from "../../generator/index.ts";
+import {
+  loadPrompt,
+  parseTuneSettings,
+  type QaFile,
+  type Retrieve,
+  type TuneEvent,
+  tunePrompt,
+} from "../../ptuning/index.ts";
+import type { TrainedResult } from "./cell-store.ts";
+import type { TrainingCell } from "./cells.ts";
+
+export interface TrainingParts {
+  readonly qa: QaFile;
+  readonly generator: Generator;
+  readonly retrieve: Retrieve;
+  /** Its `prompts/` gets the prompt. */
+  readonly storeFolder: string;
+  /** The prompt's name there. */
+  readonly name: string;
+  readonly passages: number;
+  readonly onEvent: (event: TuneEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+const MEMORY_INTERVAL_MS = 200;
+
+/** Trains one arm; a run that was interrupted goes on from its checkpoint. @throws RagError as tunePrompt */
+export async function trainArm(
+  { arm, dataset, seed }: TrainingCell,
+  parts: TrainingParts,
+): Promise<TrainedResult> {
+  const { name, storeFolder, passages } = parts;
+  const resume = await loadPrompt(storeFolder, name).then(
+    () => true,
+    () => false,
+  );
+  const limit = dataset.trainLimit === undefined ? {} : { limit: dataset.trainLimit };
+  const settings = parseTuneSettings(
+    { ...arm.settings, ...limit, name, seed, passages, resume },
+    `arm "${arm.name}"`,
+  );
+  const memory = watchMemory();
+  let allParameters = 0;
+  try {
+    for await (const event of tunePrompt(settings, parts)) {
+      if (event.event === "prepared") allParameters = event.allParameters;
+      parts.onEvent(event);
+    }
+  } finally {
+    memory.stop();
+  }
+  const { training, virtualTokens } = (await loadPrompt(storeFolder, name)).about;
+  return {
+    trainedParameters: training.trainableParameters ?? 0,
+    allParameters,
+    virtualTokens,
+    seconds: training.seconds,
+    peakMemoryBytes: memory.peak(),
+    promptBytes: await promptBytes(join(storeFolder, "prompts", name)),
+    examples: training.examples,
+    steps: training.steps,
+    lossCurve: training.lossCurve,
+    devCurve: training.devCurve,
+    dev: training.dev,
+  };
+}
+
+/** Looks at the process's resident memory now and then: engine, cached passages and optimizer together. */
+function watchMemory(): { peak: () => number; stop: () => void } {
+  let peak = process.memoryUsage.rss();
+  const timer = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  }, MEMORY_INTERVAL_MS);
+  return { peak: () => peak, stop: () => clearInterval(timer) };
+}
+
+/** Without the training state. */
+async function promptBytes(folder: string): Promise<number> {
+  let total = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.parentPath.endsWith("training")) continue;
+    total += (await stat(join(entry.parentPath, entry.name))).size;
+  }
+  return total;
+}

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { evaluationCells } from "../../pipeline/compare/cells.ts";
+import { type Experiment, readExperiment } from "../../pipeline/compare/experiment.ts";
+import { summarize } from "../../pipeline/compare/summary.ts";
+import { writeTinyModel } from "../ptuning/tiny-generator.ts";
+import { foreword } from "./foreword.ts";
+
+const COLOURS = ["red", "green", "blue"];
+const lines = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) =>
+    JSON.stringify({
+      id: `pair-${from + i}`,
+      input: `Lamp ${from + i}`,
+      output: COLOURS[(from + i) % 3],
+    }),
+  ).join("\n");
+
+const experiment = {
+  name: "tiny",
+  datasets: [{ name: "lamps", train: "train.jsonl", test: "test.jsonl", trainLimit: 12 }],
+  arms: [
+    { kind: "rag" },
+    { kind: "few-shot", examples: 2 },
+    {
+      kind: "tune",
+      name: "rows",
+      settings: { method: "prompt-tuning", tokens: 3, epochs: 1, devShare: 0 },
+    },
+    { kind: "tune", name: "lora", settings: { method: "lora", rank: 2, epochs: 1, devShare: 0 } },
+  ],
+  tokens: [1, "all"],
+  seeds: [1, 2],
+};
+
+describe("foreword compare on a tiny model", () => {
+  let folder: string;
+  let model: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "foreword-compare-"));
+    model = join(await writeTinyModel(folder), "..");
+    await writeFile(join(folder, "train.jsonl"), lines(0, 30));
+    await writeFile(join(folder, "test.jsonl"), lines(30, 36));
+    await writeFile(join(folder, "experiment.json"), JSON.stringify(experiment));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const run = (options: Parameters<typeof foreword>[1] = {}) =>
+    foreword(
+      [
+        ...["compare", "experiment.json", "--out", "out", "--json"],
+        ...["--model", model, "--store", "store", "--cache", "cache"],
+      ],
+      { cwd: folder, ...options },
+    );
+  const events = (stdout: string) =>
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+
+  test("killed in the middle it goes on where it was, and a third run computes nothing", async () => {
+    const killed = await run({
+      onOutput: (child, text) => {
+        if (text.includes('"done":4,')) child.kill("SIGKILL");
+      },
+    });
+    assert.equal(killed.code, null);
+    const second = await run();
+    assert.equal(second.code, 0, second.stderr);
+    const cells = events(second.stdout).filter(({ event }) => event === "cell");
+    assert.equal(cells.length, 1 + 2 + 2 * 2 + 2);
+    assert.ok(cells.slice(0, 4).every(({ known }) => known));
+    assert.ok(cells.some(({ known }) => !known));
+    const third = await run();
+    const known = events(third.stdout).filter(({ event }) => event === "cell");
+    assert.ok(known.every((one) => one.known));
+    assert.ok(!third.stdout.includes('"event":"training"'));
+    assert.deepEqual(events(third.stdout).at(-1), events(second.stdout).at(-1));
+  });
+
+  test("the result says what was trained, what it cost, and intervals over plain RAG", async () => {
+    const result = JSON.parse(await readFile(join(folder, "out/result.json"), "utf8"));
+    const rows = result.arms.find(
+      (one: { arm: string; tokens: unknown }) => one.arm === "rows" && one.tokens === "all",
+    );
+    assert.equal(rows.seeds, 2);
+    assert.equal(rows.training.trainedParameters, 3 * 48);
+    assert.equal(rows.training.lossCurves.length, 2);
+    assert.ok(rows.training.peakMemoryBytes > 2 ** 26);
+    assert.ok(rows.training.promptBytes > 3 * 48 * 4);
+    assert.ok(rows.f1OverRag.low <= rows.f1OverRag.mean);
+    assert.equal(result.questions.lamps, 6);
+  });
+
+  test("the reports need nothing else and hold every arm", async () => {
+    const html = await readFile(join(folder, "out/report.html"), "utf8");
+    assert.doesNotMatch(html, /<script|src=|href=|@import|url\(/);
+    assert.match(html, /<svg[^>]*aria-label="F1 by trained parameters"/);
+    assert.match(html, /aria-label="F1 by first virtual tokens used"/);
+    const markdown = await readFile(join(folder, "out/report.md"), "utf8");
+    for (const { name } of experiment.arms.slice(2)) {
+      assert.ok(html.includes(name!) && markdown.includes(`| ${name} (2 seeds) |`), name);
+    }
+  });
+
+  test("a damaged cell is named with what to do", async () => {
+    const cells = await readdir(join(folder, "out/cells"));
+    const [first] = cells.filter((name) => name.startsWith("eval-"));
+    await writeFile(join(folder, "out/cells", first!), "{");
+    const { code, stderr } = await run();
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`${first}.*damaged.*delete it`));
+  });
+
+  const refused: readonly (readonly [what: string, change: object, message: RegExp])[] = [
+    ["an unknown key", { arm: [] }, /"arm"/],
+    ["no arms", { arms: [] }, /arms/],
+    ["two arms of one name", { arms: [{ kind: "rag" }, { kind: "hand", name: "rag" }] }, /twice/],
+    [
+      "a setting that the comparison sets",
+      { arms: [{ kind: "tune", name: "x", settings: { seed: 3 } }] },
+      /arm "x": "seed" is set by the comparison/,
+    ],
+    [
+      "a setting of tune that is wrong",
+      { arms: [{ kind: "tune", name: "x", settings: { epochs: -1 } }] },
+      /arm "x".*epochs/s,
+    ],
+  ];
+  for (const [what, change, message] of refused) {
+    test(`${what} is refused with where it stands`, async () => {
+      const path = join(folder, "wrong.json");
+      await writeFile(path, JSON.stringify({ ...experiment, ...change }));
+      await assert.rejects(readExperiment(path), { code: "config/invalid", message });
+    });
+  }
+});
+
+const parsed = (passages: number[]): Experiment => ({
+  name: "x",
+  datasets: [{ name: "d", train: "a", test: "b" }],
+  arms: [
+    { kind: "no-retrieval", name: "no-retrieval" },
+    { kind: "rag", name: "rag" },
+    { kind: "tune", name: "t", settings: {} },
+  ],
+  passages,
+  tokens: [1, "all"],
+  seeds: [1, 2, 3],
+});
+
+test("combinations that would answer the same are run once", () => {
+  const cells = evaluationCells(parsed([2, 4]));
+  const count = (arm: string) => cells.filter((one) => one.arm.name === arm).length;
+  assert.deepEqual([count("no-retrieval"), count("rag"), count("t")], [1, 2, 2 * 2 * 3]);
+});
+
+test("seeds are averaged question by question, and differences are paired with plain RAG", () => {
+  const experimentOf = parsed([2]);
+  const [dataset] = experimentOf.datasets;
+  const answer = (f1s: number[]) => ({
+    seconds: 1,
+    answers: f1s.map((f1, i) => ({ id: String(i), answer: "", em: f1 === 100 ? 100 : 0, f1 })),
+  });
+  const cell = (arm: number, seed: number) => ({
+    dataset: dataset!,
+    arm: experimentOf.arms[arm]!,
+    seed,
+    passages: 2,
+    tokens: "all" as const,
+  });
+  const { arms } = summarize(experimentOf, {
+    model: "m",
+    questions: new Map([["d", []]]),
+    cells: [
+      { cell: cell(1, 1), answered: answer([0, 50]) },
+      { cell: cell(2, 1), answered: answer([40, 100]) },
+      { cell: cell(2, 2), answered: answer([60, 80]) },
+    ],
+  });
+  const trained = arms.find(({ arm }) => arm === "t")!;
+  assert.equal(trained.f1.mean, 70); // (50 + 90) / 2
+  assert.equal(trained.em.mean, 25);
+  assert.equal(trained.f1OverRag!.mean, 45); // differences 50 and 40
+  assert.deepEqual([trained.f1OverRag!.low, trained.f1OverRag!.high], [40, 50]);
+  assert.equal(trained.f1OverSeeds, 0); // both seeds have the mean 70
+});
