@@ -7,6 +7,7 @@ import { compareCommand } from "./commands/compare.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { ingestCommand } from "./commands/ingest.ts";
+import { mcpCommand } from "./commands/mcp.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { promptsCommand } from "./commands/prompts.ts";
 import { searchCommand } from "./commands/search.ts";
@@ -97,6 +98,7 @@ function buildProgram(host: CommandHost): Command {
     tuneCommand(host),
     askCommand(host),
     serveCommand(host),
+    mcpCommand(host),
     evalCommand(host),
     compareCommand(host),
     modelsCommand(host),

@@ -11,3 +11,11 @@ export {
   retrievalMetrics,
 } from "./evaluation/retrieval-metrics.ts";
 export { evaluationTable } from "./evaluation/table.ts";
+export {
+  ChatForeword,
+  type ChatForewordCallOptions,
+  type ChatForewordFields,
+} from "./langchain/chat-foreword.ts";
+export { documentTools } from "./langchain/document-tools.ts";
+export { type ForewordChainInput, forewordChain } from "./langchain/foreword-chain.ts";
+export { type Foreword, type ForewordOptions, openForeword } from "./open-foreword.ts";

@@ -30,6 +30,8 @@ const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
   express: "pipeline/",
   helmet: "pipeline/",
   "prom-client": "pipeline/",
+  "js-tiktoken/lite": "pipeline/",
+  "@modelcontextprotocol/sdk/server/mcp.js": "pipeline/",
   commander: "pipeline/",
   "@huggingface/hub": "runtime/",
   "@huggingface/gguf": "runtime/",

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { type Request, type Response, Router } from "express";
 import type { Answer, Answerer, AnswerRequest, ScoredToken } from "../answerer.ts";
+import { servedModel } from "../served-models.ts";
 import { type ChatRequest, parseChatRequest } from "./chat-request.ts";
 import {
   type Choice,
@@ -13,7 +14,6 @@ import {
 import { EventStream, streamOrThrow } from "./event-stream.ts";
 import type { RequestLifetime } from "./request-lifetime.ts";
 import { newHead, type ResponseHead } from "./response-parts.ts";
-import { servedModel } from "./served-models.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
 
 /** `POST /v1/chat/completions`, plain and streamed. */

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { type Request, type Response, Router } from "express";
 import type { CompletionRequest, ScoredToken } from "../answerer.ts";
+import { type ServedModel, servedModel } from "../served-models.ts";
 import { type CompletionRequestBody, parseCompletionRequest } from "./completion-request.ts";
 import {
   type CompletionChoice,
@@ -13,7 +14,6 @@ import { EventStream, streamOrThrow } from "./event-stream.ts";
 import { questionCompletion } from "./question-completion.ts";
 import type { RequestLifetime } from "./request-lifetime.ts";
 import { newHead, type ResponseHead } from "./response-parts.ts";
-import { type ServedModel, servedModel } from "./served-models.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { Router } from "express";
-import { modelIds, modelObject, servedModel } from "./served-models.ts";
+import { modelIds, modelObject, servedModel } from "../served-models.ts";
 import type { ServerParts } from "./server-parts.ts";
 
 /** `GET /v1/models` and `GET /v1/models/{id}`. */

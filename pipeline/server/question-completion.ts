@@ -1,6 +1,6 @@
 import type { Answerer, Completion, CompletionRequest, TextPiece } from "../answerer.ts";
+import type { ServedModel } from "../served-models.ts";
 import { shownText } from "./chat-response.ts";
-import type { ServedModel } from "./served-models.ts";
 
 /** Answers a text as a question from the documents, in the form of a completion. */
 export async function* questionCompletion(

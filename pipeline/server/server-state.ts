@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { RagError } from "../../core/index.ts";
 
 export type ServerPhase = "loading" | "ready" | "restarting" | "draining";
@@ -15,6 +16,11 @@ const REASONS: Readonly<Record<Exclude<ServerPhase, "ready">, string>> = {
 export class ServerState {
   #phase: ServerPhase = "loading";
   readonly #cut = new AbortController();
+
+  constructor() {
+    // Every request in flight listens.
+    setMaxListeners(0, this.#cut.signal);
+  }
 
   get phase(): ServerPhase {
     return this.#phase;

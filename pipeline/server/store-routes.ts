@@ -1,8 +1,8 @@
 import { Router } from "express";
 import { z } from "zod";
+import { modelIds } from "../served-models.ts";
 import type { Operation } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
-import { modelIds } from "./served-models.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
 import type { StoreView } from "./store-view.ts";
 

@@ -36,6 +36,9 @@ export interface FakeOptions {
 export class FakeAnswerer implements Answerer {
   readonly requests: AnswerRequest[] = [];
   readonly completions: CompletionRequest[] = [];
+  readonly embedded: string[] = [];
+  /** With which each answer could be stopped. */
+  readonly signals: AbortSignal[] = [];
   /** Settles when an answer was stopped before its end. */
   readonly stopped: Promise<void>;
   readonly #options: FakeOptions;
@@ -50,6 +53,7 @@ export class FakeAnswerer implements Answerer {
 
   async *answer(request: AnswerRequest, signal?: AbortSignal): AsyncGenerator<TextPiece, Answer> {
     this.requests.push(request);
+    if (signal) this.signals.push(signal);
     const { pieces = ["at", " noon"], failAt, failure, gate } = this.#options;
     let isComplete = false;
     try {
@@ -100,6 +104,7 @@ export class FakeAnswerer implements Answerer {
   }
 
   embed(texts: readonly string[]) {
+    this.embedded.push(...texts);
     return Promise.resolve({
       model: "fake",
       vectors: texts.map((_, index) => Float32Array.of(index, 0.5)),

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 
-const ENTRY = join(import.meta.dirname, "..", "..", "pipeline", "main.ts");
+/** The command line's module. */
+export const ENTRY = join(import.meta.dirname, "..", "..", "pipeline", "main.ts");
 
 export interface CommandResult {
   readonly code: number | null;

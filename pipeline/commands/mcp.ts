@@ -1,0 +1,38 @@
+import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { Command } from "commander";
+import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { createMcpServer } from "../mcp/mcp-server.ts";
+import { workspaceAnswerer } from "../workspace-answerer.ts";
+
+/** `foreword mcp`: the store's documents as tools of the Model Context Protocol, over stdin and stdout. */
+export function mcpCommand(host: CommandHost): Command {
+  const command = new Command("mcp")
+    .description("offer search and ask to programs that speak the Model Context Protocol (stdio)")
+    .action(() => host.run(command, {}, serveMcp));
+  return withExample(
+    command,
+    '{"mcpServers": {"foreword": {"command": "npx", "args": ["foreword", "mcp", "--store", "/path/to/.foreword"]}}}',
+  );
+}
+
+/** Until the other side closes stdin, or a signal. Stdout belongs to the protocol. */
+async function serveMcp({
+  workspace,
+  settings,
+  signal,
+  endedBy,
+}: CommandContext): Promise<ExitCode> {
+  const server = createMcpServer({
+    answerer: workspaceAnswerer(workspace, settings),
+    search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,
+  });
+  const ended = new Promise<void>((resolve) => {
+    process.stdin.once("end", resolve).once("close", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await server.connect(new StdioServerTransport());
+  await ended;
+  await server.close();
+  return endedBy() === "SIGINT" ? EXIT.interrupted : EXIT.done;
+}

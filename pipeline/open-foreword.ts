@@ -1,0 +1,59 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { defaultCacheFolder } from "../runtime/index.ts";
+import type { Answerer } from "./answerer.ts";
+import type { Passage } from "./passage.ts";
+import { readSettings } from "./settings.ts";
+import { Terminal } from "./terminal.ts";
+import { Workspace } from "./workspace.ts";
+import { workspaceAnswerer } from "./workspace-answerer.ts";
+
+/** Settings by name as in foreword.config.json; what is left out is the default. */
+export type ForewordOptions = Readonly<{
+  store?: string;
+  cache?: string;
+  model?: string;
+  embedder?: string;
+  prompt?: string;
+  k?: number;
+  minSimilarity?: number;
+  maxTokens?: number;
+  threads?: number;
+  contextLength?: number;
+}>;
+
+/** A store and its models in this process; close it to free them. */
+export interface Foreword {
+  readonly answerer: Answerer;
+  /** The best k passages for a query. @throws RagError store/* */
+  search(query: string, k: number, signal?: AbortSignal): Promise<readonly Passage[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a store in this process; models are loaded with the first question. Reads no environment variable and no file but the store's.
+ * @throws RagError config/invalid
+ */
+export function openForeword(options: ForewordOptions = {}): Foreword {
+  const settings = readSettings({
+    flags: { ...options, quiet: true },
+    environment: {},
+    configPath: join(options.store ?? ".foreword", "no-settings.json"),
+    isConfigRequired: false,
+    defaultCache: options.cache ?? defaultCacheFolder({}, process.platform, homedir()),
+  });
+  const { signal } = new AbortController();
+  const terminal = new Terminal({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    json: false,
+    quiet: true,
+    color: false,
+  });
+  const workspace = new Workspace({ settings, terminal, signal });
+  return {
+    answerer: workspaceAnswerer(workspace, settings),
+    search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,
+    close: () => workspace.close(),
+  };
+}

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import {
+  AIMessage,
+  type BaseMessage,
+  HumanMessage,
+  SystemMessage,
+  type UsageMetadata,
+} from "@langchain/core/messages";
+import { StringOutputParser } from "@langchain/core/output_parsers";
+import type { ChatResult } from "@langchain/core/outputs";
+import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
+import { createAgent } from "langchain";
+import { ChatForeword, documentTools, forewordChain } from "../../pipeline/index.ts";
+import { FakeAnswerer } from "./fake-answerer.ts";
+import { serveFor } from "./served.ts";
+
+/** LangChain's type of a plain message leaves usage out. */
+const usageOf = (message: object) => (message as { usage_metadata?: UsageMetadata }).usage_metadata;
+
+test("ChatOpenAI invokes and streams, with usage", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  const configuration = { baseURL: `${url}/v1` };
+  const model = new ChatOpenAI({ model: "foreword", apiKey: "unused", configuration });
+  const answer = await model.invoke([new SystemMessage("Be brief."), new HumanMessage("When?")]);
+  assert.equal(answer.text, "at noon");
+  assert.equal(usageOf(answer)?.total_tokens, 42);
+  let text = "";
+  for await (const chunk of await model.stream("When?")) text += chunk.text;
+  assert.equal(text, "at noon");
+});
+
+test("OpenAIEmbeddings gets vectors of texts", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  const embeddings = new OpenAIEmbeddings({
+    model: "all-minilm-l6-v2",
+    apiKey: "unused",
+    configuration: { baseURL: `${url}/v1` },
+  });
+  assert.deepEqual(await embeddings.embedDocuments(["a", "b"]), [
+    [0, 0.5],
+    [1, 0.5],
+  ]);
+  assert.deepEqual(await embeddings.embedQuery("a"), [0, 0.5]);
+});
+
+test("embeddings of OpenAI's token ids are those of their text", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  // "hello world" in cl100k_base.
+  const response = await post("/v1/embeddings", { model: "any", input: [[15339, 1917]] });
+  assert.equal(response.status, 200);
+  assert.deepEqual(answerer.embedded, ["hello world"]);
+});
+
+test("ChatForeword answers with usage and sources in the metadata", async () => {
+  const answerer = new FakeAnswerer();
+  const model = new ChatForeword({ answerer, model: "foreword@handbook", maxTokens: 9 });
+  const answer = await model.invoke([new SystemMessage("Be brief."), new HumanMessage("When?")], {
+    stop: ["END"],
+    temperature: 0.5,
+  });
+  assert.equal(answer.text, "at noon");
+  assert.deepEqual(usageOf(answer), {
+    input_tokens: 40,
+    output_tokens: 2,
+    total_tokens: 42,
+    input_token_details: { cache_read: 30 },
+  });
+  const sources = answer.response_metadata["sources"] as { source: string }[];
+  assert.equal(sources[0]?.source, "tides.md");
+  assert.equal(answer.response_metadata["finish_reason"], "stop");
+  const [request] = answerer.requests;
+  assert.equal(request?.prompt, "handbook");
+  assert.equal(request?.maxTokens, 9);
+  assert.equal(request?.sampling.temperature, 0.5);
+  assert.deepEqual(request?.stop, ["END"]);
+  assert.deepEqual(request?.messages[0], { role: "system", text: "Be brief." });
+});
+
+test("ChatForeword streams, batches, and joins chains", async () => {
+  const model = new ChatForeword({ answerer: new FakeAnswerer() });
+  const chunks = [];
+  for await (const chunk of await model.stream("When?")) chunks.push(chunk);
+  assert.equal(chunks.map(({ text }) => text).join(""), "at noon");
+  const whole = chunks.reduce((sum, chunk) => sum.concat(chunk));
+  assert.equal(usageOf(whole)?.output_tokens, 2);
+  const batch = await model.batch(["When?", "And then?"]);
+  assert.deepEqual(
+    batch.map(({ text }) => text),
+    ["at noon", "at noon"],
+  );
+  assert.equal(await model.pipe(new StringOutputParser()).invoke("When?"), "at noon");
+});
+
+test("an abort signal stops ChatForeword's generation", async () => {
+  const answerer = new FakeAnswerer({
+    pieces: Array.from({ length: 1000 }, () => "x"),
+    gate: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  const model = new ChatForeword({ answerer });
+  const controller = new AbortController();
+  const asked = async () => {
+    for await (const _ of await model.stream("When?", { signal: controller.signal })) {
+      controller.abort();
+    }
+  };
+  await assert.rejects(asked);
+  assert.equal(answerer.signals[0]?.aborted, true);
+});
+
+test("the chain gives answer and sources, and passes on what was said before", async () => {
+  const answerer = new FakeAnswerer();
+  const chain = forewordChain(new ChatForeword({ answerer }));
+  const history = [{ question: "Where?", answer: "At the pier." }];
+  const { answer, sources } = await chain.invoke({ question: "When?", history });
+  assert.equal(answer, "at noon");
+  assert.equal(sources[0]?.title, "Tides");
+  assert.deepEqual(
+    answerer.requests[0]?.messages.map(({ role }) => role),
+    ["user", "assistant", "user"],
+  );
+});
+
+/** Calls a tool first, then says what the tool said. */
+class ScriptedModel extends BaseChatModel {
+  override _llmType(): string {
+    return "scripted";
+  }
+
+  override bindTools(): this {
+    return this;
+  }
+
+  override async _generate(messages: BaseMessage[]): Promise<ChatResult> {
+    const last = messages.at(-1)!;
+    const message =
+      last.getType() === "tool"
+        ? new AIMessage(`The documents say: ${last.text}`)
+        : new AIMessage({
+            content: "",
+            tool_calls: [{ id: "1", name: "ask_documents", args: { question: last.text } }],
+          });
+    return { generations: [{ text: message.text, message }] };
+  }
+}
+
+test("an agent asks the documents through a tool", async () => {
+  const tools = documentTools({
+    answerer: new FakeAnswerer(),
+    search: async () => [],
+    close: async () => {},
+  });
+  const agent = createAgent({ model: new ScriptedModel({}), tools });
+  const { messages } = await agent.invoke({ messages: [new HumanMessage("When is high water?")] });
+  assert.match(messages.at(-1)!.text, /The documents say: at noon\n\nSources:\n- tides\.md/);
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { createMcpServer } from "../../pipeline/mcp/mcp-server.ts";
+import { defaultCacheFolder } from "../../runtime/index.ts";
+import { FakeAnswerer } from "./fake-answerer.ts";
+import { ENTRY, foreword } from "./foreword.ts";
+
+/** The text of a tool's reply. */
+const textOf = (reply: unknown): string =>
+  (reply as { content: { text: string }[] }).content.map(({ text }) => text).join("");
+
+test("a client finds the tools, and asks", async () => {
+  const answerer = new FakeAnswerer();
+  const server = createMcpServer({ answerer, search: async () => [] });
+  const client = new Client({ name: "test", version: "1" });
+  const [ours, theirs] = InMemoryTransport.createLinkedPair();
+  await Promise.all([server.connect(ours), client.connect(theirs)]);
+  const { tools } = await client.listTools();
+  assert.deepEqual(tools.map(({ name }) => name).sort(), ["ask", "search"]);
+  const answered = await client.callTool({ name: "ask", arguments: { question: "When?" } });
+  assert.match(textOf(answered), /^at noon\n\nSources:\n- tides\.md "Tides" \(page 2/);
+  const nothing = await client.callTool({ name: "search", arguments: { query: "x" } });
+  assert.equal(textOf(nothing), "Nothing was found.");
+  const unknown = await client.callTool({
+    name: "ask",
+    arguments: { question: "When?", prompt: "nowhere" },
+  });
+  assert.equal(unknown.isError, true);
+  assert.match(textOf(unknown), /there is no "foreword@nowhere"/);
+  await client.close();
+});
+
+test("foreword mcp searches a store over stdio, and ends with its client", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-mcp-"));
+  try {
+    await writeFile(join(folder, "tides.md"), "# Tides\n\nHigh water at Orrin is at noon.\n");
+    const cache = defaultCacheFolder(process.env, process.platform, homedir());
+    const flags = ["--store", join(folder, "store"), "--cache", cache];
+    assert.equal((await foreword(["ingest", "tides.md", ...flags], { cwd: folder })).code, 0);
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: ["--import", import.meta.resolve("tsx"), ENTRY, "mcp", ...flags],
+      stderr: "ignore",
+    });
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(transport);
+    const found = await client.callTool({
+      name: "search",
+      arguments: { query: "When is high water?" },
+    });
+    assert.match(textOf(found), /^\[1\] tides\.md .*\n.*High water at Orrin is at noon\./s);
+    await client.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

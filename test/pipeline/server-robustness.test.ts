@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
+import { FakeAnswerer } from "./fake-answerer.ts";
+import { malformedRequests } from "./malformed-requests.ts";
+import { bodyOf, serveFor } from "./served.ts";
+
+const question = { role: "user", content: "When is high water?" } as const;
+const chat = "/v1/chat/completions";
+
+test("1,000 malformed requests get a 4xx in OpenAI's shape, and the next good one an answer", async (t) => {
+  const { url, post } = await serveFor(t, new FakeAnswerer());
+  for (const { method, path, body, headers } of malformedRequests(1000, 11)) {
+    const init = method === "GET" ? { method, headers } : { method, headers, body };
+    const response = await fetch(`${url}${path}`, init);
+    const said = `${method} ${path} ${body.slice(0, 100)}: ${response.status}`;
+    assert.ok(response.status >= 400 && response.status < 500, said);
+    assert.match(response.headers.get("x-request-id") ?? "", /./, said);
+    const { error } = await bodyOf(response);
+    assert.equal(typeof error.message, "string", said);
+    assert.match(error.type, /_error$/, said);
+    assert.ok("param" in error && "code" in error, said);
+  }
+  assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+  const good = await post(chat, { model: "base", messages: [question] });
+  assert.equal(good.status, 200);
+});
+
+test("250 abandoned streams leave no place taken", async (t) => {
+  const answerer = new FakeAnswerer({
+    pieces: Array.from({ length: 10_000 }, () => "x"),
+    gate: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  const { url, post } = await serveFor(t, answerer, { maxWaiting: 300 });
+  const leave = async (index: number) => {
+    const leaving = new AbortController();
+    const body = { model: "base", messages: [question], stream: true };
+    const asked = post(chat, body, { signal: leaving.signal });
+    // Some go before they are answered, some in the middle of it.
+    if (index % 2 === 0) await asked.then((response) => response.body!.getReader().read());
+    leaving.abort();
+    await asked.catch(() => undefined);
+  };
+  for (let first = 0; first < 250; first += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, index) => leave(index)));
+  }
+  const left = performance.now();
+  const gauge = async (name: string) => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(new RegExp(`^foreword_queue_${name} (\\d+)`, "m").exec(text)?.[1]);
+  };
+  while ((await gauge("running")) + (await gauge("waiting")) > 0) {
+    assert.ok(performance.now() - left < 10_000, "places are still taken");
+  }
+});
+
+/** Sends bytes and gathers what comes back until the other side closes. */
+function rawRequest(url: string, bytes: string): { socket: Socket; closed: Promise<string> } {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let received = "";
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    received += text;
+  });
+  socket.write(bytes);
+  return {
+    socket,
+    closed: new Promise((resolve) => socket.once("close", () => resolve(received))),
+  };
+}
+
+test("what is no HTTP gets an error in the same shape, and the connection ends", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  for (const bytes of ["nonsense\r\n\r\n", `GET / HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`]) {
+    const received = await rawRequest(url, bytes).closed;
+    assert.match(received, /^HTTP\/1\.1 4\d\d /);
+    assert.match(received, /x-request-id: /);
+    const { error } = JSON.parse(received.slice(received.indexOf("\r\n\r\n") + 4));
+    assert.equal(error.type, "invalid_request_error");
+  }
+});
+
+test("clients that never finish their headers do not keep others waiting", async (t) => {
+  const { url, post } = await serveFor(t, new FakeAnswerer());
+  const slow = Array.from({ length: 100 }, () => rawRequest(url, "POST /v1/chat"));
+  const started = performance.now();
+  const good = await post(chat, { model: "base", messages: [question] });
+  assert.equal(good.status, 200);
+  assert.ok(performance.now() - started < 5000);
+  for (const { socket } of slow) socket.destroy();
+});
+
+test("without a key, a request under another name or from another site is refused", async (t) => {
+  const { url, post } = await serveFor(t, new FakeAnswerer());
+  const body = { model: "base", messages: [question] };
+  const crossSite = await post(chat, body, { headers: { "sec-fetch-site": "cross-site" } });
+  assert.equal(crossSite.status, 403);
+  const received = await rawRequest(
+    url,
+    "GET /v1/models HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+  ).closed;
+  assert.match(received, /^HTTP\/1\.1 403 /);
+});
+
+test("a browser is asked for the key, and may send it as a password", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer(), { apiKey: "a-long-secret" });
+  const asked = await fetch(`${url}/v1/models`, { headers: { accept: "text/html" } });
+  assert.match(asked.headers.get("www-authenticate") ?? "", /^Basic realm/);
+  const pair = Buffer.from("anyone:a-long-secret").toString("base64");
+  const headers = { authorization: `Basic ${pair}` };
+  assert.equal((await fetch(`${url}/v1/models`, { headers })).status, 200);
+});
+
+test("an ending server tells the streams that are left", async (t) => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const { state, post } = await serveFor(t, new FakeAnswerer({ gate: () => gate }));
+  const response = await post(chat, { model: "base", messages: [question], stream: true });
+  const reader = response.body!.getReader();
+  let text = new TextDecoder().decode((await reader.read()).value);
+  state.beginDraining();
+  state.cutAnswers();
+  open();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    text += new TextDecoder().decode(next.value);
+  }
+  const events = text.trimEnd().split("\n\n");
+  const { error } = JSON.parse(events.at(-1)!.replace(/^data: /, ""));
+  assert.match(error.message, /shutting down/);
+});
+
+test("security headers are on every response", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  for (const path of ["/healthz", "/nowhere"]) {
+    const { headers } = await fetch(`${url}${path}`);
+    assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+    assert.match(headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("referrer-policy"), "no-referrer");
+    assert.equal(headers.get("x-powered-by"), null);
+  }
+});
+
+test("the OpenAPI document describes every address, with JSON schemas of the bodies", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  const document = (await (await fetch(`${url}/openapi.json`)).json()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { requestBody?: object; responses: object }>>;
+  };
+  assert.equal(document.openapi, "3.1.0");
+  const chatOperation = document.paths["/v1/chat/completions"]?.["post"];
+  assert.match(JSON.stringify(chatOperation?.requestBody), /"messages"/);
+  for (const path of ["/v1/completions", "/v1/embeddings", "/v1/models", "/healthz", "/metrics"]) {
+    assert.ok(document.paths[path], path);
+  }
+});
