@@ -30,6 +30,8 @@ export interface IngestOptions {
   readonly storeFolder: string;
   /** What sources are relative to, and globs start from. */
   readonly root: string;
+  /** A name for what is ingested, to search in it alone. */
+  readonly collection?: string | undefined;
   /** Removes documents whose files are gone from below the given paths. */
   readonly prune?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -62,7 +64,7 @@ export interface IngestSummary {
 }
 
 /** Part of every document's hash: raised when readers or chunker change what they make of a file, so that it is read again. */
-const READING_VERSION = 1;
+const READING_VERSION = 2;
 /** How many bad lines of one file are named one by one. */
 const MAX_NAMED_LINES = 20;
 /** A .jsonl passage is kept whole up to this many tokens: whoever made it has cut it already. */
@@ -86,6 +88,9 @@ class IngestJob {
   readonly #writer: DocumentWriter;
   readonly #failed: FailedDocument[] = [];
   readonly #known: ReadonlySet<string>;
+  readonly #group: { readonly collection?: string };
+  /** Begins every document's hash: what is read differently, or goes elsewhere, has changed. */
+  readonly #hashPrefix: string;
   #added = 0;
   #updated = 0;
   #unchanged = 0;
@@ -96,6 +101,8 @@ class IngestJob {
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    this.#group = options.collection ? { collection: options.collection } : {};
+    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:`;
     this.#known = new Set([...options.corpus.documents()].map(({ id }) => id));
     this.#writer = new DocumentWriter({
       corpus: options.corpus,
@@ -185,12 +192,21 @@ class IngestJob {
   }
 
   async #ingestDocument({ path, source }: FoundFile, format: Format): Promise<void> {
-    const hash = `${READING_VERSION}:${await sha256File(path)}`;
+    const hash = `${this.#hashPrefix}${await sha256File(path)}`;
     if (this.#isUnchanged(source, hash)) return;
     const parsed = await this.#reader.read(path, format, this.#options.signal);
     const title = parsed.title || basename(path, extname(path));
     const chunks = chunkDocument(parsed, (text) => this.#options.embedder.countTokens(text));
-    const document = { id: source, source, title, format, hash, text: parsed.text, metadata: {} };
+    const document = {
+      id: source,
+      source,
+      title,
+      format,
+      ...this.#group,
+      hash,
+      text: parsed.text,
+      metadata: {},
+    };
     await this.#add({ document, chunks });
   }
 
@@ -217,9 +233,18 @@ class IngestJob {
   }
 
   async #ingestLine(id: string, { title, text, metadata }: JsonDocument): Promise<void> {
-    const hash = `${READING_VERSION}:${sha256(JSON.stringify([title, text, metadata]))}`;
+    const hash = `${this.#hashPrefix}${sha256(JSON.stringify([title, text, metadata]))}`;
     if (this.#isUnchanged(id, hash)) return;
-    const document = { id, source: id, title, format: "jsonl", hash, text, metadata };
+    const document = {
+      id,
+      source: id,
+      title,
+      format: "jsonl",
+      ...this.#group,
+      hash,
+      text,
+      metadata,
+    };
     await this.#add({ document, chunks: this.#passageChunks(document) });
   }
 

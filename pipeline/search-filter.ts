@@ -1,34 +1,43 @@
 import { RagError } from "../core/index.ts";
-import type { SearchOptions } from "../retriever/index.ts";
+import { type Filter, parseFilter } from "../retriever/index.ts";
+
+const OPERATORS = { ">=": "gte", "<=": "lte", ">": "gt", "<": "lt" } as const;
+type Operator = keyof typeof OPERATORS;
 
 /**
- * Reads `--filter` flags: `key=text`, or `key:=json` for a number or a truth value.
+ * Reads `--filter` flags, all of which must hold: `key=text`, `key:=json` for a number or a truth value, `key>=5` and its like, or a
+ * whole filter as JSON, such as `{"or": [{"lang": "ko"}, {"year": {"gte": 2020}}]}`.
  * @throws RagError config/invalid
  */
-export function parseFilters(flags: readonly string[]): NonNullable<SearchOptions["filter"]> {
-  return Object.fromEntries(flags.map(parseFilter));
+export function parseFilters(flags: readonly string[], collection?: string): Filter | undefined {
+  const filters = flags.map(parseFlag);
+  if (collection !== undefined) filters.push({ collection });
+  return filters.length === 0 ? undefined : { and: filters };
 }
 
-function parseFilter(flag: string): [string, string | number | boolean] {
-  const match = /^([^=:]+)(:?=)(.*)$/s.exec(flag);
-  const [, key, sign, text] = match ?? [];
-  if (key === undefined || text === undefined) throw invalid(flag);
-  if (sign === "=") return [key, text];
+function parseFlag(flag: string): Filter {
+  if (flag.trimStart().startsWith("{")) return parseFilter(json(flag, flag), "--filter");
+  const [, key, sign, text] = /^([^=:<>]+)(:=|=|>=|<=|>|<)(.*)$/s.exec(flag) ?? [];
+  if (key === undefined || sign === undefined || text === undefined) throw invalid(flag);
+  if (sign === "=") return { [key]: text };
+  if (sign === ":=") return parseFilter({ [key]: json(text, flag) }, "--filter");
+  const number = Number(text);
+  const bound = text.trim() !== "" && Number.isFinite(number) ? number : text;
+  return { [key]: { [OPERATORS[sign as Operator]]: bound } };
+}
+
+function json(text: string, flag: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-      return [key, value];
-    }
+    return JSON.parse(text);
   } catch (cause) {
     throw invalid(flag, cause);
   }
-  throw invalid(flag);
 }
 
 function invalid(flag: string, cause?: unknown): RagError {
   return new RagError(
     "config/invalid",
-    `--filter: expected key=text or key:=number, found ${JSON.stringify(flag)}; for example --filter format=pdf.`,
+    `--filter: expected key=text, key:=number, key>=number or a filter as JSON, found ${JSON.stringify(flag)}; for example --filter format=pdf.`,
     { cause },
   );
 }

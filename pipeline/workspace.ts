@@ -10,6 +10,7 @@ import {
   openRetriever,
   type Retriever,
   type SearchMode,
+  type SearchOptions,
   type SearchTimings,
 } from "../retriever/index.ts";
 import type { ResolvedModel } from "../runtime/index.ts";
@@ -106,11 +107,7 @@ export class Workspace {
   /** Passages for one query. @throws RagError store/* */
   async search(
     query: string,
-    options: {
-      readonly k: number;
-      readonly mode?: SearchMode;
-      readonly filter?: Readonly<Record<string, string | number | boolean>>;
-    },
+    options: SearchOptions,
     signal: AbortSignal = this.#signal,
   ): Promise<{ results: Passage[]; timings: SearchTimings }> {
     return (await this.retriever()).search(query, { ...options, signal });
@@ -193,11 +190,8 @@ export class Workspace {
 
   async #retrieve(query: string, k: number, signal?: AbortSignal): Promise<Retrieved> {
     const { results } = await this.search(query, { k }, signal);
-    const [corpus, embedder] = [await this.corpus(), await this.embedder()];
-    const vectors = results.flatMap(({ id }) => corpus.vector(id) ?? []);
-    const [wanted] = await embedder.embed([query], { kind: "query", signal });
-    const similarity = Math.max(...vectors.map((vector) => dotProduct(vector, wanted!)));
-    return { passages: results, ...(vectors.length > 0 && { similarity }) };
+    const similarity = Math.max(...results.map((result) => result.similarity ?? -1));
+    return { passages: results, ...(results.length > 0 && { similarity }) };
   }
 
   async #openGenerator(): Promise<Generator> {
@@ -236,11 +230,6 @@ export class Workspace {
     const corpus = await this.corpus();
     return openRetriever(this.#settings.store, { corpus, embedder: await this.embedder() });
   }
-}
-
-/** Of unit vectors: their cosine similarity. */
-function dotProduct(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, index) => sum + value * b[index]!, 0);
 }
 
 function emptyStore(folder: string): RagError {

@@ -1,4 +1,5 @@
-export { Corpus, type CorpusOptions, openCorpus } from "./corpus/corpus.ts";
+export { Corpus } from "./corpus/corpus.ts";
+export { CORPUS_FILE, type CorpusOptions, openCorpus } from "./corpus/open-corpus.ts";
 export type {
   ChunkRecord,
   DocumentRecord,
@@ -9,10 +10,18 @@ export type {
 export { BertEmbedder } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
 export {
-  openRetriever,
-  type Retriever,
-  type SearchMode,
-  type SearchOptions,
-  type SearchResult,
-  type SearchTimings,
-} from "./search/retriever.ts";
+  type FieldTests,
+  type Filter,
+  type FilterValue,
+  parseFilter,
+} from "./search/filter.ts";
+export { openRetriever, Retriever } from "./search/retriever.ts";
+export type {
+  RerankedPassage,
+  Reranker,
+  RerankOptions,
+  SearchMode,
+  SearchOptions,
+  SearchResult,
+  SearchTimings,
+} from "./search/search-options.ts";

@@ -39,6 +39,10 @@ const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
   unpdf: "ingest/",
   mammoth: "ingest/",
   linkedom: "ingest/",
+  saxes: "ingest/",
+  "postal-mime": "ingest/",
+  "csv-parse/sync": "ingest/",
+  chardet: "ingest/",
   "proper-lockfile": "core/",
   pino: "core/",
 };

@@ -1,11 +1,35 @@
+import { analyse } from "chardet";
 import { RagError } from "../../core/index.ts";
 
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
-/** Bytes looked at to tell text from binary data. */
-const SNIFFED_BYTES = 8192;
+/** Bytes looked at to tell text from binary data, and one encoding from another. */
+const SNIFFED_BYTES = 65_536;
+/** Share of zero bytes on one side of the pairs, and not on the other, that shows UTF-16. */
+const UTF16_SHARE = 0.3;
+/** A file without a mark must be this long for its zero bytes to tell anything. */
+const MIN_UNMARKED_BYTES = 16;
+/** A guess that is less sure than this (0 to 100) is none. */
+const MIN_CONFIDENCE = 20;
+/** How sure it must be of an alphabet other than the Western European one, and by how much likelier. */
+const MIN_ALPHABET_CONFIDENCE = 40;
+const MIN_LEAD = 10;
+/** Encodings of more than one byte a letter: a text that is valid in one of them is hardly by accident. */
+const MULTIBYTE = new Set([
+  "Shift_JIS",
+  "EUC-JP",
+  "EUC-KR",
+  "GB18030",
+  "Big5",
+  "ISO-2022-JP",
+  "ISO-2022-KR",
+]);
+
+const SINGLE_BYTE = /^(windows-|KOI8|ISO-8859)/i;
+const WESTERN = /^(windows-1252|ISO-8859-1)$/i;
 
 /**
- * Text of a file: UTF-8, UTF-16 with a byte order mark, or else Windows-1252, which every byte sequence is. Line ends become \n.
+ * Text of a file: UTF-8, UTF-16, or the encoding its bytes look like (Windows-125x, EUC-KR, Shift-JIS, …), Windows-1252 when they
+ * look like none. Line ends become \n.
  * @throws RagError file/invalid for binary data
  */
 export function decodeText(bytes: Uint8Array): string {
@@ -13,8 +37,8 @@ export function decodeText(bytes: Uint8Array): string {
 }
 
 function decode(bytes: Uint8Array): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  const utf16 = utf16Of(bytes);
+  if (utf16 !== undefined) return new TextDecoder(utf16).decode(bytes);
   if (bytes.subarray(0, SNIFFED_BYTES).includes(0)) {
     throw new RagError("file/invalid", "is not text but binary data; check the file's type.");
   }
@@ -22,7 +46,66 @@ function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(hasMark ? bytes.subarray(3) : bytes);
   } catch {
-    // Not UTF-8: an 8-bit encoding, of which this is the one most old files use.
-    return new TextDecoder("windows-1252").decode(bytes);
+    // Not UTF-8, so an older encoding.
+    return new TextDecoder(legacyEncoding(bytes)).decode(bytes);
+  }
+}
+
+/** By its mark, or by the zero bytes that Latin letters have in it. */
+function utf16Of(bytes: Uint8Array): string | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be";
+  const sample = bytes.subarray(0, Math.min(bytes.length, SNIFFED_BYTES) & ~1);
+  const zeros = [0, 0];
+  for (const [index, byte] of sample.entries()) if (byte === 0) zeros[index % 2]!++;
+  if (sample.length < MIN_UNMARKED_BYTES) return undefined;
+  const pairs = sample.length / 2;
+  const [even, odd] = [zeros[0]! / pairs, zeros[1]! / pairs];
+  const guess = odd > even ? "utf-16le" : "utf-16be";
+  if (Math.max(odd, even) < UTF16_SHARE || Math.min(odd, even) > 0.01) return undefined;
+  // Numbers in a binary file have zero bytes on one side as well.
+  return isText(new TextDecoder(guess).decode(sample)) ? guess : undefined;
+}
+
+/** Whether it has letters, and no characters that text has not. */
+function isText(text: string): boolean {
+  for (const letter of text) {
+    const code = letter.codePointAt(0)!;
+    const isControl = code < 32 && !"\t\n\r\f\v".includes(letter);
+    if (isControl || code >= 0xfff0 || (code >= 0xe000 && code < 0xf900)) return false;
+  }
+  return /\p{L}{2}/u.test(text);
+}
+
+function legacyEncoding(bytes: Uint8Array): string {
+  const sample = bytes.subarray(0, SNIFFED_BYTES);
+  const guesses = analyse(sample).filter(({ confidence }) => confidence >= MIN_CONFIDENCE);
+  const multibyte = guesses.find(({ name }) => MULTIBYTE.has(name) && isValidAs(bytes, name));
+  const western = guesses.find(({ name }) => WESTERN.test(name))?.confidence ?? 0;
+  const other = guesses.find(
+    ({ name, confidence }) =>
+      SINGLE_BYTE.test(name) && confidence >= Math.max(MIN_ALPHABET_CONFIDENCE, western + MIN_LEAD),
+  );
+  const [best] = [multibyte, other]
+    .filter((guess) => guess !== undefined)
+    .sort((a, b) => b.confidence - a.confidence);
+  return best && isKnown(best.name) ? best.name : "windows-1252";
+}
+
+function isValidAs(bytes: Uint8Array, encoding: string): boolean {
+  try {
+    new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isKnown(encoding: string): boolean {
+  try {
+    new TextDecoder(encoding);
+    return true;
+  } catch {
+    return false;
   }
 }

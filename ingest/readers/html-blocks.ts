@@ -6,6 +6,8 @@ export interface HtmlNode {
   readonly nodeName: string;
   readonly textContent: string | null;
   readonly childNodes: Iterable<HtmlNode>;
+  /** Elements only. */
+  readonly getAttribute?: (name: string) => string | null;
 }
 
 const ELEMENT = 1;
@@ -21,6 +23,8 @@ const BOUNDARIES = new Set(
   ),
 );
 
+const MAX_PAGE = 100_000;
+
 /** Adds the blocks below a node to a document, in reading order. */
 export function addHtmlBlocks(root: HtmlNode, builder: DocumentBuilder): void {
   new HtmlWalk(builder).walk(root);
@@ -35,6 +39,9 @@ class HtmlWalk {
   readonly #builder: DocumentBuilder;
   #text = "";
   #listDepth = 0;
+  /** Of the printed book, where a page names it. */
+  #page: number | undefined;
+  #nextPage: number | undefined;
 
   constructor(builder: DocumentBuilder) {
     this.#builder = builder;
@@ -54,6 +61,10 @@ class HtmlWalk {
     if (node.nodeType !== ELEMENT) return;
     const name = node.nodeName.toUpperCase();
     if (LEFT_OUT.has(name)) return;
+    if (isPageBreak(node)) {
+      this.#enterPage(node);
+      return;
+    }
     if (/^H[1-6]$/.test(name)) this.#heading(node, Number(name[1]));
     else if (name === "PRE") this.#block("code", node.textContent ?? "");
     else if (name === "TABLE" && !isLayout(node)) this.#block("table", tableText(node));
@@ -66,12 +77,25 @@ class HtmlWalk {
 
   #heading(node: HtmlNode, level: number): void {
     this.#flush();
-    this.#builder.add("heading", inlineText(node), { level });
+    this.#builder.add("heading", inlineText(node), { level, ...this.#place() });
   }
 
   #block(kind: "code" | "table", text: string): void {
     this.#flush();
-    this.#builder.add(kind, text);
+    this.#builder.add(kind, text, this.#place());
+  }
+
+  #place() {
+    return this.#page === undefined ? {} : { page: this.#page };
+  }
+
+  /** The number of a printed page is a place, not text. A paragraph belongs to the page it begins on. */
+  #enterPage(node: HtmlNode): void {
+    if (this.#text.trim() === "") this.#flush();
+    const label = node.getAttribute?.("title") ?? node.getAttribute?.("aria-label");
+    const number = /\d+/.exec(label || inlineText(node))?.[0];
+    if (number !== undefined && Number(number) <= MAX_PAGE) this.#nextPage = Number(number);
+    if (this.#text === "") this.#page = this.#nextPage ?? this.#page;
   }
 
   /** A list with all below it is one paragraph, an item a line. */
@@ -106,8 +130,15 @@ class HtmlWalk {
       .filter((line) => line.trim() !== "" && line.trim() !== "-")
       .join("\n");
     this.#text = "";
-    this.#builder.add("paragraph", text);
+    this.#builder.add("paragraph", text, this.#place());
+    this.#page = this.#nextPage ?? this.#page;
   }
+}
+
+/** @see EPUB 3.3 Structural Semantics, "pagebreak"; DPUB-ARIA 1.1, doc-pagebreak */
+function isPageBreak(node: HtmlNode): boolean {
+  const role = node.getAttribute?.("epub:type") ?? node.getAttribute?.("role") ?? "";
+  return /(^|\s)(doc-)?pagebreak(\s|$)/.test(role);
 }
 
 /** Old pages use tables to place things: such a table has headings or tables in its cells. */

@@ -6,6 +6,8 @@ import type { ParsedDocument } from "./parsed-document.ts";
 
 /** Elements around the content of a page, taken out where the readable part cannot be told. */
 const SURROUNDINGS = "nav, header[role=banner], footer, aside, [role=navigation], [hidden]";
+/** What wikis put between the text of an article: links for editing, and a table of contents made of its headings. */
+const WIKI_TOOLS = ".mw-editsection, .mw-jump-link, #toc, .toc, [role=doc-toc]";
 /** The readable part must hold this share of the page's words, or it has missed the content. */
 const MIN_READABLE_SHARE = 0.4;
 
@@ -39,13 +41,16 @@ const EMPTY: HtmlNode = { nodeType: 1, nodeName: "", textContent: "", childNodes
 
 /** Readability takes its document apart, so it gets one of its own. */
 function readablePart(html: string): ParsedDocument | undefined {
-  const article = new Readability(parseHTML(html).document as never).parse();
+  const { document } = parseHTML(html);
+  for (const element of document.querySelectorAll(WIKI_TOOLS)) element.remove();
+  const article = new Readability(document as never).parse();
   return article?.content ? parseHtmlFragment(article.content) : undefined;
 }
 
 function bodyOf(html: string): ParsedDocument {
   const { document } = parseHTML(html);
-  for (const element of document.querySelectorAll(SURROUNDINGS)) element.remove();
+  for (const element of document.querySelectorAll(`${SURROUNDINGS}, ${WIKI_TOOLS}`))
+    element.remove();
   const builder = new DocumentBuilder();
   addHtmlBlocks((document.body ?? document) as HtmlNode, builder);
   return builder.finish();

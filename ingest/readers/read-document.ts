@@ -1,15 +1,23 @@
 import { open } from "node:fs/promises";
 import { RagError } from "../../core/index.ts";
+import { parseCsv } from "./csv.ts";
 import { decodeText } from "./decode-text.ts";
+import { parseEmail } from "./email.ts";
 import { parseEpub } from "./epub.ts";
+import { parseExcel } from "./excel.ts";
 import type { Format } from "./formats.ts";
 import { parseHtml } from "./html.ts";
+import { parseJson } from "./json.ts";
 import { parseMarkdown } from "./markdown.ts";
+import { parseOpenDocument } from "./open-document.ts";
 import { MAX_TEXT_CHARACTERS, type ParsedDocument } from "./parsed-document.ts";
 import { parsePdf } from "./pdf.ts";
 import { parsePlainText } from "./plain-text.ts";
+import { parsePowerPoint } from "./powerpoint.ts";
 import { parseRestructuredText } from "./restructured-text.ts";
+import { parseRtf } from "./rtf.ts";
 import { checkSignature } from "./signature.ts";
+import { parseSourceCode } from "./source-code.ts";
 import { parseWord } from "./word.ts";
 
 /** The largest file that is read whole. */
@@ -24,7 +32,15 @@ const READERS: Readonly<Record<Format, Reader>> = {
   html: (bytes) => parseHtml(decodeHtml(bytes)),
   pdf: parsePdf,
   docx: parseWord,
+  pptx: parsePowerPoint,
+  xlsx: parseExcel,
+  odf: parseOpenDocument,
   epub: parseEpub,
+  rtf: parseRtf,
+  csv: (bytes) => parseCsv(decodeText(bytes)),
+  json: (bytes) => parseJson(decodeText(bytes)),
+  email: parseEmail,
+  code: (bytes) => parseSourceCode(decodeText(bytes)),
 };
 
 /**

@@ -7,11 +7,19 @@ import type { Terminal } from "../terminal.ts";
 /** `foreword ingest`: files become documents of the store. */
 export function ingestCommand(host: CommandHost): Command {
   const command = new Command("ingest")
-    .description("add or update documents: txt, md, html, pdf, docx, epub, rst, jsonl")
+    .description(
+      "add or update documents: text, md, html, pdf, Office, OpenDocument, epub, rtf, csv, json, mail, code",
+    )
     .argument("<path...>", "files, folders or globs; each line of a .jsonl is a document")
     .option("--prune", "remove documents whose files are gone")
+    .option("--collection <name>", "a name for these documents, to search in them alone")
     .action((paths: string[], flags) =>
-      host.run(command, {}, (context) => ingestPaths(context, paths, flags.prune === true)),
+      host.run(command, {}, (context) =>
+        ingestPaths(context, paths, {
+          prune: flags.prune === true,
+          collection: flags.collection,
+        }),
+      ),
     );
   return withExample(command, "foreword ingest docs/ handbook.pdf --prune");
 }
@@ -19,7 +27,7 @@ export function ingestCommand(host: CommandHost): Command {
 async function ingestPaths(
   { terminal, workspace, settings, signal }: CommandContext,
   paths: readonly string[],
-  prune: boolean,
+  options: { readonly prune: boolean; readonly collection: string | undefined },
 ): Promise<ExitCode> {
   // The readers of all formats are a lot to load; other commands do without.
   const { ingest } = await import("../../ingest/index.ts");
@@ -34,7 +42,7 @@ async function ingestPaths(
       embedder,
       storeFolder: settings.store,
       root: process.cwd(),
-      prune,
+      ...options,
       signal,
       onProgress: ({ done, total, source }) => progress.update(done, total, source),
     });

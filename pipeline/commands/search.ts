@@ -1,8 +1,8 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { SearchOptions } from "../../retriever/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage, excerpt } from "../passage-text.ts";
 import { parseFilters } from "../search-filter.ts";
-import type { SearchMode } from "../workspace.ts";
 
 const DEFAULT_RESULTS = 5;
 
@@ -19,15 +19,34 @@ export function searchCommand(host: CommandHost): Command {
     )
     .option(
       "--filter <expression>",
-      "only documents with key=text or key:=number; can be given more than once",
+      "only documents with key=text, key:=number, key>=number, or a filter as JSON; can be given more than once",
       collect,
     )
+    .option("--collection <name>", "only documents of this collection")
+    .option("--min-score <score>", "leave out results below this score", toNumber)
+    .option("--diversity <lambda>", "0 (variety) to 1 (relevance only)", toNumber)
+    .option("--neighbours <count>", "passages before and after each result", toNumber)
     .action((query: string, flags) =>
       host.run(command, { k: flags.k }, (context) =>
-        search(context, query, { mode: flags.mode, filters: flags.filter ?? [] }),
+        search(context, query, {
+          mode: flags.mode,
+          filter: parseFilters(flags.filter ?? [], flags.collection),
+          minScore: flags.minScore,
+          diversity: flags.diversity,
+          neighbours: flags.neighbours,
+        }),
       ),
     );
   return withExample(command, 'foreword search "return a damaged item" --k 3 --mode hybrid');
+}
+
+/** Commander's message names the flag. */
+function toNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number) || number < 0) {
+    throw new InvalidArgumentError("Expected a number of 0 or more.");
+  }
+  return number;
 }
 
 const collect = (value: string, before: readonly string[] = []) => [...before, value];
@@ -35,11 +54,11 @@ const collect = (value: string, before: readonly string[] = []) => [...before, v
 async function search(
   { settings, terminal, workspace, signal }: CommandContext,
   query: string,
-  options: { readonly mode: SearchMode; readonly filters: readonly string[] },
+  options: SearchOptions,
 ): Promise<void> {
   const found = await workspace.search(
     query,
-    { k: settings.k ?? DEFAULT_RESULTS, mode: options.mode, filter: parseFilters(options.filters) },
+    { ...options, k: settings.k ?? DEFAULT_RESULTS },
     signal,
   );
   terminal.result(found, () =>

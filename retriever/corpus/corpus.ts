@@ -1,117 +1,44 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import type Database from "better-sqlite3";
-import { errorMessage, RagError } from "../../core/index.ts";
+import { RagError } from "../../core/index.ts";
+import type { Filter } from "../search/filter.ts";
+import { keywordText } from "../search/keyword-text.ts";
+import { type Condition, filterCondition } from "./filter-sql.ts";
 import type { ChunkRecord, DocumentRecord, NewChunk, NewDocument } from "./records.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
-import { loadSqlite } from "./sqlite.ts";
+import { fromBlob, SELECT_CHUNK, SELECT_DOCUMENT, toBlob, toChunk, toDocument } from "./rows.ts";
+import { storeError } from "./sqlite-errors.ts";
 
-export interface CorpusOptions {
-  /** The embedder of its vectors. A new store takes it over; an old one must have been made with the same. */
-  readonly embedder: { readonly id: string; readonly dimension: number };
-  /** Makes the store when it is not there. */
-  readonly create: boolean;
-}
-
-const FILE = "corpus.db";
-const BUSY_TIMEOUT_MS = 10_000;
-/** Columns of the keyword index in order; a match in a title says more than one in the text. */
-const KEYWORD_WEIGHTS = "2.0, 1.5, 1.0";
-
-interface ChunkRow {
-  readonly id: number;
-  readonly document_id: string;
-  readonly start_offset: number;
-  readonly end_offset: number;
-  readonly page: number | null;
-  readonly heading: string;
-  readonly text: string;
-}
-
-/**
- * Opens the corpus of a store folder.
- * @throws RagError store/empty when there is none and it may not be made, store/mismatch for another embedder,
- * store/invalid for a damaged or newer database
- */
-export function openCorpus(folder: string, options: CorpusOptions): Corpus {
-  const path = join(folder, FILE);
-  if (!existsSync(path)) {
-    if (!options.create) {
-      throw new RagError(
-        "store/empty",
-        `${folder}: there is no store here; run "foreword ingest <files>" first, or name its folder with --store.`,
-      );
-    }
-    mkdirSync(folder, { recursive: true });
-  }
-  let database: Database.Database | undefined;
-  try {
-    database = new (loadSqlite())(path, { timeout: BUSY_TIMEOUT_MS });
-    prepare(database, path, options);
-    return new Corpus(database);
-  } catch (cause) {
-    database?.close();
-    if (cause instanceof RagError) throw cause;
-    throw new RagError(
-      "store/invalid",
-      `${path}: cannot be opened as a store (${errorMessage(cause)}); restore it from a copy, or ingest into another folder.`,
-      { cause },
-    );
-  }
-}
-
-function prepare(database: Database.Database, path: string, { embedder }: CorpusOptions): void {
-  database.pragma("journal_mode = WAL");
-  // What was acknowledged survives a power cut, not only a killed process.
-  database.pragma("synchronous = FULL");
-  database.pragma("foreign_keys = ON");
-  const version = database.pragma("user_version", { simple: true }) as number;
-  if (version === 0) {
-    database
-      .transaction(() => {
-        database.exec(SCHEMA);
-        const set = database.prepare("INSERT INTO meta VALUES (?, ?)");
-        set.run("embedder", embedder.id);
-        set.run("dimension", String(embedder.dimension));
-        set.run("sequence", "0");
-        database.pragma(`user_version = ${SCHEMA_VERSION}`);
-      })
-      .immediate();
-  } else if (version !== SCHEMA_VERSION) {
-    throw new RagError(
-      "store/invalid",
-      `${path}: was written by another version (schema ${version}, this one reads ${SCHEMA_VERSION}); ingest into a new folder.`,
-    );
-  }
-  const stored = database.prepare("SELECT value FROM meta WHERE key = 'embedder'").pluck().get();
-  if (stored !== embedder.id) {
-    throw new RagError(
-      "store/mismatch",
-      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder or ingest into a new folder.`,
-    );
-  }
-}
+/** Title, heading, text. More weight for titles helped on no set of questions. */
+const KEYWORD_WEIGHTS = "1.0, 1.0, 1.0";
 
 /** The documents of one store. A document is in, with all its chunks, or not in. */
 export class Corpus {
   readonly #database: Database.Database;
+  readonly #path: string;
+  readonly #statements = new Map<string, Database.Statement>();
 
-  constructor(database: Database.Database) {
+  /** `path`: for messages. See openCorpus. */
+  constructor(database: Database.Database, path: string) {
     this.#database = database;
+    this.#path = path;
   }
 
-  /** Adds a document or replaces the one with its id. Acknowledged when it returns. */
+  /**
+   * Adds a document or replaces the one with its id. Acknowledged when it returns.
+   * @throws RagError store/mismatch for vectors that are not of this store, file/write-failed, file/locked
+   */
   putDocument(
     document: NewDocument,
     chunks: readonly NewChunk[],
     vectors: readonly Float32Array[],
   ): void {
+    for (const index of chunks.keys()) this.#requireVector(vectors[index], document.id);
     this.transaction(() => {
       this.#remove(document.id);
-      const { id, source, title, format, hash, text, metadata } = document;
-      this.#database
-        .prepare("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .run(id, source, title, format, hash, text, JSON.stringify(metadata));
+      const { id, source, title, format, collection = "", hash, text, metadata } = document;
+      this.#run(
+        "INSERT INTO documents (id, source, title, format, collection, hash, text, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [id, source, title, format, collection, hash, text, JSON.stringify(metadata)],
+      );
       for (const [index, chunk] of chunks.entries()) {
         this.#addChunk(document, chunk, vectors[index]!);
       }
@@ -128,57 +55,72 @@ export class Corpus {
     });
   }
 
-  /** Runs several changes as one: all or none. */
+  /** Runs several changes as one: all or none. @throws RagError file/write-failed, file/locked, store/invalid */
   transaction<Result>(change: () => Result): Result {
-    return this.#database.inTransaction ? change() : this.#database.transaction(change).immediate();
+    if (this.#database.inTransaction) return change();
+    return this.#guard(() => this.#database.transaction(change).immediate());
+  }
+
+  /** Runs several reads on one state of the store, whatever other processes write meanwhile. */
+  snapshot<Result>(read: () => Result): Result {
+    if (this.#database.inTransaction) return read();
+    return this.#guard(() => this.#database.transaction(read).deferred());
   }
 
   document(id: string): DocumentRecord | undefined {
-    const row = this.#database.prepare(`${SELECT_DOCUMENT} WHERE id = ?`).get(id);
+    const row = this.#get(`${SELECT_DOCUMENT} WHERE d.id = ?`, [id]);
     return row ? toDocument(row) : undefined;
   }
 
   findBySource(source: string): DocumentRecord[] {
-    const rows = this.#database.prepare(`${SELECT_DOCUMENT} WHERE source = ?`).all(source);
-    return rows.map(toDocument);
+    return this.#all(`${SELECT_DOCUMENT} WHERE d.source = ?`, [source]).map(toDocument);
   }
 
-  /** All documents by source, without their text. */
-  *documents(): Generator<DocumentRecord> {
-    const rows = this.#database.prepare(`${SELECT_DOCUMENT} ORDER BY source, id`).all();
+  /** Documents by source, without their text; all, or those that pass a filter. */
+  *documents(filter?: Filter): Generator<DocumentRecord> {
+    const { sql, values } = filterCondition(filter ?? {});
+    const rows = this.#all(`${SELECT_DOCUMENT} WHERE ${sql} ORDER BY d.source, d.id`, values);
     for (const row of rows) yield toDocument(row);
   }
 
   documentText(id: string): string | undefined {
-    const found = this.#database.prepare("SELECT text FROM documents WHERE id = ?").pluck().get(id);
-    return found as string | undefined;
+    const row = this.#get("SELECT text FROM documents WHERE id = ?", [id]);
+    return (row as { text: string } | undefined)?.text;
+  }
+
+  /** Names of collections that have documents, with how many. */
+  collections(): { readonly name: string; readonly documents: number }[] {
+    return this.#all(
+      "SELECT collection AS name, count(*) AS documents FROM documents GROUP BY collection ORDER BY collection",
+    ) as { name: string; documents: number }[];
   }
 
   chunk(id: number): ChunkRecord | undefined {
-    const row = this.#database.prepare(`${SELECT_CHUNK} WHERE id = ?`).get(id);
-    return row ? toChunk(row as ChunkRow) : undefined;
+    const row = this.#get(`${SELECT_CHUNK} WHERE id = ?`, [id]);
+    return row ? toChunk(row) : undefined;
   }
 
   chunksOf(documentId: string): ChunkRecord[] {
-    const rows = this.#database
-      .prepare(`${SELECT_CHUNK} WHERE document_id = ? ORDER BY id`)
-      .all(documentId);
-    return rows.map((row) => toChunk(row as ChunkRow));
+    return this.#all(`${SELECT_CHUNK} WHERE document_id = ? ORDER BY id`, [documentId]).map(
+      toChunk,
+    );
   }
 
-  /** Ids of all chunks, rising. */
-  chunkIds(): number[] {
-    return this.#database.prepare("SELECT id FROM chunks ORDER BY id").pluck().all() as number[];
+  /** Ids of chunks, rising; all, or those whose documents pass a filter. */
+  chunkIds(filter?: Filter): number[] {
+    const { sql, values } = filter ? matchingChunks(filter) : ALL_CHUNKS;
+    return this.#all(`${sql} ORDER BY c.id`, values).map((row) => (row as { id: number }).id);
   }
 
   /** f32 [D] of a chunk. */
   vector(id: number): Float32Array | undefined {
-    const blob = this.#database.prepare("SELECT vector FROM chunks WHERE id = ?").pluck().get(id);
-    return blob ? fromBlob(blob as Buffer) : undefined;
+    const row = this.#get("SELECT vector FROM chunks WHERE id = ?", [id]);
+    return row ? fromBlob((row as { vector: Buffer }).vector) : undefined;
   }
 
   /** Vectors of all chunks, by rising id. */
   *vectors(): Generator<{ readonly id: number; readonly vector: Float32Array }> {
+    // Not a cached statement: one that is being iterated is busy.
     const rows = this.#database.prepare("SELECT id, vector FROM chunks ORDER BY id").iterate();
     for (const row of rows as IterableIterator<{ id: number; vector: Buffer }>) {
       yield { id: row.id, vector: fromBlob(row.vector) };
@@ -186,98 +128,194 @@ export class Corpus {
   }
 
   /**
-   * The best chunks for an FTS5 expression by BM25, best first.
+   * The best chunks for an FTS5 expression by BM25 (higher is better), best first; of documents that pass a filter.
    * @see SQLite, FTS5, bm25()
    */
-  matchKeywords(expression: string, limit: number): number[] {
-    return this.#database
-      .prepare(
-        `SELECT rowid FROM keywords WHERE keywords MATCH ? ORDER BY bm25(keywords, ${KEYWORD_WEIGHTS}) LIMIT ?`,
-      )
-      .pluck()
-      .all(expression, limit) as number[];
+  matchKeywords(
+    expression: string,
+    limit: number,
+    filter?: Filter,
+  ): { readonly id: number; readonly score: number }[] {
+    const wanted = filter ? matchingChunks(filter) : undefined;
+    const within = wanted ? `AND rowid IN (${wanted.sql})` : "";
+    const sql = `SELECT rowid AS id, -bm25(keywords, ${KEYWORD_WEIGHTS}) AS score FROM keywords WHERE keywords MATCH ? ${within} ORDER BY score DESC, rowid LIMIT ?`;
+    return this.#all(sql, [expression, ...(wanted?.values ?? []), limit]) as {
+      id: number;
+      score: number;
+    }[];
   }
 
   counts(): { documents: number; chunks: number } {
     const count = (table: string) =>
-      this.#database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+      (this.#get(`SELECT count(*) AS n FROM ${table}`) as { n: number }).n;
     return { documents: count("documents"), chunks: count("chunks") };
   }
 
   /** Rises with every change: what was computed at another number is stale. */
   get sequence(): number {
-    const value = this.#database.prepare("SELECT value FROM meta WHERE key = 'sequence'");
-    return Number(value.pluck().get());
+    return Number(this.#meta("sequence"));
   }
 
-  /** SQLite's own check. Problems in its words; empty when all is well. */
+  /** Whose vectors these are. */
+  get embedder(): { readonly id: string; readonly dimension: number } {
+    return { id: this.#meta("embedder"), dimension: Number(this.#meta("dimension")) };
+  }
+
+  /**
+   * Replaces all vectors by those of another embedder, at once.
+   * `vectorOf`: the new vector of a chunk. @throws RagError store/mismatch when one is missing
+   */
+  replaceVectors(
+    embedder: { readonly id: string; readonly dimension: number },
+    vectorOf: (id: number) => Float32Array | undefined,
+  ): void {
+    this.transaction(() => {
+      this.#run("UPDATE meta SET value = ? WHERE key = 'embedder'", [embedder.id]);
+      this.#run("UPDATE meta SET value = ? WHERE key = 'dimension'", [String(embedder.dimension)]);
+      for (const id of this.chunkIds()) {
+        const vector = vectorOf(id);
+        this.#requireVector(vector, `chunk ${id}`);
+        this.#run("UPDATE chunks SET vector = ? WHERE id = ?", [toBlob(vector!), id]);
+      }
+      this.#bump();
+    });
+  }
+
+  /** SQLite's own checks, and whether every chunk is its document's text. Problems in words; empty when all is well. */
   checkIntegrity(): string[] {
-    const rows = this.#database.pragma("integrity_check") as { integrity_check: string }[];
-    return rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
+    return this.#guard(() => {
+      const rows = this.#database.pragma("integrity_check") as { integrity_check: string }[];
+      const problems = rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
+      return problems.length > 0 ? problems : this.#checkChunks();
+    });
+  }
+
+  /** Gives room of deleted rows back to the system and merges the keyword index. */
+  compact(): void {
+    this.#guard(() => {
+      this.#database.exec("INSERT INTO keywords (keywords) VALUES ('optimize')");
+      this.#database.exec("VACUUM");
+      this.#database.pragma("wal_checkpoint(TRUNCATE)");
+    });
+  }
+
+  /** Copies the whole database to a new file, while others go on reading and writing. */
+  async backup(path: string): Promise<void> {
+    await this.#database.backup(path);
   }
 
   close(): void {
     this.#database.close();
   }
 
+  #checkChunks(): string[] {
+    const { dimension } = this.embedder;
+    const bytes = dimension * Float32Array.BYTES_PER_ELEMENT;
+    const count = (what: string, sql: string, values: readonly number[] = []) => {
+      const { n } = this.#get(sql, values) as { n: number };
+      return n === 0 ? [] : [`${n} ${what}`];
+    };
+    return [
+      ...count(
+        "chunks without a document",
+        "SELECT count(*) AS n FROM chunks WHERE document_id NOT IN (SELECT id FROM documents)",
+      ),
+      ...count(
+        "chunks whose vector has another length",
+        "SELECT count(*) AS n FROM chunks WHERE length(vector) <> ?",
+        [bytes],
+      ),
+      ...count(
+        "chunks that are not in the keyword index",
+        "SELECT count(*) AS n FROM chunks WHERE id NOT IN (SELECT rowid FROM keywords)",
+      ),
+      ...count(
+        "keyword rows without a chunk",
+        "SELECT count(*) AS n FROM keywords WHERE rowid NOT IN (SELECT id FROM chunks)",
+      ),
+    ];
+  }
+
   #addChunk({ id: documentId, title }: NewDocument, chunk: NewChunk, vector: Float32Array): void {
-    const { lastInsertRowid } = this.#database
-      .prepare(
-        "INSERT INTO chunks (document_id, start_offset, end_offset, page, heading, text, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      )
-      .run(
-        documentId,
-        chunk.start,
-        chunk.end,
-        chunk.page ?? null,
-        JSON.stringify(chunk.heading),
-        chunk.text,
-        toBlob(vector),
-      );
-    this.#database
-      .prepare("INSERT INTO keywords (rowid, title, heading, text) VALUES (?, ?, ?, ?)")
-      .run(lastInsertRowid, title, chunk.heading.join(" "), chunk.text);
+    const { start, end, page, heading, text } = chunk;
+    const { lastInsertRowid } = this.#run(
+      "INSERT INTO chunks (document_id, start_offset, end_offset, page, heading, text, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      [documentId, start, end, page ?? null, JSON.stringify(heading), text, toBlob(vector)],
+    );
+    this.#run("INSERT INTO keywords (rowid, title, heading, text) VALUES (?, ?, ?, ?)", [
+      lastInsertRowid,
+      ...[title, heading.join(" "), text].map(keywordText),
+    ]);
   }
 
   #remove(documentId: string): boolean {
-    this.#database
-      .prepare("DELETE FROM keywords WHERE rowid IN (SELECT id FROM chunks WHERE document_id = ?)")
-      .run(documentId);
-    this.#database.prepare("DELETE FROM chunks WHERE document_id = ?").run(documentId);
-    return this.#database.prepare("DELETE FROM documents WHERE id = ?").run(documentId).changes > 0;
+    this.#run("DELETE FROM keywords WHERE rowid IN (SELECT id FROM chunks WHERE document_id = ?)", [
+      documentId,
+    ]);
+    this.#run("DELETE FROM chunks WHERE document_id = ?", [documentId]);
+    return this.#run("DELETE FROM documents WHERE id = ?", [documentId]).changes > 0;
   }
 
   #bump(): void {
-    this.#database
-      .prepare("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'sequence'")
-      .run();
+    this.#run("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'sequence'");
+  }
+
+  #meta(key: string): string {
+    return (this.#get("SELECT value FROM meta WHERE key = ?", [key]) as { value: string }).value;
+  }
+
+  #requireVector(vector: Float32Array | undefined, name: string): void {
+    const { dimension } = this.embedder;
+    if (vector?.length === dimension && vector.every(Number.isFinite)) return;
+    const found = vector
+      ? vector.length === dimension
+        ? "one with values that are no numbers"
+        : `one of ${vector.length}`
+      : "none";
+    throw new RagError(
+      "store/mismatch",
+      `${name}: expected a vector of ${dimension} numbers, found ${found}; check the embedder.`,
+    );
+  }
+
+  #run(sql: string, values: readonly unknown[] = []) {
+    return this.#guard(() => this.#statement(sql).run(...values));
+  }
+
+  #get(sql: string, values: readonly unknown[] = []): unknown {
+    return this.#guard(() => this.#statement(sql).get(...values));
+  }
+
+  #all(sql: string, values: readonly unknown[] = []): unknown[] {
+    return this.#guard(() => this.#statement(sql).all(...values));
+  }
+
+  #statement(sql: string): Database.Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  #guard<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (thrown) {
+      throw storeError(thrown, this.#path);
+    }
   }
 }
 
-const SELECT_DOCUMENT = "SELECT id, source, title, format, hash, metadata FROM documents";
-const SELECT_CHUNK =
-  "SELECT id, document_id, start_offset, end_offset, page, heading, text FROM chunks";
+/** Filters make statements without end. */
+const MAX_STATEMENTS = 100;
+const ALL_CHUNKS: Condition = { sql: "SELECT c.id AS id FROM chunks c", values: [] };
 
-function toDocument(row: unknown): DocumentRecord {
-  const { metadata, ...rest } = row as Omit<DocumentRecord, "metadata"> & { metadata: string };
-  return { ...rest, metadata: JSON.parse(metadata) };
-}
-
-function toChunk(row: ChunkRow): ChunkRecord {
+function matchingChunks(filter: Filter): Condition {
+  const { sql, values } = filterCondition(filter);
   return {
-    id: row.id,
-    documentId: row.document_id,
-    start: row.start_offset,
-    end: row.end_offset,
-    ...(row.page === null ? {} : { page: row.page }),
-    heading: JSON.parse(row.heading),
-    text: row.text,
+    sql: `SELECT c.id AS id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE ${sql}`,
+    values,
   };
 }
-
-const toBlob = (vector: Float32Array): Buffer =>
-  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
-
-/** A copy: SQLite's buffer is not aligned to four bytes. */
-const fromBlob = (blob: Buffer): Float32Array =>
-  new Float32Array(blob.buffer.slice(blob.byteOffset, blob.byteOffset + blob.byteLength));

@@ -8,6 +8,8 @@ export interface NewDocument {
   readonly source: string;
   readonly title: string;
   readonly format: string;
+  /** A name that groups documents. */
+  readonly collection?: string;
   /** sha256 of what it was read from. */
   readonly hash: string;
   readonly text: string;

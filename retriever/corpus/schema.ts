@@ -1,5 +1,5 @@
-/** Raised when a table changes; an older database is refused by number. */
-export const SCHEMA_VERSION = 1;
+/** Raised when a table, or what goes into one, changes; an older database is refused by number. */
+export const SCHEMA_VERSION = 2;
 
 /**
  * Documents with their chunks, vectors and keyword index. Chunk ids are never used twice, so an index file that is older than the
@@ -13,11 +13,13 @@ CREATE TABLE documents (
   source TEXT NOT NULL,
   title TEXT NOT NULL,
   format TEXT NOT NULL,
+  collection TEXT NOT NULL,
   hash TEXT NOT NULL,
   text TEXT NOT NULL,
   metadata TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_source ON documents (source);
+CREATE INDEX documents_by_collection ON documents (collection);
 CREATE TABLE chunks (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,

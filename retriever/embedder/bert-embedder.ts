@@ -26,6 +26,7 @@ export class BertEmbedder implements Embedder {
   readonly maxTokens: number;
   readonly #host: WorkerHost;
   readonly #tokenizer: Tokenizer;
+  readonly #unknown: number | undefined;
   readonly #marks: { readonly first: number; readonly last: number };
 
   private constructor(
@@ -39,6 +40,7 @@ export class BertEmbedder implements Embedder {
     this.maxTokens = Math.min(MAX_SEQUENCE, config.positions) - 2;
     this.#host = host;
     this.#tokenizer = tokenizer;
+    this.#unknown = tokenizer.idOf("[UNK]");
     this.#marks = { first: requireId(tokenizer, "[CLS]"), last: requireId(tokenizer, "[SEP]") };
   }
 
@@ -70,6 +72,10 @@ export class BertEmbedder implements Embedder {
 
   countTokens(text: string): number {
     return this.#tokenizer.encode(text).length;
+  }
+
+  countUnknown(text: string): number {
+    return this.#tokenizer.encode(text).filter((id) => id === this.#unknown).length;
   }
 
   /** Texts of similar length share a batch, so little is computed for padding. */

@@ -10,6 +10,8 @@ export interface Embedder {
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
   /** Tokens of a text, without the marks the embedder adds. */
   countTokens(text: string): number;
+  /** Tokens that stand for words the embedder does not know; left out by embedders that have none. */
+  countUnknown?(text: string): number;
   close(): Promise<void>;
 }
 

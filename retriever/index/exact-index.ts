@@ -1,3 +1,4 @@
+import { dotProduct } from "./dot-product.ts";
 import type { Neighbour, VectorIndex } from "./vector-index.ts";
 
 /** Compares a query with every vector. The judge of the approximate index, and quicker than it for a few thousand vectors. */
@@ -20,8 +21,7 @@ export class ExactIndex implements VectorIndex {
     const found: Neighbour[] = [];
     for (const [id, vector] of this.#vectors) {
       if (accept && !accept(id)) continue;
-      let score = 0;
-      for (let i = 0; i < vector.length; i++) score += vector[i]! * query[i]!;
+      const score = dotProduct(query, vector);
       if (Number.isFinite(score)) found.push({ id, score });
     }
     return found.sort((a, b) => b.score - a.score || a.id - b.id).slice(0, Math.max(0, k));

@@ -16,7 +16,6 @@ const FIRST_CAPACITY = 1024;
 export class HnswIndex implements VectorIndex {
   readonly #index: InstanceType<typeof hnswlib.HierarchicalNSW>;
   readonly #ids: Set<number>;
-  /** Vectors in the graph, removed ones among them. */
   #stored: number;
 
   private constructor(
@@ -50,9 +49,9 @@ export class HnswIndex implements VectorIndex {
     return this.#ids;
   }
 
-  /** Share of the graph that is removed vectors, 0 to 1. */
-  get removedShare(): number {
-    return this.#stored === 0 ? 0 : 1 - this.#ids.size / this.#stored;
+  /** Vectors in the graph, removed ones among them. */
+  get stored(): number {
+    return this.#stored;
   }
 
   add(id: number, vector: Float32Array): void {

@@ -1,0 +1,56 @@
+import { RagError } from "../../core/index.ts";
+import { DocumentBuilder } from "./document-builder.ts";
+import { OpenDocumentWalk } from "./open-document-walk.ts";
+import type { ParsedDocument } from "./parsed-document.ts";
+import { walkXml } from "./xml.ts";
+import { unzip } from "./zip.ts";
+
+/**
+ * An OpenDocument file: text (.odt), spreadsheet (.ods: a sheet is a heading and a table) or presentation (.odp: a slide is a page).
+ * @throws RagError file/invalid, file/unsupported (encrypted), file/too-large
+ */
+export function parseOpenDocument(bytes: Uint8Array): ParsedDocument {
+  const parts = unzip(bytes, (name) => /^(content|meta|META-INF\/manifest)\.xml$/.test(name));
+  refuseEncrypted(parts.get("META-INF/manifest.xml"));
+  const content = parts.get("content.xml");
+  if (!content) {
+    throw new RagError(
+      "file/invalid",
+      "is no OpenDocument file: it lacks content.xml; check its extension.",
+    );
+  }
+  const builder = new DocumentBuilder();
+  const hasPages = Buffer.from(content).includes("soft-page-break");
+  const walk = new OpenDocumentWalk(builder, hasPages);
+  walkXml(content, walk);
+  walk.finish();
+  return builder.finish(titleIn(parts.get("meta.xml")));
+}
+
+function refuseEncrypted(manifest: Uint8Array | undefined): void {
+  if (!manifest) return;
+  walkXml(manifest, {
+    open: (name) => {
+      if (name !== "encryption-data") return;
+      throw new RagError("file/unsupported", "is encrypted; remove its password first.");
+    },
+  });
+}
+
+function titleIn(meta: Uint8Array | undefined): string {
+  let title = "";
+  let isInside = false;
+  if (!meta) return title;
+  walkXml(meta, {
+    open: (name) => {
+      isInside = name === "title";
+    },
+    close: () => {
+      isInside = false;
+    },
+    text: (text) => {
+      if (isInside) title += text;
+    },
+  });
+  return title;
+}

@@ -1,0 +1,40 @@
+/** Encodings by Windows code page. @see RTF 1.9.1, "\ansicpg" */
+const CODE_PAGES: Readonly<Record<number, string>> = {
+  437: "ibm866",
+  866: "ibm866",
+  874: "windows-874",
+  932: "shift_jis",
+  936: "gbk",
+  949: "euc-kr",
+  950: "big5",
+  10000: "macintosh",
+  65001: "utf-8",
+};
+/** Encodings by a font's character set. @see RTF 1.9.1, "\fcharset" */
+const CHARACTER_SETS: Readonly<Record<number, string>> = {
+  77: "macintosh",
+  128: "shift_jis",
+  129: "euc-kr",
+  134: "gbk",
+  136: "big5",
+  161: "windows-1253",
+  162: "windows-1254",
+  163: "windows-1258",
+  177: "windows-1255",
+  178: "windows-1256",
+  186: "windows-1257",
+  204: "windows-1251",
+  222: "windows-874",
+  238: "windows-1250",
+};
+
+/** The encoding of a code page; Windows-1252 for one that is not known. */
+export function codePageEncoding(codePage: number): string {
+  if (codePage >= 1250 && codePage <= 1258) return `windows-${codePage}`;
+  return CODE_PAGES[codePage] ?? "windows-1252";
+}
+
+/** The encoding of a character set; undefined for those that mean the document's. */
+export function characterSetEncoding(characterSet: number): string | undefined {
+  return CHARACTER_SETS[characterSet];
+}

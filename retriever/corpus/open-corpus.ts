@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type Database from "better-sqlite3";
+import { errorMessage, RagError } from "../../core/index.ts";
+import { Corpus } from "./corpus.ts";
+import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { loadSqlite } from "./sqlite.ts";
+import { storeError } from "./sqlite-errors.ts";
+
+export interface CorpusOptions {
+  /** The embedder of its vectors. A new store takes it over; an old one must have been made with the same. */
+  readonly embedder: { readonly id: string; readonly dimension: number };
+  /** Makes the store when it is not there. */
+  readonly create: boolean;
+  /** Opens a store of any embedder, to embed it again. */
+  readonly anyEmbedder?: boolean;
+}
+
+/** The database's name in a store folder. */
+export const CORPUS_FILE = "corpus.db";
+const BUSY_TIMEOUT_MS = 10_000;
+
+/**
+ * Opens the corpus of a store folder.
+ * @throws RagError store/empty when there is none and it may not be made, store/mismatch for another embedder,
+ * store/invalid for a damaged or newer database, file/write-failed, file/locked
+ */
+export function openCorpus(folder: string, options: CorpusOptions): Corpus {
+  const path = join(folder, CORPUS_FILE);
+  let database: Database.Database | undefined;
+  try {
+    if (!existsSync(path)) makeFolder(folder, options);
+    const Sqlite = loadSqlite();
+    database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    prepare(database, path, options);
+    return new Corpus(database, path);
+  } catch (thrown) {
+    database?.close();
+    const cause = storeError(thrown, path);
+    if (cause instanceof RagError) throw cause;
+    throw new RagError(
+      "store/invalid",
+      `${path}: cannot be opened as a store (${errorMessage(cause)}); restore it from a copy, or ingest into another folder.`,
+      { cause },
+    );
+  }
+}
+
+function makeFolder(folder: string, { create }: CorpusOptions): void {
+  if (!create) {
+    throw new RagError(
+      "store/empty",
+      `${folder}: there is no store here; run "foreword ingest <files>" first, or name its folder with --store.`,
+    );
+  }
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw new RagError(
+      "file/write-failed",
+      `${folder}: cannot be made (${errorMessage(cause)}); check permissions and free space.`,
+      { cause },
+    );
+  }
+}
+
+function prepare(database: Database.Database, path: string, options: CorpusOptions): void {
+  const { embedder } = options;
+  database.pragma("journal_mode = WAL");
+  // What was acknowledged survives a power cut, not only a killed process.
+  database.pragma("synchronous = FULL");
+  database.pragma("foreign_keys = ON");
+  // Two processes may make a new store at once.
+  database.transaction(() => makeTables(database, path, embedder)).immediate();
+  const stored = database.prepare("SELECT value FROM meta WHERE key = 'embedder'").pluck().get();
+  if (stored !== embedder.id && !options.anyEmbedder) {
+    throw new RagError(
+      "store/mismatch",
+      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, or run "foreword reindex" to embed everything again with this one.`,
+    );
+  }
+}
+
+function makeTables(
+  database: Database.Database,
+  path: string,
+  embedder: CorpusOptions["embedder"],
+): void {
+  const version = database.pragma("user_version", { simple: true }) as number;
+  if (version === SCHEMA_VERSION) return;
+  if (version !== 0) {
+    throw new RagError(
+      "store/invalid",
+      `${path}: was written by another version (schema ${version}, this one reads ${SCHEMA_VERSION}); ingest into a new folder.`,
+    );
+  }
+  database.exec(SCHEMA);
+  const set = database.prepare("INSERT INTO meta VALUES (?, ?)");
+  set.run("embedder", embedder.id);
+  set.run("dimension", String(embedder.dimension));
+  set.run("sequence", "0");
+  database.pragma(`user_version = ${SCHEMA_VERSION}`);
+}

@@ -1,0 +1,48 @@
+import type { ChunkRecord, DocumentRecord } from "./records.ts";
+
+export const SELECT_DOCUMENT =
+  "SELECT d.id, d.source, d.title, d.format, d.collection, d.hash, d.metadata FROM documents d";
+export const SELECT_CHUNK =
+  "SELECT id, document_id, start_offset, end_offset, page, heading, text FROM chunks";
+
+interface ChunkRow {
+  readonly id: number;
+  readonly document_id: string;
+  readonly start_offset: number;
+  readonly end_offset: number;
+  readonly page: number | null;
+  readonly heading: string;
+  readonly text: string;
+}
+
+export function toDocument(row: unknown): DocumentRecord {
+  const { metadata, collection, ...rest } = row as Omit<DocumentRecord, "metadata"> & {
+    metadata: string;
+    collection: string;
+  };
+  return {
+    ...rest,
+    ...(collection === "" ? {} : { collection }),
+    metadata: JSON.parse(metadata),
+  };
+}
+
+export function toChunk(found: unknown): ChunkRecord {
+  const row = found as ChunkRow;
+  return {
+    id: row.id,
+    documentId: row.document_id,
+    start: row.start_offset,
+    end: row.end_offset,
+    ...(row.page === null ? {} : { page: row.page }),
+    heading: JSON.parse(row.heading),
+    text: row.text,
+  };
+}
+
+export const toBlob = (vector: Float32Array): Buffer =>
+  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+
+/** A copy: SQLite's buffer is not aligned to four bytes. */
+export const fromBlob = (blob: Buffer): Float32Array =>
+  new Float32Array(blob.buffer.slice(blob.byteOffset, blob.byteOffset + blob.byteLength));

@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { strToU8, zipSync } from "fflate";
+import type { ParsedDocument } from "../../ingest/index.ts";
+import { formatOf } from "../../ingest/readers/formats.ts";
+import { ReaderProcess } from "../../ingest/readers/reader-process.ts";
+
+const zip = (parts: Readonly<Record<string, string>>) =>
+  zipSync(Object.fromEntries(Object.entries(parts).map(([name, text]) => [name, strToU8(text)])));
+const relationships = (
+  ...targets: readonly (readonly [id: string, type: string, target: string])[]
+) =>
+  `<Relationships>${targets.map(([id, type, target]) => `<Relationship Id="${id}" Type="http://x/${type}" Target="${target}"/>`).join("")}</Relationships>`;
+/** What a reader made of a file, a block a line. */
+const outline = ({ text, blocks }: ParsedDocument) =>
+  blocks.map(({ kind, start, end, level = "", page }) => {
+    const place = page === undefined ? "" : ` p${page}`;
+    return `${kind}${level}${place}: ${text.slice(start, end)}`;
+  });
+
+describe("office files, mail, data and code", () => {
+  let folder: string;
+  let reader: ReaderProcess;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "foreword-office-"));
+    reader = new ReaderProcess();
+  });
+  after(async () => {
+    reader.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const read = async (name: string, content: string | Uint8Array) => {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    const format = formatOf(path);
+    assert.ok(format && format !== "jsonl");
+    return reader.read(path, format);
+  };
+
+  const slide = (title: string, body: string) =>
+    `<p:sld xmlns:p="p" xmlns:a="a"><p:sp><p:nvPr><p:ph type="title"/></p:nvPr><a:p><a:r><a:t>${title}</a:t></a:r></a:p></p:sp>${body}<p:sp><p:ph type="sldNum"/><a:p><a:t>7</a:t></a:p></p:sp></p:sld>`;
+  test("PowerPoint: slides in the order of the presentation are pages, with tables and notes", async () => {
+    const parsed = await read(
+      "a.pptx",
+      zip({
+        "ppt/presentation.xml":
+          '<p:presentation xmlns:p="p" xmlns:r="r"><p:sldIdLst><p:sldId id="1" r:id="b"/><p:sldId id="2" r:id="a"/></p:sldIdLst></p:presentation>',
+        "ppt/_rels/presentation.xml.rels": relationships(
+          ["a", "slide", "slides/slide1.xml"],
+          ["b", "slide", "slides/slide2.xml"],
+        ),
+        "ppt/slides/slide1.xml": slide(
+          "Costs &amp; gains",
+          "<a:tbl><a:tr><a:tc><a:p><a:t>Oil</a:t></a:p></a:tc><a:tc><a:p><a:t>12</a:t></a:p></a:tc></a:tr></a:tbl>",
+        ),
+        "ppt/slides/slide2.xml": slide(
+          "The lamp",
+          "<p:sp><a:p><a:t>Burns </a:t><a:t>colza oil</a:t></a:p><a:p><a:t>Since 1838</a:t></a:p></p:sp>",
+        ),
+        "ppt/slides/_rels/slide2.xml.rels": relationships(["n", "notesSlide", "../notes/n1.xml"]),
+        "ppt/notes/n1.xml":
+          '<p:notes xmlns:p="p" xmlns:a="a"><p:sp><a:p><a:t>Mention the keeper.</a:t></a:p></p:sp></p:notes>',
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "heading1 p1: The lamp",
+      "paragraph p1: Burns colza oil\nSince 1838",
+      "paragraph p1: Mention the keeper.",
+      "heading1 p2: Costs & gains",
+      "table p2: Oil | 12",
+    ]);
+  });
+
+  test("Excel: sheets, shared and inline strings, dates, shares, gaps and blank rows", async () => {
+    const parsed = await read(
+      "a.xlsx",
+      zip({
+        "xl/workbook.xml":
+          '<workbook xmlns:r="r"><sheets><sheet name="Stores" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relationships(
+          ["r1", "worksheet", "worksheets/sheet1.xml"],
+          ["r2", "sharedStrings", "sharedStrings.xml"],
+          ["r3", "styles", "/xl/styles.xml"],
+        ),
+        "xl/sharedStrings.xml":
+          "<sst><si><t>Item</t></si><si><r><t>Colza </t></r><r><t>oil</t></r><rPh><t>x</t></rPh></si></sst>",
+        "xl/styles.xml":
+          '<styleSheet><numFmts><numFmt numFmtId="170" formatCode="mm:ss"/></numFmts><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="9"/><xf numFmtId="170"/></cellXfs></styleSheet>',
+        "xl/worksheets/sheet1.xml":
+          '<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="C1" t="inlineStr"><is><t>Bought</t></is></c></row><row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2"><v>0.30000000000000004</v></c><c r="C2" s="1"><v>45352</v></c></row><row r="4"><c r="A4" t="b"><v>1</v></c><c r="B4" s="2"><v>0.125</v></c><c r="C4" s="3"><v>0.5</v></c><c r="D4" t="e"><v>#DIV/0!</v></c></row></sheetData></worksheet>',
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "heading1: Stores",
+      "table: Item |  | Bought\nColza oil | 0.3 | 2024-03-01",
+      "table: TRUE | 12.5% | 12:00 | #DIV/0!",
+    ]);
+  });
+
+  test("OpenDocument: headings, lists, notes, tables; deleted text and comments are left out", async () => {
+    const parsed = await read(
+      "a.odt",
+      zip({
+        "meta.xml": "<m><meta><title>The keeper's log</title></meta></m>",
+        "content.xml":
+          '<o:document-content xmlns:o="o" xmlns:text="t" xmlns:table="b"><o:body><o:text><text:tracked-changes><text:p>gone</text:p></text:tracked-changes><text:h text:outline-level="2">Night</text:h><text:p>The <text:span>lamp</text:span><text:s text:c="2"/>burns<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Colza oil.</text:p></text:note-body></text:note> on.<o:annotation><text:p>check</text:p></o:annotation></text:p><text:list><text:list-item><text:p>wick</text:p><text:list><text:list-item><text:p>spare</text:p></text:list-item></text:list></text:list-item></text:list><table:table table:name="Table1"><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell><table:table-cell table:number-columns-repeated="2"><text:p>b</text:p></table:table-cell><table:table-cell table:number-columns-repeated="16000"/></table:table-row></table:table></o:text></o:body></o:document-content>',
+      }),
+    );
+    assert.equal(parsed.title, "The keeper's log");
+    assert.deepEqual(outline(parsed), [
+      "heading2: Night",
+      "paragraph: The lamp  burns[1] on.",
+      "paragraph: - wick\n  - spare",
+      "table: a | b | b",
+      "paragraph: [1] Colza oil.",
+    ]);
+  });
+
+  test("an encrypted OpenDocument file is named as such", async () => {
+    const file = zip({
+      "META-INF/manifest.xml": "<m><file-entry><encryption-data/></file-entry></m>",
+      "content.xml": "x",
+    });
+    await assert.rejects(read("locked.odt", file), {
+      code: "file/unsupported",
+      message: /encrypted/,
+    });
+  });
+
+  test("RTF: encodings, headings, tables, notes, hidden text, headers once", async () => {
+    const parsed = await read(
+      "a.rtf",
+      String.raw`{\rtf1\ansi\ansicpg1252\uc1{\fonttbl{\f0\fcharset0 Times;}{\f1\fcharset129 Batang;}}{\stylesheet{\s1 heading 1;}}{\info{\title Log}{\author N}}{\header Halmeray lights\par}{\*\generator X;}\pard\s1 The night\par\pard\plain Caf\'e9 \u8211- na\u239?ve {\v secret}{\f1 \'b5\'ee\'b4\'eb}{\footnote\pard A note.}\par\pard\intbl a\cell b\cell\row\pard {\field{\*\fldinst HYPERLINK "x"}{\fldrslt a link}}\{end\}\par}`,
+    );
+    assert.equal(parsed.title, "Log");
+    assert.deepEqual(outline(parsed), [
+      "paragraph: Halmeray lights",
+      "heading1: The night",
+      "paragraph: Café – naïve 등대[1]",
+      "table: a | b",
+      "paragraph: a link{end}",
+      "paragraph: [1] A note.",
+    ]);
+  });
+
+  test("CSV: quotes, line breaks in cells, the delimiter that is used", async () => {
+    const comma = await read("a.csv", 'name,height\n"Cobb, old","38\nmetres"\n');
+    assert.deepEqual(outline(comma), ["table: name | height\nCobb, old | 38 metres"]);
+    const semicolon = await read("b.csv", "name;height\nCobb;38,5\n");
+    assert.deepEqual(outline(semicolon), ["table: name | height\nCobb | 38,5"]);
+    assert.match((await read("c.tsv", "a\tb\n1\t2\n")).text, /^a \| b\n1 \| 2$/);
+  });
+
+  test("JSON: names and values without brackets, members as blocks", async () => {
+    const parsed = await read(
+      "a.json",
+      '{"title":"Lights","lamp":{"oil":"colza","hours":[1,2]},"none":{}}',
+    );
+    assert.equal(parsed.title, "Lights");
+    assert.deepEqual(outline(parsed), [
+      "code: title: Lights",
+      "code: lamp:\n  oil: colza\n  hours:\n    - 1\n    - 2",
+    ]);
+    await assert.rejects(read("b.json", '{"a":'), { code: "file/invalid", message: /JSON/ });
+    await assert.rejects(read("c.json", `${"[".repeat(5000)}${"]".repeat(5000)}`), {
+      code: "file/invalid",
+    });
+  });
+
+  test("mail: subject, people, encoded text; of two forms the plain one; attachments by name", async () => {
+    const parsed = await read(
+      "a.eml",
+      'From: =?utf-8?B?w4Vzbw==?= <aso@example.org>\r\nTo: b@example.org\r\nSubject: =?utf-8?Q?The_l=C3=A1mp?=\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: multipart/alternative; boundary="y"\r\n\r\n--y\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nIt burns =E2=80=93 again.\r\n\r\n--y\r\nContent-Type: text/html\r\n\r\n<p>other</p>\r\n--y--\r\n--x\r\nContent-Type: application/pdf; name="plan.pdf"\r\nContent-Disposition: attachment; filename="plan.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--x--\r\n',
+    );
+    assert.equal(parsed.title, "The lámp");
+    assert.match(parsed.text, /From: Åso <aso@example\.org>\nTo: b@example\.org\n.*2024/);
+    assert.match(parsed.text, /Attachments: plan\.pdf/);
+    assert.match(parsed.text, /It burns – again\./);
+    assert.doesNotMatch(parsed.text, /other/);
+  });
+
+  test("source code keeps its text; a function with its comment is a block", async () => {
+    const text = "import x\n\n// Lights it.\nfunction light() {\n\n  go();\n}\n\nconst a = 1;\n";
+    const parsed = await read("a.ts", text);
+    assert.equal(parsed.text, text);
+    assert.deepEqual(outline(parsed), [
+      "code: import x",
+      "code: // Lights it.\nfunction light() {\n\n  go();\n}",
+      "code: const a = 1;",
+    ]);
+  });
+
+  test("text in older encodings is told by its bytes", async () => {
+    const korean = Buffer.from(
+      "b5eeb4ebb4c220c7d7b1b8bfa120bcad20c0d6b4d92e20b5eeb4ebc1f6b1e2b4c220b9e3b8b6b4d920b7a5c7c1b8a620c4d2b4d92e",
+      "hex",
+    );
+    assert.equal(
+      (await read("ko.txt", korean)).text,
+      "등대는 항구에 서 있다. 등대지기는 밤마다 램프를 켠다.",
+    );
+    const japanese = Buffer.from(
+      "939491e48ee782cd968894d383898393837682f0935f82af82e9814282c682c482e096be82e982a28cf582be82c182bd8142",
+      "hex",
+    );
+    assert.equal(
+      (await read("ja.txt", japanese)).text,
+      "灯台守は毎晩ランプを点ける。とても明るい光だった。",
+    );
+    const utf16 = Buffer.from("The lamp burns.", "utf16le");
+    assert.equal((await read("u16.txt", utf16)).text, "The lamp burns.");
+    const russian = Buffer.from(
+      "cceef1eae2e0202d20f1f2eeebe8f6e020d0eef1f1e8e82e20ddf2ee20e1eeebfcf8eee920e3eef0eee42e",
+      "hex",
+    );
+    assert.match((await read("ru.txt", russian)).text, /^Москва - столица России/);
+  });
+
+  for (const name of ["a.docx", "b.pptx", "c.xlsx", "d.odt"]) {
+    test(`a zip archive of something else named ${name} is refused by what it lacks`, async () => {
+      await assert.rejects(read(name, zip({ "x.txt": "x" })), {
+        code: "file/invalid",
+        message: /lacks/,
+      });
+    });
+  }
+
+  test("XML that is cut off is refused, and entities are never expanded", async () => {
+    const broken = zip({ "content.xml": "<a><b>text" });
+    await assert.rejects(read("broken.odt", broken), { code: "file/invalid", message: /XML/ });
+    const bomb = zip({
+      "content.xml": '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>',
+    });
+    await assert.rejects(read("bomb.odt", bomb), { code: "file/invalid", message: /XML/ });
+  });
+});
