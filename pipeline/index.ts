@@ -1,3 +1,13 @@
+export { Generator } from "../generator/index.ts";
+export {
+  getPeftModel,
+  LoraConfig,
+  PeftModel,
+  PrefixTuningConfig,
+  PromptEncoderConfig,
+  PromptTuningConfig,
+} from "../ptuning/index.ts";
+export { resolveModel } from "../runtime/index.ts";
 export type { AnsweredQuestion, ArmResult, Evaluation } from "./evaluation/evaluate.ts";
 export {
   type BootstrapOptions,

@@ -24,6 +24,14 @@ export { virtualTokensPrompt } from "./methods/p-tuning/model.ts";
 export { prefixPrompt } from "./methods/prefix-tuning/model.ts";
 export type { OptimizerSettings } from "./optimizer.ts";
 export { parameterReport } from "./parameter-report.ts";
+export {
+  LoraConfig,
+  type PeftConfig,
+  PrefixTuningConfig,
+  PromptEncoderConfig,
+  PromptTuningConfig,
+} from "./peft/configs.ts";
+export { getPeftModel, PeftModel, type PeftStep } from "./peft/peft-model.ts";
 export type { LearnedPrompt, TrainingState } from "./prompt-file.ts";
 export {
   type ChatTurn,

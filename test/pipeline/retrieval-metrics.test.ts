@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { retrievalMetrics } from "../../pipeline/index.ts";
 
@@ -51,4 +53,27 @@ test("means are over queries with a relevant id; nothing found counts 0", () => 
     ndcg10: 0.5,
   });
   assert.equal(retrievalMetrics([]).mrr, 0);
+});
+
+test("40 made-up rankings score as ir-measures scores them", () => {
+  const path = join(import.meta.dirname, "../fixtures/retrieval-metrics/ir-measures.json");
+  const recorded: {
+    readonly queries: readonly {
+      readonly ranked: readonly string[];
+      readonly relevant: Readonly<Record<string, number>>;
+    }[];
+    readonly means: Readonly<Record<string, number>>;
+  } = JSON.parse(readFileSync(path, "utf8"));
+  const { recall, mrr, ndcg10 } = retrievalMetrics(
+    recorded.queries.map(({ ranked, relevant }) => ({ ranked, relevant: grades(relevant) })),
+  );
+  const found = {
+    recall1: recall[1],
+    recall3: recall[3],
+    recall5: recall[5],
+    recall10: recall[10],
+    mrr,
+    ndcg10,
+  };
+  for (const [name, value] of Object.entries(found)) close(value, recorded.means[name]!);
 });

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import {
+  getPeftModel,
+  LoraConfig,
+  type PeftConfig,
+  PrefixTuningConfig,
+  PromptEncoderConfig,
+  PromptTuningConfig,
+} from "../../ptuning/index.ts";
+import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
+
+const PARAMETERS = 74_832;
+
+describe("the API that reads like PEFT", () => {
+  let tiny: TinyGenerator;
+  before(async () => {
+    tiny = await openTinyGenerator();
+  });
+  after(() => tiny.close());
+
+  const cases: readonly (readonly [type: string, config: PeftConfig, trained: number])[] = [
+    ["PROMPT_TUNING", new PromptTuningConfig({ numVirtualTokens: 5, learningRate: 0.05 }), 5 * 48],
+    [
+      "P_TUNING",
+      new PromptEncoderConfig({ numVirtualTokens: 5, encoderHiddenSize: 8, learningRate: 0.02 }),
+      5 * 48 + 48 * 8 + 8 + 8 * 8 + 8 + 8 * 48 + 48,
+    ],
+    ["PREFIX_TUNING", new PrefixTuningConfig({ numVirtualTokens: 5, learningRate: 0.05 }), 5 * 96],
+    [
+      "LORA",
+      new LoraConfig({ r: 2, targetModules: ["q_proj", "v_proj"], learningRate: 0.02 }),
+      3 * 2 * (48 + 48 + 48 + 16),
+    ],
+  ];
+  for (const [type, config, trained] of cases) {
+    test(`${type}: counts, trains and saves`, async () => {
+      const model = await getPeftModel(tiny.generator, config);
+      try {
+        const counts = model.trainableParameters();
+        assert.equal(counts.trainableParameters, trained);
+        assert.equal(counts.allParameters, PARAMETERS + trained);
+        assert.match(counts.text, /^trainable params: [\d,]+ \|\| all params: [\d,]+ \|\| train/);
+        const examples = [{ prefixIds: [], ids: [5, 9, 12, 7], answerIds: [30, 31] }];
+        const first = await model.trainStep(examples);
+        for (let step = 0; step < 10; step++) await model.trainStep(examples);
+        const last = await model.trainStep(examples);
+        assert.ok(last.loss < first.loss, `${first.loss} to ${last.loss}`);
+        const folder = join(tiny.folder, type);
+        await model.savePretrained(folder);
+        const saved = JSON.parse(await readFile(join(folder, "adapter_config.json"), "utf8"));
+        assert.equal(saved.peft_type, type);
+        assert.equal(saved.base_model_name_or_path, "tiny");
+      } finally {
+        await model.close();
+      }
+    });
+  }
+
+  test("a wrong field is refused where it was written", () => {
+    assert.throws(() => new PromptTuningConfig({ numVirtualTokens: 0 }), {
+      code: "config/invalid",
+      message: /PromptTuningConfig.*tokens/s,
+    });
+  });
+});
