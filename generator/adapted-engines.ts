@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Adaptation } from "./conditioning.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import type { DecoderSource } from "./model.ts";
@@ -66,6 +67,9 @@ export class AdaptedEngines {
       const { version } = adaptation.identity;
       const source = { ...this.#model, fingerprint: version, weightsPath: adaptation.weights.path };
       return Engine.open(source, { ...this.#options, weights: "float32" });
+    }
+    if (adaptation.kind === "full" && adaptation.weights instanceof Map) {
+      assert.ok(adaptation.weights.size > 0, "weights are handed over before they are asked for");
     }
     const weights = adaptation.kind === "full" ? { weights: "float32" as const } : {};
     return Engine.open(this.#model, { ...this.#options, ...weights, adaptation });

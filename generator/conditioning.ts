@@ -45,6 +45,9 @@ export type Adaptation = {
     }
 );
 
+/** The slot of weights that are being trained. */
+export const DRAFT_SLOT = "training";
+
 /** Whether a conditioning changes the weights instead of adding rows. */
 export const isAdaptation = (conditioning: Conditioning | undefined): conditioning is Adaptation =>
   conditioning?.kind === "lora" || conditioning?.kind === "full";

@@ -2,7 +2,7 @@ import { workerData } from "node:worker_threads";
 import { RagError } from "../core/index.ts";
 import { type CallContext, serveWorker } from "../runtime/index.ts";
 import { AdaptedEngines } from "./adapted-engines.ts";
-import { type Conditioning, isAdaptation } from "./conditioning.ts";
+import { type Adaptation, type Conditioning, isAdaptation } from "./conditioning.ts";
 import {
   Engine,
   type EngineOptions,
@@ -40,6 +40,7 @@ serveWorker({
   ) => requireOpen(engine).scorePrompt(text.ids, text.topCount, signal),
   embeddings: async (ids: readonly number[]) => requireOpen(engine).embeddings(ids),
   deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),
+  openAdapted: async (adaptation: Adaptation) => adapted.with(adaptation, async () => undefined),
   trainableWeights: async () => readTrainableWeights(source, options),
   openTrainer: async (settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">) => {
     await trainer?.close();

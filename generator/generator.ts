@@ -4,7 +4,7 @@ import {
   WorkerHost,
   workerModule,
 } from "../runtime/index.ts";
-import type { Conditioning } from "./conditioning.ts";
+import { type Conditioning, DRAFT_SLOT } from "./conditioning.ts";
 import {
   contextLengthOf,
   type EngineOptions,
@@ -23,6 +23,8 @@ export class Generator {
   /** Tokens that prompt and answer may have together. */
   readonly contextLength: number;
   readonly #host: WorkerHost;
+  /** The weights that the worker was given last, so that they cross once and not with every request. */
+  #openedWeights: { readonly identity: string; readonly opening: Promise<unknown> } | undefined;
 
   private constructor(model: Model, contextLength: number, host: WorkerHost) {
     this.model = model;
@@ -63,14 +65,16 @@ export class Generator {
     const arrived: GeneratedToken[] = [];
     let wake = () => {};
     let isDone = false;
-    const summary = this.#host
-      .call("generate", request, {
-        signal: either,
-        onEvent: (event) => {
-          arrived.push(event as GeneratedToken);
-          wake();
-        },
-      })
+    const summary = this.#withOpenWeights(request)
+      .then((prepared) =>
+        this.#host.call("generate", prepared, {
+          signal: either,
+          onEvent: (event) => {
+            arrived.push(event as GeneratedToken);
+            wake();
+          },
+        }),
+      )
       .finally(() => {
         isDone = true;
         wake();
@@ -121,6 +125,20 @@ export class Generator {
   /** Every weight that can be trained, as f32 by its name in the layout; what "full" starts from. */
   async trainableWeights(): Promise<ReadonlyMap<string, DenseTensor>> {
     return (await this.#host.call("trainableWeights", undefined)) as Map<string, DenseTensor>;
+  }
+
+  /** Hands a model in training over before the first request that answers with it: it is half a gigabyte and more. */
+  async #withOpenWeights(request: GenerationRequest): Promise<GenerationRequest> {
+    const { conditioning } = request;
+    const isDraft = conditioning?.kind === "full" && conditioning.identity.slot === DRAFT_SLOT;
+    if (!isDraft) return request;
+    const identity = conditioning.identity.version;
+    if (this.#openedWeights?.identity !== identity) {
+      const opening = this.#host.call("openAdapted", conditioning);
+      this.#openedWeights = { identity, opening };
+    }
+    await this.#openedWeights.opening;
+    return { ...request, conditioning: { ...conditioning, weights: new Map() } };
   }
 
   /** Compiles the training graph. Needs several times the memory of generating. */

@@ -8,6 +8,7 @@ export {
 export {
   type Adaptation,
   type Conditioning,
+  DRAFT_SLOT,
   isAdaptation,
   type LoraShape,
 } from "./conditioning.ts";

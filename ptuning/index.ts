@@ -11,6 +11,7 @@ export { EXPORT_FORMATS, type ExportFormat, exportPrompt } from "./formats/expor
 export { type ImportOptions, importPrompt } from "./formats/import-prompt.ts";
 export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
 export { ANSWERS_AT_ONCE, answerTogether, generateAnswer } from "./generate-answer.ts";
+export { createLargeParameters } from "./large-parameters.ts";
 export { fullPrompt } from "./methods/full/model.ts";
 export { loraPrompt } from "./methods/lora/model.ts";
 export type { TrainedPrompt } from "./methods/method.ts";

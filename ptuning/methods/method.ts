@@ -1,9 +1,10 @@
-import type {
-  Conditioning,
-  Generator,
-  LossAndGradient,
-  Model,
-  TrainingTarget,
+import {
+  type Conditioning,
+  DRAFT_SLOT,
+  type Generator,
+  type LossAndGradient,
+  type Model,
+  type TrainingTarget,
 } from "../../generator/index.ts";
 import type { OptimizerSettings } from "../optimizer.ts";
 import type { StepReport, Trainable } from "../trainable.ts";
@@ -44,4 +45,4 @@ export interface TuningMethod {
 let drafts = 0;
 
 /** Of weights that are still being trained: each draft replaces the one before. */
-export const draftIdentity = () => ({ slot: "training", version: String(++drafts) });
+export const draftIdentity = () => ({ slot: DRAFT_SLOT, version: String(++drafts) });

@@ -2,7 +2,8 @@ import { RagError, Random } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
 import { answerTogether, generateAnswer } from "../generate-answer.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
-import { savePrompt } from "../prompt-store.ts";
+import type { TrainingState } from "../prompt-file.ts";
+import { loadPrompt, savePrompt } from "../prompt-store.ts";
 import type { PromptContent } from "../prompt-tensors.ts";
 import { type AnswerScore, meanScore, scoreAnswer } from "../scores.ts";
 import type { TuneSettings } from "../tune-settings.ts";
@@ -220,10 +221,20 @@ export class TuningRun {
         trainableParameters: trainable.parameterCount,
       },
     });
-    const parameters = trainable.save();
-    const optimizer = await trainable.optimizerState();
-    const state = { parameters, optimizer, progress: this.#progress() };
+    // The state of a whole model is three times the model: when nothing is left to train it goes.
+    const state = isFinished && "model" in content ? undefined : await this.#state();
     await savePrompt(storeFolder, { about, content }, state);
+    // A whole model's arrays change with the next step: from here on the best one is the one on disk.
+    if (this.#best && "model" in content) {
+      const saved = await loadPrompt(storeFolder, this.#settings.name);
+      this.#best = { score: this.#best.score, content: saved.content };
+    }
+  }
+
+  async #state(): Promise<TrainingState> {
+    const { trainable } = this.#parts.prompt;
+    const optimizer = await trainable.optimizerState();
+    return { parameters: trainable.save(), optimizer, progress: this.#progress() };
   }
 
   #progress(): Progress {

@@ -50,7 +50,7 @@ export async function startFromPeft(
   const optimizer = { learningRate, weightDecay, maxGradientNorm: Number.POSITIVE_INFINITY };
   if (method === "full") {
     const weights = await readTrainableWeights(model.engine.model, model.options);
-    return { target: { kind: "full" }, prompt: await fullPrompt(weights, optimizer) };
+    return { target: { kind: "full" }, prompt: fullPrompt(weights, optimizer) };
   }
   const folder = join(model.folder, method);
   const initial = readTensors(join(folder, "initial.safetensors"));

@@ -1,5 +1,5 @@
+import { createLargeParameters } from "../../large-parameters.ts";
 import type { OptimizerSettings } from "../../optimizer.ts";
-import { createTensorParameters } from "../../tensor-parameters.ts";
 import type { TensorMap } from "../../trainable.ts";
 import { draftIdentity, type TrainedPrompt, type TuningMethod } from "../method.ts";
 import { stepOptions } from "../p-tuning/model.ts";
@@ -16,11 +16,8 @@ export const full: TuningMethod = {
 };
 
 /** `weights`: all of them, by the layout's names. */
-export async function fullPrompt(
-  weights: TensorMap,
-  optimizer: OptimizerSettings,
-): Promise<TrainedPrompt> {
-  const trainable = await createTensorParameters({ tensors: weights, optimizer });
+export function fullPrompt(weights: TensorMap, optimizer: OptimizerSettings): TrainedPrompt {
+  const trainable = createLargeParameters({ tensors: weights, optimizer });
   const order = [...weights.keys()];
   return {
     trainable,
