@@ -1,4 +1,4 @@
-import { GREEDY } from "../../generator/index.ts";
+import { type Engine, GREEDY } from "../../generator/index.ts";
 import { type Check, countDifferences, largestDifference } from "./check.ts";
 import type { GoldenModel } from "./golden-model.ts";
 
@@ -22,9 +22,28 @@ export async function checkInference({
     sampling: GREEDY,
   };
   for await (const { id } of engine.generate(request)) greedy.push(id);
-  const logits = largestDifference(await engine.logits(ids), golden.readF32("logits"));
+  const expected = golden.readF32("logits");
+  const scores = await engine.logits(ids);
+  const behind = await engine.logits(ids.slice(half), { prefixIds: ids.slice(0, half) });
   return [
-    { subject, check: "logits", difference: logits, tolerance: LOGITS },
+    {
+      subject,
+      check: "logits",
+      difference: largestDifference(scores, expected),
+      tolerance: LOGITS,
+    },
+    {
+      subject,
+      check: "cached logits",
+      difference: largestDifference(behind, expected.subarray(-behind.length)),
+      tolerance: LOGITS,
+    },
+    {
+      subject,
+      check: "base unchanged",
+      difference: await differingBits(engine, ids, scores),
+      tolerance: 0,
+    },
     {
       subject,
       check: "greedy ids",
@@ -32,4 +51,22 @@ export async function checkInference({
       tolerance: 0,
     },
   ];
+}
+
+/** How many scores of the bare model have other bits after a learned prompt was used. */
+async function differingBits(
+  engine: Engine,
+  ids: readonly number[],
+  before: Float32Array,
+): Promise<number> {
+  const conditioning = {
+    kind: "virtual",
+    count: 2,
+    rows: engine.embeddings(ids.slice(0, 2)),
+  } as const;
+  await engine.logits(ids, { conditioning });
+  const after = await engine.logits(ids);
+  const bits = ({ buffer, byteOffset, length }: Float32Array) =>
+    new Int32Array(buffer, byteOffset, length);
+  return countDifferences([...bits(after)], [...bits(before)]);
 }

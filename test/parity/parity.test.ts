@@ -14,6 +14,8 @@ test("every golden model gives PyTorch's logits, loss, gradients, greedy ids and
   assert.equal(families.length, 6);
   for (const name of [
     "logits",
+    "cached logits",
+    "base unchanged",
     "greedy ids",
     "loss",
     "input gradient",
