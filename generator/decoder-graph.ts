@@ -23,6 +23,7 @@ import {
   transpose,
   type Value,
 } from "../graph/index.ts";
+import type { CausalBlocks } from "./causal-blocks.ts";
 import type { DecoderConfig } from "./config.ts";
 import { BLOCK } from "./packing.ts";
 
@@ -58,6 +59,8 @@ export interface DecoderInputs {
   readonly earlier: (layer: number) => readonly KeyValue[];
   /** The first of the earlier rows are frozen while the rest is differentiated. */
   readonly isDifferentiated?: boolean;
+  /** Reads a long text block by block. */
+  readonly blocks?: CausalBlocks | undefined;
 }
 
 export interface DecoderOutputs {
@@ -185,7 +188,7 @@ export class DecoderGraph {
     const query = this.rotate(this.#headNorm(q!, layer, "queryNorm"), inputs.positions);
     const key = this.rotate(this.#headNorm(k!, layer, "keyNorm"), inputs.positions);
     const added = { key, value: value! };
-    const read = this.#read(query, [...inputs.earlier(layer), added], inputs);
+    const read = this.#read(query, inputs.earlier(layer), added, inputs);
     const mixed = reshape(graph, transpose(graph, read, [0, 2, 1, 3]), [
       ...x.shape.slice(0, -1),
       heads * headDimension,
@@ -193,13 +196,20 @@ export class DecoderGraph {
     return { mixed, added };
   }
 
-  #read(query: Value, runs: readonly KeyValue[], { mask, isDifferentiated }: DecoderInputs): Value {
+  #read(
+    query: Value,
+    earlier: readonly KeyValue[],
+    own: KeyValue,
+    { mask, isDifferentiated, blocks }: DecoderInputs,
+  ): Value {
     const { graph } = this;
-    const [frozen, ...rest] = runs;
-    if (!isDifferentiated || rest.length === 0) return attention(graph, query, runs, mask);
+    if (blocks) return blocks.attend(query, earlier, own);
+    const [frozen, ...between] = earlier;
+    if (!isDifferentiated || !frozen) return attention(graph, query, [...earlier, own], mask);
+    const rest = [...between, own];
     const join = (pick: (rows: KeyValue) => Value) => concat(graph, rest.map(pick), 2, "K'+T");
     const live = { key: join(({ key }) => key), value: join(({ value }) => value) };
-    return attentionBehind(graph, query, { frozen: frozen!, live }, mask);
+    return attentionBehind(graph, query, { frozen, live }, mask);
   }
 
   /** f32 [B, T, ΣheadsᵢD] → for each i: f32 [B, headsᵢ, T, D]. */

@@ -44,7 +44,7 @@ serveWorker({
   trainableWeights: async () => readTrainableWeights(source, options),
   openTrainer: async (settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">) => {
     await trainer?.close();
-    trainer = await TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
+    trainer = TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
   },
   lossAndGradient: async (batch: {
     readonly examples: readonly TrainingExample[];

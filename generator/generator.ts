@@ -141,7 +141,7 @@ export class Generator {
     return { ...request, conditioning: { ...conditioning, weights: new Map() } };
   }
 
-  /** Compiles the training graph. Needs several times the memory of generating. */
+  /** Prepares training; graphs are compiled with the first batch. Needs several times the memory of generating. */
   async openTrainer(
     settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">,
     signal?: AbortSignal,

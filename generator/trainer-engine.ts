@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { floats, type Session, type Tensor } from "../runtime/index.ts";
+import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
+import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
@@ -49,6 +50,11 @@ const PIECE_TOKENS = 256;
 /** With all weights trained, every run returns a gradient as large as the model. */
 const PIECE_TOKENS_FULL = 1024;
 
+/** Shorter texts are read at once. */
+const BLOCKS_FROM_TOKENS = 128;
+/** The graph for tails behind cached passages, for long texts without, for short texts without. */
+type GraphVariant = "past" | "blocks" | "plain";
+
 /** Computes the loss of a batch and its gradient with respect to a learned prompt. The model stays frozen. */
 export class TrainerEngine {
   readonly #model: DecoderSource;
@@ -57,8 +63,8 @@ export class TrainerEngine {
   readonly #target: TrainingTarget["kind"];
   readonly #isHalf: boolean;
   readonly #passages: PassageCache<PassageRows>;
-  /** One graph for examples with passages, one for those without, each compiled when it is first needed. */
-  readonly #sessions = new Map<boolean, Session>();
+  /** Each compiled when it is first needed. */
+  readonly #sessions = new Map<GraphVariant, Session>();
   /** Holds the passages' rows of one piece. Kept: fresh memory of this size costs more than filling it. */
   #pastMemory: Float32Array | Uint16Array;
 
@@ -72,11 +78,12 @@ export class TrainerEngine {
     this.#passages = new PassageCache(options.trainingCacheBytes, "first");
   }
 
-  /** `engine` computes the passages' keys and values, so that training sees what serving will. */
-  static async open(engine: Engine, options: TrainerOptions): Promise<TrainerEngine> {
-    const trainer = new TrainerEngine(engine, options);
-    await trainer.#session(keepsPassages(options.target.kind));
-    return trainer;
+  /**
+   * `engine` computes the passages' keys and values, so that training sees what serving will. Graphs are compiled when a batch
+   * first needs them.
+   */
+  static open(engine: Engine, options: TrainerOptions): TrainerEngine {
+    return new TrainerEngine(engine, options);
   }
 
   /** Bytes of keys and values kept now. */
@@ -132,9 +139,12 @@ export class TrainerEngine {
     const laidOut = layOut(piece, conditioning, batchSize);
     const hasPast = laidOut.pastLength > 0;
     assert.ok(!hasPast || keepsPassages(conditioning.kind), "passages stand in the ids");
-    const session = await this.#session(hasPast);
+    const isLong = laidOut.tokens >= BLOCKS_FROM_TOKENS;
+    const variant = hasPast ? "past" : isLong ? "blocks" : "plain";
+    const session = await this.#session(variant);
     return session.run({
       ...(hasPast ? this.#pastFeeds(piece, laidOut.pastLength) : {}),
+      ...(variant === "blocks" ? { blocks: integers(blockLengths(laidOut.tokens)) } : {}),
       virtual: floats(new Float32Array(0), [0, this.#model.config.width]),
       ...(conditioning.kind === "deep" ? { deepPositions: laidOut.deepPositions } : {}),
       ...Object.fromEntries(trained),
@@ -142,8 +152,8 @@ export class TrainerEngine {
     });
   }
 
-  async #session(hasPast: boolean): Promise<Session> {
-    const known = this.#sessions.get(hasPast);
+  async #session(variant: GraphVariant): Promise<Session> {
+    const known = this.#sessions.get(variant);
     if (known) return known;
     const options = this.#options;
     const folder = engineFolder(this.#model, options);
@@ -156,10 +166,11 @@ export class TrainerEngine {
       config: this.#model.config,
       weights,
       target: options.target,
-      past: hasPast ? (this.#isHalf ? "float16" : "float32") : undefined,
+      past: variant === "past" ? (this.#isHalf ? "float16" : "float32") : undefined,
+      hasBlocks: variant === "blocks",
     });
     const session = await compileGraph(graph, folder, options);
-    this.#sessions.set(hasPast, session);
+    this.#sessions.set(variant, session);
     return session;
   }
 

@@ -48,6 +48,8 @@ const tailLength = ({ example }: PreparedExample): number =>
 export interface LaidOut {
   readonly feeds: Readonly<Record<string, Tensor>>;
   readonly pastLength: number;
+  /** T */
+  readonly tokens: number;
   readonly deepPositions: Tensor;
 }
 
@@ -93,6 +95,7 @@ export function layOut(
   const count = piece.length;
   return {
     pastLength,
+    tokens,
     deepPositions: integers(deepPositions, [count, deepCount]),
     feeds: {
       before: integers([], [count, 0]),

@@ -12,6 +12,7 @@ import {
   reshape,
   type Value,
 } from "../graph/index.ts";
+import { CausalBlocks } from "./causal-blocks.ts";
 import type { Conditioning, LoraShape } from "./conditioning.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
 import { pastInput } from "./inference-graph.ts";
@@ -33,6 +34,8 @@ export interface TrainingGraphOptions {
   readonly target: TrainingTarget;
   /** How the rows of passages come in; undefined where there are none. */
   readonly past: "float16" | "float32" | undefined;
+  /** Reads long texts without passages block by block, whose lengths come in as `blocks`. */
+  readonly hasBlocks?: boolean;
 }
 
 /** Names of the inputs of one layer's deep tokens or prefix. */
@@ -74,10 +77,12 @@ export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
   const shared = expand(graph, virtual, ["B", "K", config.width], lengths);
   const deep = hasDeepRows(target) ? deepInputs(decoder, options, batch) : [];
   const hasEarlier = options.past !== undefined || deep.length > 0;
+  const mask = graph.input("mask", "float32", ["B", 1, "T", hasEarlier ? "S+T" : "T"]);
   const { hidden } = decoder.decode({
     embeddings: concat(graph, [decoder.embed(before), shared, decoder.embed(after)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
-    mask: graph.input("mask", "float32", ["B", 1, "T", hasEarlier ? "S+T" : "T"]),
+    mask,
+    blocks: options.hasBlocks ? new CausalBlocks(graph, mask) : undefined,
     earlier: (layer) => {
       const past = options.past ? [pastInput(graph, decoderOptions, layer, options.past)] : [];
       return deep[layer] ? [...past, deep[layer].rows] : past;

@@ -13,6 +13,7 @@ export { meanOfLast, reduceSum, sumOfSquares } from "./ops/reduce.ts";
 export { type RotaryTables, rotate } from "./ops/rotary.ts";
 export {
   cast,
+  columnsTo,
   concat,
   dimensionOf,
   expand,

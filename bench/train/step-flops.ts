@@ -1,3 +1,4 @@
+import { blockLengths } from "../../generator/causal-blocks.ts";
 import { engineFolder } from "../../generator/engine.ts";
 import type { Model } from "../../generator/index.ts";
 import { buildTrainingGraph, type TrainingTarget } from "../../generator/training-graph.ts";
@@ -21,9 +22,14 @@ export async function stepFlops(
     earlier: number,
   ) => {
     const target: TrainingTarget = { kind };
-    const graph = buildTrainingGraph({ config: model.config, weights, target, past });
+    const hasBlocks = past === undefined;
+    const graph = buildTrainingGraph({ config: model.config, weights, target, past, hasBlocks });
+    const blocks = Object.fromEntries(
+      blockLengths(tokens).map((length, block) => [`T${block}`, length]),
+    );
     const deep = kind === "deep" ? 16 : 0;
     return matMulFlops(graph, {
+      ...blocks,
       B: 1,
       T: tokens,
       S: earlier,

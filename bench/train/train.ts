@@ -12,7 +12,7 @@ import {
   writeTransformersFolder,
 } from "../../generator/index.ts";
 import { defaultCacheFolder, resolveModel } from "../../runtime/index.ts";
-import { describeMachine, measurePeak, median } from "../machine.ts";
+import { best, describeMachine, measurePeak, timed } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
 import { PeftProcess } from "../peers/peft-process.ts";
 import { stepFlops } from "./step-flops.ts";
@@ -50,11 +50,11 @@ export async function bench({ say, python, threads }: BenchOptions): Promise<Ben
     const seconds = await measureRounds(ours, peer, say);
     const peak = await measurePeak(threads);
     const perExample = {
-      deep: median(seconds.deep) / BATCH,
-      virtual: median(seconds.virtual) / BATCH,
-      front: median(seconds.front) / FRONT_BATCH,
+      deep: best(seconds.deep) / BATCH,
+      virtual: best(seconds.virtual) / BATCH,
+      front: best(seconds.front) / FRONT_BATCH,
       whole: whole.seconds / (whole.examples * EPOCHS),
-      peer: peer ? median(seconds.peer) / FRONT_BATCH : undefined,
+      peer: peer ? best(seconds.peer) / FRONT_BATCH : undefined,
     };
     const flops = await stepFlops(model, { cacheFolder, contextLength: CONTEXT });
     const share = (kind: "deep" | "virtual" | "front") => flops[kind] / (perExample[kind] * peak);
@@ -64,6 +64,7 @@ export async function bench({ say, python, threads }: BenchOptions): Promise<Ben
     const result = {
       machine: describeMachine(),
       threads,
+      clock: threads === 1 ? "processor time" : "wall",
       versions: { ...peer?.versions },
       shape: { passage: PASSAGE, tail: QUESTION + ANSWER, virtual: VIRTUAL, batch: BATCH },
       secondsPerExample: perExample,
@@ -188,9 +189,7 @@ class Ours {
   async step(kind: "deep" | "virtual", examples: readonly TrainingExample[]): Promise<number> {
     const trainer = await this.#trainer(kind);
     const conditioning = await this.#conditioning(kind);
-    const start = performance.now();
-    await trainer.lossAndGradient(examples, conditioning);
-    return (performance.now() - start) / 1000;
+    return timed(this.#options.threads, () => trainer.lossAndGradient(examples, conditioning));
   }
 
   /** Three epochs over examples whose passages were never read. */
@@ -199,13 +198,14 @@ class Ours {
   ): Promise<{ examples: number; seconds: number }> {
     const trainer = await this.#trainer("deep");
     const conditioning = await this.#conditioning("deep");
-    const start = performance.now();
-    for (let epoch = 0; epoch < EPOCHS; epoch++) {
-      for (let first = 0; first < examples.length; first += BATCH) {
-        await trainer.lossAndGradient(examples.slice(first, first + BATCH), conditioning);
+    const seconds = await timed(this.#options.threads, async () => {
+      for (let epoch = 0; epoch < EPOCHS; epoch++) {
+        for (let first = 0; first < examples.length; first += BATCH) {
+          await trainer.lossAndGradient(examples.slice(first, first + BATCH), conditioning);
+        }
       }
-    }
-    return { examples: examples.length, seconds: (performance.now() - start) / 1000 };
+    });
+    return { examples: examples.length, seconds };
   }
 
   async close(): Promise<void> {
@@ -216,7 +216,7 @@ class Ours {
   async #trainer(kind: "deep" | "virtual"): Promise<TrainerEngine> {
     const known = this.#trainers.get(kind);
     if (known) return known;
-    const trainer = await TrainerEngine.open(this.#engine, {
+    const trainer = TrainerEngine.open(this.#engine, {
       ...this.#options,
       target: { kind },
       trainingCacheBytes: 2 ** 31,

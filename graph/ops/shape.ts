@@ -147,6 +147,15 @@ export const columnsFrom = (graph: Graph, x: Value, start: Value, size: Dimensio
   return graph.one(slicing(size), [x, start, graph.integers([2 ** 31]), axis]);
 };
 
+/**
+ * The first columns of x up to `end`, `size` of them. x: [..., C], end: int64 [1]. It has no gradient.
+ * @see ONNX operator Slice, opset 13
+ */
+export const columnsTo = (graph: Graph, x: Value, end: Value, size: Dimension): Value => {
+  const axis = graph.integers([x.shape.length - 1]);
+  return graph.one(slicing(size), [x, graph.integers([0]), end, axis]);
+};
+
 const shapeOperator: Operator = {
   type: "Shape",
   infer: ([x], attributes: Attributes) => {

@@ -21,7 +21,7 @@ export async function openTinyEngine(): Promise<TinyEngine> {
   return {
     engine,
     trainer: async (target) => {
-      const trainer = await TrainerEngine.open(engine, {
+      const trainer = TrainerEngine.open(engine, {
         ...options,
         target,
         trainingCacheBytes: 2 ** 20,

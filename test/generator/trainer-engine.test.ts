@@ -91,6 +91,25 @@ describe("loss and gradient on the tiny golden model", () => {
     assert.ok(gradients[0]!.some((value) => value !== 0));
   });
 
+  test("a long text read block by block gives the loss of the whole, and its gradient", async () => {
+    // With the virtual tokens 128 tokens, the fewest that are read in blocks.
+    const one = { prefixIds: [], ids: someIds(122, 50), answerIds: someIds(3, 51) };
+    const { loss, gradients } = await virtual.lossAndGradient([one], rows);
+    const scores = await tiny.engine.logits([...one.ids, ...one.answerIds.slice(0, -1)], {
+      conditioning: rows,
+    });
+    assert.equal(scores.length, 128 * 160);
+    const losses = one.answerIds.map((id, i) => {
+      const at = rows.count + one.ids.length - 1 + i;
+      const own = scores.subarray(at * 160, (at + 1) * 160);
+      return Math.log(own.reduce((sum, score) => sum + Math.exp(score), 0)) - own[id]!;
+    });
+    const expected = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+    assert.ok(Math.abs(loss - expected) < 1e-5, `${loss}, by the scores ${expected}`);
+    const lossOf = async () => (await virtual.lossAndGradient([one], rows)).loss;
+    await assertMatches(rows.rows, gradients[0]!, lossOf);
+  });
+
   test("keys and values of passages are kept up to the limit", async () => {
     const before = virtual.cachedBytes;
     await virtual.lossAndGradient([example(10, 17)], rows);
