@@ -20,6 +20,7 @@ export interface BenchOptions {
 const BENCHES: Readonly<
   Record<string, () => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>>
 > = {
+  serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
 };
 

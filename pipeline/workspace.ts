@@ -190,8 +190,8 @@ export class Workspace {
 
   async #retrieve(query: string, k: number, signal?: AbortSignal): Promise<Retrieved> {
     const { results } = await this.search(query, { k }, signal);
-    const similarity = Math.max(...results.map((result) => result.similarity ?? -1));
-    return { passages: results, ...(results.length > 0 && { similarity }) };
+    const known = results.flatMap(({ similarity }) => similarity ?? []);
+    return { passages: results, ...(known.length > 0 && { similarity: Math.max(...known) }) };
   }
 
   async #openGenerator(): Promise<Generator> {

@@ -103,6 +103,7 @@ function tokenizerJson(metadata: z.infer<typeof metadataSchema>, cutting: Cuttin
     );
   }
   return {
+    version: "1.0",
     added_tokens: tokens.flatMap((content, id) => addedToken(content, id, types[id])),
     normalizer: cutting.normalizer,
     pre_tokenizer: cutting.pre_tokenizer,
@@ -120,7 +121,9 @@ function tokenizerJson(metadata: z.infer<typeof metadataSchema>, cutting: Cuttin
 
 function addedToken(content: string, id: number, type: number | undefined): object[] {
   if (type !== CONTROL && type !== USER_DEFINED) return [];
-  return [{ id, content, special: type === CONTROL, normalized: false }];
+  // The other fields are what transformers wants of the file.
+  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  return [{ id, content, special: type === CONTROL, ...plain }];
 }
 
 function unsupported(field: string, expected: string, found: string): RagError {

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { RagError } from "../../core/index.ts";
 import { workerModule } from "../../runtime/index.ts";
@@ -14,6 +14,8 @@ export interface JobOrder {
   readonly isResumed: boolean;
 }
 
+/** Answers come first, but a job still gets on beside a busy machine. 0 is like everything else, 19 only what nobody wants. */
+const JOB_NICENESS = 5;
 /** How long a job may take to save its state once it is to stop. */
 const STOP_MS = 5000;
 
@@ -67,7 +69,7 @@ function startChild(): ChildProcess {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  if (child.pid !== undefined) setPriority(child.pid, JOB_NICENESS);
   return child;
 }
 

@@ -95,6 +95,7 @@ function fullEvidence({ passages, citations, prompt, query, timings }: Answer) {
       ...citationOf(passage),
       document_id: passage.documentId,
       heading: passage.heading,
+      similarity: passage.similarity ?? null,
       used: passage.used,
       cited: cited.has(passage.id),
     })),
