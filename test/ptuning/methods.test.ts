@@ -141,6 +141,32 @@ describe("every method on the tiny model", () => {
     });
   }
 
+  for (const method of ["p-tuning", "prompt-tuning", "p-tuning-v2", "prefix-tuning"]) {
+    test(`${method} starts at a text, at vocabulary samples or at random numbers`, async () => {
+      const losses: number[] = [];
+      for (const initialise of ["text", "vocabulary", "random"]) {
+        const still = { method, initialise, epochs: 1, learningRate: 1e-30, name: "start" };
+        const events = await tune(still);
+        losses.push(events.find((one) => one.event === "step")!.loss);
+      }
+      assert.equal(new Set(losses).size, 3, losses.join(" "));
+    });
+  }
+
+  test("with accumulation a step's loss and gradient are those of the batches together", async () => {
+    const run = async (settings: object) => {
+      const events = await tune({ method: "p-tuning-v2", name: "sum", epochs: 3, ...settings });
+      const steps = events.filter((one) => one.event === "step");
+      return steps.map(({ loss, gradientNorm }) => [loss, gradientNorm]);
+    };
+    const [whole, parts] = [await run({ batch: 8 }), await run({ batch: 3, accumulate: 3 })];
+    assert.equal(parts.length, whole.length);
+    for (const [index, [loss, norm]] of parts.entries()) {
+      assert.ok(Math.abs(loss! - whole[index]![0]!) < 1e-4);
+      assert.ok(Math.abs(norm! - whole[index]![1]!) < 1e-3 * whole[index]![1]! + 1e-5);
+    }
+  });
+
   test("a fully trained model is saved as a folder that opens, with other weights of the same names", async () => {
     const folder = join(tiny.storeFolder, "prompts", "full", "model");
     const path = join(folder, "model.safetensors");

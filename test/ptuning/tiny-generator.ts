@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { sha256File } from "../../core/index.ts";
@@ -35,12 +35,14 @@ export async function openTinyGenerator(family = "llama-tied"): Promise<TinyGene
 
 /** Writes the model into a folder; gives the path of its weights. */
 export async function writeTinyModel(folder: string, family = "llama-tied"): Promise<string> {
-  for (const name of ["config.json", "model.safetensors"]) {
-    await copyFile(join(golden, family, name), join(folder, name));
-  }
+  await copyFile(join(golden, family, "model.safetensors"), join(folder, "model.safetensors"));
+  const config = JSON.parse(await readFile(join(golden, family, "config.json"), "utf8"));
+  // Single characters are many tokens; rotary positions may go further than the recorded context.
+  if ("max_position_embeddings" in config) config.max_position_embeddings = 2048;
+  await writeFile(join(folder, "config.json"), JSON.stringify(config));
   await writeFile(join(folder, "tokenizer.json"), JSON.stringify(tokenizer()));
-  const config = { eos_token: "<|im_end|>", tokenizer_class: "PreTrainedTokenizerFast" };
-  await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify(config));
+  const ends = { eos_token: "<|im_end|>", tokenizer_class: "PreTrainedTokenizerFast" };
+  await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify(ends));
   return join(folder, "model.safetensors");
 }
 

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { parseTuneSettings, type QaPair } from "../../ptuning/index.ts";
+import { prepareData } from "../../ptuning/training/tuning-data.ts";
+import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
+import { tinyPairs, tinyRetrieve } from "./tiny-pairs.ts";
+
+describe("what a run learns from", () => {
+  let tiny: TinyGenerator;
+  before(async () => {
+    tiny = await openTinyGenerator();
+  });
+  after(() => tiny.close());
+
+  const prepare = (settings: object, pairs: readonly QaPair[] = tinyPairs) => {
+    const parsed = parseTuneSettings({ tokens: 2, devShare: 0, ...settings }, "test");
+    return prepareData(parsed, { generator: tiny.generator, retrieve: tinyRetrieve }, pairs);
+  };
+  const text = (ids: readonly number[]) => tiny.generator.model.tokenizer.decode(ids);
+  const passagesIn = (ids: readonly number[]) => text(ids).match(/\[\d+\] /g)?.length ?? 0;
+
+  test("without variation every epoch reads the same", async () => {
+    const data = await prepare({});
+    assert.deepEqual(data.examplesOf(0), data.examplesOf(3));
+    assert.equal(data.count, tinyPairs.length);
+    assert.ok(data.examplesOf(0).every(({ prefixIds }) => passagesIn(prefixIds) === 3));
+  });
+
+  test("a random number of passages lies between its ends, and variants repeat", async () => {
+    const data = await prepare({ passagesMin: 1, variants: 2 });
+    const counts = [0, 1].flatMap((epoch) =>
+      data.examplesOf(epoch).map(({ prefixIds }) => passagesIn(prefixIds)),
+    );
+    assert.deepEqual([...new Set(counts)].sort(), [1, 2, 3]);
+    assert.deepEqual(data.examplesOf(0), data.examplesOf(2));
+    assert.notDeepEqual(data.examplesOf(0), data.examplesOf(1));
+  });
+
+  test("shuffled passages are the same ones in another order", async () => {
+    const [plain, shuffled] = [await prepare({}), await prepare({ shufflePassages: true })];
+    const sorted = (data: typeof plain) =>
+      data.examplesOf(0).map(({ prefixIds }) =>
+        text(prefixIds)
+          .replace(/\[\d+\] /g, "")
+          .split("\n\n")
+          .map((part) => part.replace(/^.*user\n/s, ""))
+          .sort(),
+      );
+    assert.deepEqual(sorted(shuffled), sorted(plain));
+    assert.notDeepEqual(shuffled.examplesOf(0), plain.examplesOf(0));
+  });
+
+  test("distractors are passages of other questions among the own ones", async () => {
+    const data = await prepare({ distractors: 2 });
+    const foreign = data.examplesOf(0).filter(({ prefixIds }, index) => {
+      const lamps: readonly string[] = text(prefixIds).match(/lamp-\d+/g) ?? [];
+      assert.ok(lamps.includes(tinyPairs[index]!.id));
+      return new Set(lamps).size > 1;
+    });
+    assert.ok(foreign.length > tinyPairs.length / 4);
+  });
+
+  test("what changes passages' keys and values reads them among the ids", async () => {
+    const [between, lora] = [await prepare({}), await prepare({ method: "lora" })];
+    const [a, b] = [between.examplesOf(0)[0]!, lora.examplesOf(0)[0]!];
+    assert.deepEqual(b.prefixIds, []);
+    assert.deepEqual(b.ids, [...a.prefixIds, ...a.ids]);
+  });
+
+  test("repeated pairs are counted and left out; another answer to the question stays", async () => {
+    const [first] = tinyPairs;
+    const other = { ...first!, id: "other", answers: ["violet"] };
+    const data = await prepare({}, [...tinyPairs, { ...first!, id: "again" }, other]);
+    assert.equal(data.duplicates, 1);
+  });
+
+  test("a long answer is cut, and then has no end mark", async () => {
+    const data = await prepare({ maxAnswerTokens: 3 });
+    const { stopIds } = tiny.generator.model;
+    const answers = data.examplesOf(0).map(({ answerIds }) => answerIds);
+    const cut = answers.filter((ids) => !stopIds.includes(ids.at(-1)!)).map(text);
+    assert.deepEqual([...new Set(cut)].sort(), ["blu", "gre", "whi"]);
+    const whole = answers.filter((ids) => stopIds.includes(ids.at(-1)!));
+    assert.ok(whole.length > 0 && whole.every((ids) => text(ids.slice(0, -1)) === "red"));
+  });
+});
