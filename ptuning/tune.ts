@@ -11,7 +11,7 @@ import { learningRateOf } from "./training/learning-rate.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { prepareData, type TuningData } from "./training/tuning-data.ts";
 import { TuningRun } from "./training/tuning-run.ts";
-import type { TuneSettings } from "./tune-settings.ts";
+import { passageCacheBytesOf, type TuneSettings } from "./tune-settings.ts";
 
 export interface TuneParts {
   readonly qa: QaFile;
@@ -44,7 +44,7 @@ export async function* tuneOnce(
   try {
     yield prepared(data, prompt, generator);
     const target = METHODS[settings.method].target(settings, generator.model);
-    const trainer = { target, trainingCacheBytes: settings.passageCacheBytes };
+    const trainer = { target, trainingCacheBytes: passageCacheBytesOf(settings) };
     await generator.openTrainer(trainer, signal);
     if (settings.findLearningRate && found === undefined) {
       const examples = data.examplesOf(0);

@@ -12,6 +12,7 @@ import type { StepReport } from "../trainable.ts";
 import { contentOf } from "../training/content-of.ts";
 import { describeRun } from "../training/describe-run.ts";
 import { learningRateOf } from "../training/learning-rate.ts";
+import { passageCacheBytesOf } from "../tune-settings.ts";
 import type { PeftConfig } from "./configs.ts";
 
 /** One optimizer step: the loss before it, and how long its gradient was. */
@@ -109,7 +110,7 @@ export async function getPeftModel(generator: Generator, config: PeftConfig): Pr
   const prompt = await method.create({ settings, generator, optimizer });
   try {
     const target = method.target(settings, generator.model);
-    await generator.openTrainer({ target, trainingCacheBytes: settings.passageCacheBytes });
+    await generator.openTrainer({ target, trainingCacheBytes: passageCacheBytesOf(settings) });
   } catch (thrown) {
     prompt.trainable.dispose();
     throw thrown;
