@@ -1,5 +1,6 @@
 export { type ChatTemplateSource, chatTemplateOf } from "./chat-template.ts";
 export { tokenizerFromGguf, tokenizerJsonFromGguf } from "./gguf-tokenizer.ts";
+export { LastingWorker } from "./lasting-worker.ts";
 export {
   CATALOGUE,
   type CacheEnvironment,

@@ -8,24 +8,26 @@ export interface CallContext {
   readonly emit: (event: unknown) => void;
 }
 
-export type Handlers = Readonly<
-  Record<string, (parameters: never, context: CallContext) => Promise<unknown>>
->;
+type Handler = (parameters: never, context: CallContext) => Promise<unknown>;
+
+/** A handler as it is waits its turn; one marked `concurrent` starts at once and shares the thread where it awaits. */
+export type Handlers = Readonly<Record<string, Handler | { readonly concurrent: Handler }>>;
 
 /**
- * Answers calls in a worker thread, one after the other in the order they came: a session runs one thing at a time anyway,
- * and no handler sees another's half-done state. A call that is cancelled while it waits never starts.
+ * Answers calls in a worker thread. Handlers run one after the other in the order the calls came, so that none sees another's half-done
+ * state; concurrent ones beside them. A call that is cancelled while it waits never starts.
  */
 export function serveWorker(handlers: Handlers): void {
   const port = parentPort;
   if (!port) throw new RagError("internal", "serveWorker: is for worker threads only");
   const running = new Map<number, AbortController>();
+  const concurrent = new Set<Promise<void>>();
   let queue = Promise.resolve();
   const reply = (message: WorkerReply) => port.postMessage(message);
   port.on("message", (request: WorkerRequest) => {
     if (request.kind === "end") {
       for (const controller of running.values()) controller.abort();
-      void queue.then(() => process.exit(0));
+      void Promise.all([queue, ...concurrent]).then(() => process.exit(0));
       return;
     }
     if (request.kind === "cancel") {
@@ -35,11 +37,12 @@ export function serveWorker(handlers: Handlers): void {
     const { id, method, parameters } = request;
     const controller = new AbortController();
     running.set(id, controller);
-    queue = queue.then(async () => {
+    const named = handlers[method];
+    const answer = async () => {
       try {
         controller.signal.throwIfAborted();
-        const handler = handlers[method];
-        if (!handler) throw new RagError("internal", `worker: has no method "${method}"`);
+        if (!named) throw new RagError("internal", `worker: has no method "${method}"`);
+        const handler = "concurrent" in named ? named.concurrent : named;
         const emit = (event: unknown) => reply({ kind: "event", id, event });
         const result = await handler(parameters as never, { signal: controller.signal, emit });
         reply({ kind: "result", id, result });
@@ -48,7 +51,11 @@ export function serveWorker(handlers: Handlers): void {
       } finally {
         running.delete(id);
       }
-    });
+    };
+    if (named && "concurrent" in named) {
+      const answered = answer().finally(() => concurrent.delete(answered));
+      concurrent.add(answered);
+    } else queue = queue.then(answer);
   });
 }
 
