@@ -25,4 +25,5 @@ export {
   zerosLike,
 } from "./ops/shape.ts";
 export { logSoftmax, softmax } from "./ops/softmax.ts";
+export { logSumExp, topK } from "./ops/top-k.ts";
 export type { Dimension, ElementType, Shape, TensorType, Value } from "./value.ts";

@@ -20,7 +20,10 @@ const DATA_TYPES: Readonly<Record<ElementType, number>> = {
 };
 const EXTERNAL = 1;
 /** Inputs that are attributes in the builder only: the operator takes them as a tensor. */
-const BUILDER_ONLY: Readonly<Record<string, readonly string[]>> = { ReduceSum: ["axes"] };
+const BUILDER_ONLY: Readonly<Record<string, readonly string[]>> = {
+  ReduceSum: ["axes"],
+  TopK: ["count"],
+};
 
 /**
  * The graph as an ONNX model file. Nodes and constants that no output needs are left out.
