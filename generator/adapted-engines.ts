@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Adaptation } from "./conditioning.ts";
-import { Engine, type EngineOptions } from "./engine.ts";
+import { Engine } from "./engine.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import type { DecoderSource } from "./model.ts";
 
 interface AdaptedEngine {
@@ -32,8 +33,7 @@ export class AdaptedEngines {
     adaptation: Adaptation,
     use: (engine: Engine) => Promise<Result>,
   ): Promise<Result> {
-    const adapted = await this.#engineFor(adaptation);
-    adapted.users++;
+    const adapted = await this.#takeEngine(adaptation);
     try {
       return await use(await adapted.engine);
     } finally {
@@ -46,17 +46,22 @@ export class AdaptedEngines {
     for (const slot of [...this.#engines.keys()]) await this.#drop(slot);
   }
 
-  async #engineFor(adaptation: Adaptation): Promise<AdaptedEngine> {
+  /** The engine with one user more, counted before anybody else can retire it. */
+  async #takeEngine(adaptation: Adaptation): Promise<AdaptedEngine> {
     const { slot, version } = adaptation.identity;
     const known = this.#engines.get(slot);
     if (known?.version === version) {
+      known.users++;
       this.#engines.delete(slot);
       this.#engines.set(slot, known);
       return known;
     }
-    if (known) await this.#drop(slot);
-    while (this.#engines.size >= MAX_ENGINES) await this.#drop([...this.#engines.keys()][0]!);
-    const opened = { version, engine: this.#open(adaptation), users: 0 };
+    if (known || this.#engines.size >= MAX_ENGINES) {
+      await this.#drop(known ? slot : [...this.#engines.keys()][0]!);
+      // Another request may have opened it meanwhile.
+      return this.#takeEngine(adaptation);
+    }
+    const opened = { version, engine: this.#open(adaptation), users: 1 };
     this.#engines.set(slot, opened);
     opened.engine.catch(() => this.#engines.delete(slot));
     return opened;

@@ -3,12 +3,9 @@ import { RagError } from "../core/index.ts";
 import { type CallContext, serveWorker } from "../runtime/index.ts";
 import { AdaptedEngines } from "./adapted-engines.ts";
 import { type Adaptation, type Conditioning, isAdaptation } from "./conditioning.ts";
-import {
-  Engine,
-  type EngineOptions,
-  type GenerationRequest,
-  type GenerationSummary,
-} from "./engine.ts";
+import { Engine } from "./engine.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { GenerationRequest, GenerationSummary } from "./generation.ts";
 import { withConditioningInFront } from "./in-front.ts";
 import type { DecoderSource } from "./model.ts";
 import { readTrainableWeights } from "./trainable-weights.ts";
@@ -29,15 +26,20 @@ serveWorker({
   open: async () => {
     engine = await Engine.open(source, options);
   },
-  generate: async (request: GenerationRequest, context: CallContext) => {
-    const { conditioning, ...plain } = request;
-    if (!isAdaptation(conditioning)) return generate(requireOpen(engine), request, context);
-    return adapted.with(conditioning, (one) => generate(one, plain, context));
+  generate: {
+    concurrent: async (request: GenerationRequest, context: CallContext) => {
+      const { conditioning, ...plain } = request;
+      if (!isAdaptation(conditioning)) return generate(requireOpen(engine), request, context);
+      return adapted.with(conditioning, (one) => generate(one, plain, context));
+    },
   },
-  scorePrompt: async (
-    text: { readonly ids: readonly number[]; readonly topCount: number },
-    { signal }: CallContext,
-  ) => requireOpen(engine).scorePrompt(text.ids, text.topCount, signal),
+  load: { concurrent: async () => requireOpen(engine).load },
+  scorePrompt: {
+    concurrent: async (
+      text: { readonly ids: readonly number[]; readonly topCount: number },
+      { signal }: CallContext,
+    ) => requireOpen(engine).scorePrompt(text.ids, text.topCount, signal),
+  },
   embeddings: async (ids: readonly number[]) => requireOpen(engine).embeddings(ids),
   deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),
   openAdapted: async (adaptation: Adaptation) => adapted.with(adaptation, async () => undefined),

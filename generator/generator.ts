@@ -1,17 +1,17 @@
 import {
   type DenseTensor,
+  LastingWorker,
   type ResolvedModel,
-  WorkerHost,
   workerModule,
 } from "../runtime/index.ts";
 import { type Conditioning, DRAFT_SLOT } from "./conditioning.ts";
-import {
-  contextLengthOf,
-  type EngineOptions,
-  type GeneratedToken,
-  type GenerationRequest,
-  type GenerationSummary,
-} from "./engine.ts";
+import { contextLengthOf, DEFAULT_MAX_SEQUENCES, type EngineOptions } from "./engine-options.ts";
+import type {
+  EngineLoad,
+  GeneratedToken,
+  GenerationRequest,
+  GenerationSummary,
+} from "./generation.ts";
 import type { GeneratorWorkerData } from "./generator-worker.ts";
 import { type Model, readModel } from "./model.ts";
 import type { PromptScore } from "./prompt-scores.ts";
@@ -22,13 +22,16 @@ export class Generator {
   readonly model: Model;
   /** Tokens that prompt and answer may have together. */
   readonly contextLength: number;
-  readonly #host: WorkerHost;
+  /** Requests that are decoded together; more wait in the order they came. */
+  readonly maxSequences: number;
+  readonly #host: LastingWorker;
   /** The weights that the worker was given last, so that they cross once and not with every request. */
   #openedWeights: { readonly identity: string; readonly opening: Promise<unknown> } | undefined;
 
-  private constructor(model: Model, contextLength: number, host: WorkerHost) {
+  private constructor(model: Model, options: EngineOptions, host: LastingWorker) {
     this.model = model;
-    this.contextLength = contextLength;
+    this.contextLength = contextLengthOf(model.config, options);
+    this.maxSequences = options.maxSequences ?? DEFAULT_MAX_SEQUENCES;
     this.#host = host;
   }
 
@@ -47,14 +50,14 @@ export class Generator {
       source: { name, fingerprint, config, weightsPath },
       options,
     };
-    const host = new WorkerHost(workerModule("generator-worker", import.meta.url), data);
-    await host.call("open", undefined, { signal });
-    return new Generator(model, contextLengthOf(config, options), host);
+    const module = workerModule("generator-worker", import.meta.url);
+    return new Generator(model, options, await LastingWorker.open(module, data, signal));
   }
 
   /**
    * Generates token by token; returns what was used. Stopping the iteration, or the signal, stops the work.
-   * @throws RagError context/overflow, engine/failed
+   * Requests made while others run are decoded together with them.
+   * @throws RagError context/overflow; engine/failed when the thread died: a new one answers the next request
    */
   async *generate(
     request: GenerationRequest,
@@ -112,6 +115,11 @@ export class Generator {
     return this.#host.isClosed;
   }
 
+  /** What the engine is running, what waits and what is cached. @throws RagError engine/failed */
+  async load(): Promise<EngineLoad> {
+    return (await this.#host.call("load", undefined)) as EngineLoad;
+  }
+
   /** Token embeddings: f32 [ids, H]. */
   async embeddings(ids: readonly number[]): Promise<Float32Array> {
     return (await this.#host.call("embeddings", ids)) as Float32Array;
@@ -132,7 +140,8 @@ export class Generator {
     const { conditioning } = request;
     const isDraft = conditioning?.kind === "full" && conditioning.identity.slot === DRAFT_SLOT;
     if (!isDraft) return request;
-    const identity = conditioning.identity.version;
+    // A thread that replaced another has not been given them.
+    const identity = `${this.#host.starts} ${conditioning.identity.version}`;
     if (this.#openedWeights?.identity !== identity) {
       const opening = this.#host.call("openAdapted", conditioning);
       this.#openedWeights = { identity, opening };

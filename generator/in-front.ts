@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "./config.ts";
-import type { GenerationRequest } from "./engine.ts";
+import type { GenerationRequest } from "./generation.ts";
 import { unrotateRows } from "./rotary-tables.ts";
 
 /**

@@ -13,14 +13,16 @@ export {
   type LoraShape,
 } from "./conditioning.ts";
 export type { DecoderConfig } from "./config.ts";
-export {
-  Engine,
-  type EngineOptions,
-  type GeneratedToken,
-  type GenerationRequest,
-  type GenerationSummary,
-} from "./engine.ts";
+export { Engine } from "./engine.ts";
+export type { EngineOptions } from "./engine-options.ts";
 export { configFromGguf, configFromHuggingFace } from "./families/index.ts";
+export type {
+  EngineLoad,
+  GeneratedToken,
+  GenerationRequest,
+  GenerationSummary,
+  TokenLogProbability,
+} from "./generation.ts";
 export { Generator } from "./generator.ts";
 export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";

@@ -1,5 +1,18 @@
-import { argMax, cast, concat, Graph } from "../graph/index.ts";
+import {
+  argMax,
+  cast,
+  concat,
+  Graph,
+  gather,
+  logSumExp,
+  multiply,
+  topK,
+  type Value,
+} from "../graph/index.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
+
+/** How many of the likeliest tokens a run gives back; the whole vocabulary crosses only when these do not decide. */
+export const CANDIDATES = 64;
 
 /** Names of the cache inputs of one layer. */
 export const pastNames = (layer: number) => ({
@@ -11,11 +24,12 @@ export const pastNames = (layer: number) => ({
  * The frozen model for prefill and decoding.
  *
  * Inputs: `virtual` f32 [B, K, H] and `ids` int64 [B, I] (either may have length 0; T = K + I), `positions` int64 [B, T],
- * `mask` f32 [B, 1, T, S + T], `rows` int64 [R] (which of the B·T tokens to score), and per layer `past.L.key`,
- * `past.L.value` f32 [B, KV heads, S, D].
+ * `mask` f32 [B, 1, T, S + T], `rows` int64 [R] (which of the B·T tokens to score), `drawn` int64 [Q], Q at least 1 (of which of these R
+ * the candidates are wanted), `inverseTemperatures` f32 [Q, 1], and per layer `past.L.key`, `past.L.value` f32 [B, KV heads, S, D].
  *
- * Outputs: `token` int64 [R] the most likely next token, `logits` f32 [R, V], and the new cache rows
- * `added` f32 (`addedHalf` f16) [B, layers · 2 · KV heads, T, D]: keys, then values, of each layer in turn.
+ * Outputs: `token` int64 [R] the most likely next token, `logits` f32 [R, V]; of the drawn rows `candidates` int64 [Q, C], the
+ * likeliest first, their `candidateLogits` f32 [Q, C], `logSum` f32 [Q] = log Σ exp(logits) over the vocabulary and `scaledLogSum` the
+ * same of logits / temperature; and the new cache rows `added` f32 (`addedHalf` f16) [B, layers · 2 · KV heads, T, D]: keys, then values, of each layer in turn.
  */
 export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new Graph()): Graph {
   const decoder = new DecoderGraph(graph, options);
@@ -32,6 +46,7 @@ export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new 
   const logits = decoder.logits(hidden);
   graph.output("logits", logits);
   graph.output("token", argMax(graph, logits));
+  outputCandidates(graph, logits, Math.min(CANDIDATES, options.config.vocabulary));
   const all = concat(
     graph,
     added.flatMap(({ key, value }) => [key, value]),
@@ -41,6 +56,16 @@ export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new 
   graph.output("added", all);
   graph.output("addedHalf", cast(graph, all, "float16"));
   return graph;
+}
+
+function outputCandidates(graph: Graph, logits: Value, count: number): void {
+  const drawn = gather(graph, logits, graph.input("drawn", "int64", ["Q"]));
+  const inverse = graph.input("inverseTemperatures", "float32", ["Q", 1]);
+  const { values, indices } = topK(graph, drawn, count);
+  graph.output("candidates", indices);
+  graph.output("candidateLogits", values);
+  graph.output("logSum", logSumExp(graph, drawn));
+  graph.output("scaledLogSum", logSumExp(graph, multiply(graph, drawn, inverse)));
 }
 
 /** Declares the cache inputs of a layer. */

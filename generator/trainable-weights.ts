@@ -1,5 +1,5 @@
 import type { DenseTensor } from "../runtime/index.ts";
-import { contextLengthOf, type EngineOptions, engineFolder } from "./engine.ts";
+import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
 import type { DecoderSource } from "./model.ts";
 import { openWeightLayout } from "./weight-layout.ts";
 

@@ -4,7 +4,8 @@ import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
-import { contextLengthOf, type Engine, type EngineOptions, engineFolder } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
 import { pastNames } from "./inference-graph.ts";
 import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
@@ -75,7 +76,7 @@ export class TrainerEngine {
     this.#target = options.target.kind;
     this.#isHalf = isHalf(options);
     this.#pastMemory = this.#isHalf ? new Uint16Array(0) : new Float32Array(0);
-    this.#passages = new PassageCache(options.trainingCacheBytes, "first");
+    this.#passages = new PassageCache(options.trainingCacheBytes);
   }
 
   /**

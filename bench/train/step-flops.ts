@@ -1,5 +1,5 @@
 import { blockLengths } from "../../generator/causal-blocks.ts";
-import { engineFolder } from "../../generator/engine.ts";
+import { engineFolder } from "../../generator/engine-options.ts";
 import type { Model } from "../../generator/index.ts";
 import { buildTrainingGraph, type TrainingTarget } from "../../generator/training-graph.ts";
 import { openWeightLayout } from "../../generator/weight-layout.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { homedir } from "node:os";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, mock, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { encodeChat, Generator, GREEDY } from "../../generator/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
 import { defaultModel } from "../default-model.ts";
@@ -57,6 +58,37 @@ describe("the generator in its worker, with the real model", () => {
   test("an error of the engine arrives with its code", async () => {
     const tokens = generator.generate(request("Hi", 100_000));
     await assert.rejects(tokens.next(), { code: "context/overflow" });
+  });
+
+  test("questions asked together are answered together, as each is alone", async () => {
+    const asked = ["Who wrote Hamlet?", "What is the capital of Italy?", "Name a colour."].map(
+      (question) => request(question, 12),
+    );
+    const answer = async (one: (typeof asked)[number]) => {
+      const ids: number[] = [];
+      for await (const { id } of generator.generate(one)) ids.push(id);
+      return ids;
+    };
+    const alone = [];
+    for (const one of asked) alone.push(await answer(one));
+    let most = 0;
+    const together = Promise.all(asked.map(answer));
+    const watch = setInterval(async () => {
+      most = Math.max(most, (await generator.load()).running);
+    }, 10);
+    assert.deepEqual(await together, alone);
+    clearInterval(watch);
+    assert.ok(most >= 2, `${most} ran together`);
+  });
+
+  test("a thread that is torn down is replaced, and the next question is answered", async () => {
+    const threads = mock.method(Worker.prototype, "postMessage");
+    await generator.load();
+    const thread = threads.mock.calls.at(-1)!.this as Worker;
+    threads.mock.restore();
+    await thread.terminate();
+    const { done } = await generator.generate(request("Say yes.", 1)).next();
+    assert.equal(done, false);
   });
 
   test("a worker that ends fails its request instead of hanging", async () => {

@@ -4,21 +4,8 @@ import { PassageCache } from "../../generator/passage-cache.ts";
 
 const entry = (byteLength: number) => ({ byteLength });
 
-test("the least recently used entry makes room", () => {
-  const cache = new PassageCache(100, "recent");
-  cache.set([1], entry(40));
-  cache.set([2], entry(40));
-  cache.get([1]);
-  cache.set([3], entry(40));
-  assert.deepEqual(
-    [[1], [2], [3]].map((ids) => cache.get(ids) !== undefined),
-    [true, false, true],
-  );
-  assert.equal(cache.byteLength, 80);
-});
-
-test("with first come first kept, what does not fit is not taken in", () => {
-  const cache = new PassageCache(100, "first");
+test("first come, first kept: what does not fit is not taken in", () => {
+  const cache = new PassageCache(100);
   cache.set([1], entry(60));
   cache.set([2], entry(60));
   cache.set([3], entry(40));
@@ -29,14 +16,14 @@ test("with first come first kept, what does not fit is not taken in", () => {
 });
 
 test("an entry larger than the whole cache is never taken in", () => {
-  const cache = new PassageCache(10, "recent");
+  const cache = new PassageCache(10);
   cache.set([1], entry(11));
   assert.equal(cache.get([1]), undefined);
   assert.equal(cache.byteLength, 0);
 });
 
 test("ids are told apart as a whole", () => {
-  const cache = new PassageCache(100, "recent");
+  const cache = new PassageCache(100);
   cache.set([1, 23], entry(1));
   assert.equal(cache.get([12, 3]), undefined);
 });

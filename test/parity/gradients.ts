@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileGraph } from "../../generator/compiled-graphs.ts";
-import { engineFolder } from "../../generator/engine.ts";
+import { engineFolder } from "../../generator/engine-options.ts";
 import type { Conditioning, TrainingTarget } from "../../generator/index.ts";
 import { causalMask } from "../../generator/masks.ts";
 import { buildTrainingGraph, gradientName } from "../../generator/training-graph.ts";

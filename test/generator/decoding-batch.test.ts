@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Engine, type GenerationRequest, GREEDY } from "../../generator/index.ts";
+import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
+
+const request = (seed: number, change: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  prefixIds: someIds(8 + 7 * seed, seed),
+  ids: someIds(3 + seed, seed + 20),
+  maxTokens: 12,
+  stopIds: [],
+  sampling: GREEDY,
+  ...change,
+});
+
+async function run(engine: Engine, what: GenerationRequest, signal?: AbortSignal) {
+  const tokens = engine.generate(what, signal);
+  const ids: number[] = [];
+  const scores: number[] = [];
+  for (;;) {
+    const next = await tokens.next();
+    if (next.done) return { ids, scores, summary: next.value };
+    ids.push(next.value.id);
+    scores.push(next.value.logProbability ?? 0);
+  }
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+describe("a batch on the tiny golden model", () => {
+  let tiny: TinyEngine;
+  let engine: Engine;
+  let mixed: GenerationRequest[];
+  before(async () => {
+    tiny = await openTinyEngine();
+    engine = tiny.engine;
+    const deep = await engine.deepTokens(someIds(4, 9));
+    const other = await engine.deepTokens(someIds(6, 10));
+    const rows = engine.embeddings(someIds(5, 11));
+    mixed = [
+      request(1),
+      request(2, { conditioning: deep }),
+      request(3, { conditioning: { kind: "virtual", count: 5, rows } }),
+      request(4, { conditioning: other }),
+      request(5, { prefixIds: [], ids: someIds(70, 3) }),
+      request(6, { sampling: { temperature: 1.3, topP: 0.9, seed: 4 } }),
+      request(7, { sampling: { temperature: 1, topP: 1, topK: 9, seed: 5, presencePenalty: 1 } }),
+      request(1),
+    ];
+  });
+  after(() => tiny.close());
+
+  test("mixed prompts and settings give together what each gives alone", async () => {
+    const alone = [];
+    for (const one of mixed) alone.push(await run(engine, one));
+    const together = await Promise.all(mixed.map((one) => run(engine, one)));
+    assert.deepEqual(
+      together.map(({ ids }) => ids),
+      alone.map(({ ids }) => ids),
+    );
+    assert.deepEqual(together[0]!.ids, together[7]!.ids);
+  });
+
+  test("log probabilities move by less than 1e-4 in a batch", async () => {
+    const asked = mixed.map((one) => ({ ...one, logProbabilities: true }));
+    const alone = [];
+    for (const one of asked) alone.push(await run(engine, one));
+    const together = await Promise.all(asked.map((one) => run(engine, one)));
+    for (const [index, { scores }] of together.entries()) {
+      for (const [place, score] of scores.entries()) {
+        assert.ok(Math.abs(score - alone[index]!.scores[place]!) < 1e-4, `${index}, ${place}`);
+      }
+    }
+  });
+
+  test("sequences that join late and leave early change none of the others", async () => {
+    const { ids } = await run(engine, request(2, { maxTokens: 40 }));
+    const tokens = engine.generate(request(2, { maxTokens: 40 }));
+    const found: number[] = [];
+    const others: Promise<unknown>[] = [];
+    for await (const { id } of tokens) {
+      found.push(id);
+      if (found.length % 4 === 0) {
+        const late = request(found.length % 7, { maxTokens: 1 + (found.length % 5) });
+        others.push(run(engine, late));
+      }
+    }
+    assert.deepEqual(found, ids);
+    await Promise.all(others);
+  });
+
+  test("more than there is room for wait, and all are answered", async () => {
+    const many = Array.from({ length: 20 }, (_, i) => request(i % 7, { maxTokens: 3 + (i % 4) }));
+    const running = many.map((one) => run(engine, one));
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, engine.load.running);
+    }, 0);
+    await until(() => engine.load.waiting === 0);
+    const lengths = (await Promise.all(running)).map(({ ids }) => ids.length);
+    clearInterval(watch);
+    assert.deepEqual(
+      lengths,
+      many.map(({ maxTokens }) => maxTokens),
+    );
+    assert.ok(most <= 8, String(most));
+  });
+
+  test("a cancelled sequence frees its place at once, and so does one that is left", async () => {
+    const controller = new AbortController();
+    const cancelled = run(engine, request(1, { maxTokens: 90 }), controller.signal);
+    const left = engine.generate(request(2, { maxTokens: 80 }));
+    await left.next();
+    await until(() => engine.load.running === 2);
+    controller.abort();
+    await left.return({} as never);
+    await assert.rejects(cancelled, { name: "AbortError" });
+    await until(() => engine.load.running === 0);
+    assert.equal(engine.load.sequenceBytes, 0);
+  });
+
+  test("a long prompt is read in pieces while another is being answered", async () => {
+    const order: string[] = [];
+    const tokens = engine.generate(request(1, { prefixIds: [], maxTokens: 30 }));
+    await tokens.next();
+    const long = engine.generate(
+      request(1, { prefixIds: [], ids: someIds(120, 77), maxTokens: 2 }),
+    );
+    const reading = long.next().then(() => order.push("long"));
+    for await (const _ of tokens) order.push("short");
+    await reading;
+    assert.ok(order.indexOf("long") >= 1, order.join());
+  });
+
+  test("prefixes that begin alike are computed once as far as they are alike", async () => {
+    const shared = someIds(64, 91);
+    const first = await run(engine, request(1, { prefixIds: [...shared, 1, 2] }));
+    const second = await run(engine, request(1, { prefixIds: [...shared, 3, 4] }));
+    assert.equal(first.summary.cachedTokens, 0);
+    assert.equal(second.summary.cachedTokens, 64);
+    assert.ok(engine.load.passageCache.bytes > 0);
+  });
+
+  test("alternatives are the likeliest tokens with their log probabilities", async () => {
+    const asked = request(1, { maxTokens: 1, logProbabilities: true, topLogProbabilities: 20 });
+    const { value } = await engine.generate(asked).next();
+    assert.ok(value && "id" in value && value.alternatives);
+    assert.equal(value.alternatives.length, 20);
+    assert.deepEqual(value.alternatives[0], { id: value.id, logProbability: value.logProbability });
+    const scores = (await engine.logits([...asked.prefixIds, ...asked.ids])).slice(-160);
+    const total = Math.log(scores.reduce((sum, score) => sum + Math.exp(score), 0));
+    for (const { id, logProbability } of value.alternatives) {
+      assert.ok(Math.abs(scores[id]! - total - logProbability) < 1e-4);
+    }
+  });
+
+  test("more alternatives than 20 are refused", async () => {
+    const asked = request(1, { logProbabilities: true, topLogProbabilities: 21 });
+    await assert.rejects(run(engine, asked), { code: "request/invalid", param: "top_logprobs" });
+  });
+});
