@@ -22,6 +22,7 @@ const BENCHES: Readonly<
 > = {
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
+  growth: () => import("./growth/growth.ts"),
 };
 
 /** `npm run bench -- NAME [--json] [--python PATH] [--threads N]` */
