@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { RagError } from "../core/index.ts";
 import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
 import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
@@ -104,6 +105,7 @@ export class TrainerEngine {
     assert.equal(conditioning.kind, this.#target, "the conditioning is what is trained");
     const batch: PreparedExample[] = [];
     for (const example of examples) {
+      this.#requireRoom(example, conditioning);
       batch.push({ example, passage: await this.#passageRows(example.prefixIds) });
     }
     const trained = trainedInputs(conditioning, this.#model.config);
@@ -120,6 +122,16 @@ export class TrainerEngine {
       }
     }
     return sum;
+  }
+
+  #requireRoom({ prefixIds, ids, answerIds }: TrainingExample, { count }: Conditioning): void {
+    const tokens = prefixIds.length + count + ids.length + answerIds.length - 1;
+    const most = contextLengthOf(this.#model.config, this.#options);
+    if (tokens <= most) return;
+    throw new RagError(
+      "context/overflow",
+      `a training example has ${tokens} tokens with its learned ones, more than the context of ${most}; use fewer or shorter passages.`,
+    );
   }
 
   async close(): Promise<void> {

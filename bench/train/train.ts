@@ -22,10 +22,10 @@ const QUESTION = 30;
 const ANSWER = 12;
 const VIRTUAL = 16;
 const BATCH = 8;
-const ROUNDS = 3;
+const ROUNDS = 2;
 const EPOCHS = 3;
 /** Few, because each takes the peer seconds. */
-const FRONT_BATCH = 2;
+const FRONT_BATCH = 1;
 const CONTEXT = 1024;
 
 /** How fast a step of training is, ours beside PEFT's, round after round on the same examples. */
@@ -41,7 +41,7 @@ export async function bench({ say, python, threads }: BenchOptions): Promise<Ben
     await ours.step("deep", ours.examples);
     const residentBytes = process.memoryUsage().rss - ours.cachedBytes;
     say("a whole run of three epochs");
-    const whole = await ours.wholeRun(ours.drawExamples(2 * BATCH));
+    const whole = await ours.wholeRun(ours.drawExamples(BATCH));
     if (python) {
       say("writing the model for the peer");
       await writeTransformersFolder(model, folder);

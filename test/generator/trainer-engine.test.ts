@@ -110,6 +110,14 @@ describe("loss and gradient on the tiny golden model", () => {
     await assertMatches(rows.rows, gradients[0]!, lossOf);
   });
 
+  test("an example longer than the context is refused with both numbers", async () => {
+    const long = example(11, 120, 6, 2);
+    await assert.rejects(virtual.lossAndGradient([example(12), long], rows), {
+      code: "context/overflow",
+      message: /131 tokens.*128/,
+    });
+  });
+
   test("keys and values of passages are kept up to the limit", async () => {
     const before = virtual.cachedBytes;
     await virtual.lossAndGradient([example(10, 17)], rows);
