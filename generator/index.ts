@@ -41,4 +41,3 @@ export {
   type TrainingExample,
 } from "./trainer-engine.ts";
 export type { TrainingTarget } from "./training-graph.ts";
-export { writeTransformersFolder } from "./transformers-folder.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { readModel, writeTransformersFolder } from "../../generator/index.ts";
+import { readModel, readTrainableWeights, saveModel } from "../../generator/index.ts";
 import { defaultCacheFolder, resolveModel } from "../../runtime/index.ts";
 import { measurePeak } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
@@ -26,7 +26,8 @@ export async function bench({ say, python, threads }: BenchOptions): Promise<Ben
     const whole = await ours.wholeRun(ours.drawExamples(BATCH));
     if (python) {
       say("writing the model for the peer");
-      await writeTransformersFolder(model, folder);
+      const weights = await readTrainableWeights(model, { cacheFolder, contextLength: CONTEXT });
+      await saveModel(model, weights, folder);
       peer = await PeftProcess.start(python, folder, threads);
     }
     const rounds = await measureRounds(ours, peer, say);

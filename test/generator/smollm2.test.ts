@@ -8,7 +8,8 @@ import {
   encodeChat,
   type Model,
   readModel,
-  writeTransformersFolder,
+  readTrainableWeights,
+  saveModel,
 } from "../../generator/index.ts";
 import { defaultModel } from "../default-model.ts";
 import { relativeDifference } from "../parity/check.ts";
@@ -51,7 +52,8 @@ describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
 
   test("written as a safetensors folder and read again, the model gives the same scores and ids", async () => {
     const folder = join(cacheFolder, "exported");
-    await writeTransformersFolder(model, folder);
+    const options = { cacheFolder, contextLength: 512, weights: "float32" as const };
+    await saveModel(model, await readTrainableWeights(model, options), folder);
     const weightsPath = join(folder, "model.safetensors");
     const fingerprint = "e".repeat(64);
     const exported = readModel({ name: "exported", folder, weightsPath, fingerprint });
@@ -61,7 +63,6 @@ describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
     assert.deepEqual(exported.tokenizer.encode(text), model.tokenizer.encode(text));
     const chat = encodeChat(exported, [{ role: "user", parts: ["Hi"] }]);
     assert.deepEqual(chat, encodeChat(model, [{ role: "user", parts: ["Hi"] }]));
-    const options = { cacheFolder, contextLength: 512, weights: "float32" as const };
     const engine = await Engine.open(exported, options);
     try {
       assert.deepEqual(await engine.logits(ids), reference);

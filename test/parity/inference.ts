@@ -1,4 +1,4 @@
-import { type Engine, GREEDY } from "../../generator/index.ts";
+import { type Engine, type GenerationRequest, GREEDY } from "../../generator/index.ts";
 import { type Check, countDifferences, largestDifference } from "./check.ts";
 import type { GoldenModel } from "./golden-model.ts";
 
@@ -46,6 +46,12 @@ export async function checkInference({
     },
     {
       subject,
+      check: "batched ids",
+      difference: await differingIds(engine, request, [...golden.readF32("greedy")]),
+      tolerance: 0,
+    },
+    {
+      subject,
       check: "greedy ids",
       difference: countDifferences(greedy, [...golden.readF32("greedy")]),
       tolerance: 0,
@@ -69,4 +75,23 @@ async function differingBits(
   const bits = ({ buffer, byteOffset, length }: Float32Array) =>
     new Int32Array(buffer, byteOffset, length);
   return countDifferences([...bits(after)], [...bits(before)]);
+}
+
+/** The same request three times among others that join and leave: how many ids differ from those recorded. */
+async function differingIds(
+  engine: Engine,
+  request: GenerationRequest,
+  expected: readonly number[],
+): Promise<number> {
+  const others = [3, 30].map((maxTokens) => ({ ...request, ids: request.ids.slice(1), maxTokens }));
+  const batch = [others[0]!, request, request, others[1]!, request];
+  const found = await Promise.all(
+    batch.map(async (one) => {
+      const ids: number[] = [];
+      for await (const { id } of engine.generate(one)) ids.push(id);
+      return ids;
+    }),
+  );
+  const own = found.filter((_, index) => batch[index] === request);
+  return own.reduce((sum, ids) => sum + countDifferences(ids, expected), 0);
 }

@@ -17,6 +17,7 @@ test("every golden model gives PyTorch's logits, loss, gradients, greedy ids and
     "cached logits",
     "base unchanged",
     "greedy ids",
+    "batched ids",
     "loss",
     "input gradient",
     "between logits",
