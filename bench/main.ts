@@ -22,7 +22,8 @@ const BENCHES: Readonly<
 > = {
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
-  growth: () => import("./growth/growth.ts"),
+  "growth-context": async () => ({ bench: (await import("./growth/growth.ts")).benchContext }),
+  "growth-size": async () => ({ bench: (await import("./growth/growth.ts")).benchSize }),
 };
 
 /** `npm run bench -- NAME [--json] [--python PATH] [--threads N]` */

@@ -32,11 +32,14 @@ interface Cost {
   readonly step: number;
 }
 
-/** What the engine costs by the length of the context and by the size of the model. */
-export async function bench({ say, threads }: BenchOptions): Promise<BenchResult> {
+type ByContext = { readonly context: number } & Cost;
+type BySize = { readonly parameters: number } & Cost;
+
+/** What the engine costs by the length of the context. */
+export async function benchContext({ say, threads }: BenchOptions): Promise<BenchResult> {
   const cacheFolder = defaultCacheFolder(process.env, process.platform, homedir());
   const model = readModel(await resolveModel("smollm2-135m-instruct", { cacheFolder }));
-  const byContext: ({ context: number } & Cost)[] = [];
+  const byContext: ByContext[] = [];
   const options = { cacheFolder, threads, contextLength: 4096 + 128 };
   await withEngines(model, options, async (engine, trainer) => {
     for (const context of CONTEXTS) {
@@ -44,21 +47,28 @@ export async function bench({ say, threads }: BenchOptions): Promise<BenchResult
       say(describe(`${context} tokens`, byContext.at(-1)!));
     }
   });
+  await plotContext(byContext);
+  return {
+    lines: byContext.map((cost) => describe(`${cost.context} tokens`, cost)),
+    result: { machine: describeMachine(), threads, byContext },
+  };
+}
+
+/** What the engine costs by the size of the model, as far as memory allows. */
+export async function benchSize({ say, threads }: BenchOptions): Promise<BenchResult> {
   const { bySize, leftOut } = await measureSizes(threads, say);
-  const result = { machine: describeMachine(), threads, byContext, bySize, leftOut };
-  await writePlots(byContext, bySize);
+  await plotSize(bySize);
   return {
     lines: [
-      ...byContext.map((cost) => describe(`${cost.context} tokens`, cost)),
       ...bySize.map((cost) => describe(`${(cost.parameters / 1e6).toFixed(0)}M weights`, cost)),
       ...leftOut.map((line) => `left out: ${line}`),
     ],
-    result,
+    result: { machine: describeMachine(), threads, bySize, leftOut },
   };
 }
 
 async function measureSizes(threads: number, say: (line: string) => void) {
-  const bySize: ({ parameters: number } & Cost)[] = [];
+  const bySize: BySize[] = [];
   const leftOut: string[] = [];
   for (const shape of SHAPES) {
     const parameters = parameterCount(shape);
@@ -146,32 +156,32 @@ async function measure(
 const describe = (what: string, { prefill, decode, step }: Cost): string =>
   `${what.padEnd(14)} prefill ${prefill.toFixed(3)} s, a token ${(1000 * decode).toFixed(1)} ms, a training example ${step.toFixed(3)} s`;
 
-async function writePlots(
-  byContext: readonly ({ context: number } & Cost)[],
-  bySize: readonly ({ parameters: number } & Cost)[],
-): Promise<void> {
-  const folder = join(import.meta.dirname, "..", "results");
-  const series = <Row extends Cost>(rows: readonly Row[], x: (row: Row) => number) =>
-    (["prefill", "step", "decode"] as const).map((name) => ({
-      name: { prefill: "prefill", step: "training example", decode: "token" }[name],
-      points: rows.map((row) => [x(row), row[name]] as const),
-    }));
-  await writeFileAtomic(
-    join(folder, "growth-context.svg"),
+const RESULTS = join(import.meta.dirname, "..", "results");
+const seriesOf = <Row extends Cost>(rows: readonly Row[], x: (row: Row) => number) =>
+  (["prefill", "step", "decode"] as const).map((name) => ({
+    name: { prefill: "prefill", step: "training example", decode: "token" }[name],
+    points: rows.map((row) => [x(row), row[name]] as const),
+  }));
+
+/** Draws `results/growth-context.svg`. */
+const plotContext = (rows: readonly ByContext[]): Promise<void> =>
+  writeFileAtomic(
+    join(RESULTS, "growth-context.svg"),
     plotSvg({
       title: "Cost by length of the context, SmolLM2-135M",
       x: "tokens in the context",
       y: "seconds",
-      series: series(byContext, ({ context }) => context),
+      series: seriesOf(rows, ({ context }) => context),
     }),
   );
-  await writeFileAtomic(
-    join(folder, "growth-size.svg"),
+
+const plotSize = (rows: readonly BySize[]): Promise<void> =>
+  writeFileAtomic(
+    join(RESULTS, "growth-size.svg"),
     plotSvg({
       title: `Cost by size of the model, ${SIZE_CONTEXT} tokens, f32`,
       x: "weights",
       y: "seconds",
-      series: series(bySize, ({ parameters }) => parameters),
+      series: seriesOf(rows, ({ parameters }) => parameters),
     }),
   );
-}
