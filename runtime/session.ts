@@ -17,8 +17,6 @@ export interface SessionOptions {
   readonly optimize?: "all" | "none";
   /** Saves the rewritten graph there. */
   readonly saveOptimizedTo?: string;
-  /** Keeps weights in the layout of the file instead of copying them into a faster one. */
-  readonly keepLayout?: boolean;
 }
 
 /** A compiled graph. Runs block the calling thread, so sessions live in worker threads or short programs. */
@@ -46,7 +44,6 @@ export class Session {
       ...(provider === "directml" ? { enableMemPattern: false } : {}),
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
       ...(options.saveOptimizedTo ? { optimizedModelFilePath: options.saveOptimizedTo } : {}),
-      ...(options.keepLayout ? { extra: { session: { disable_prepacking: "1" } } } : {}),
     };
     try {
       const session =
