@@ -9,7 +9,7 @@ export { attention, attentionBehind, type KeyValueRows } from "./ops/attention.t
 export { gather, pickPerRow } from "./ops/gather.ts";
 export { type MatMulOptions, matMul, type PackedMatrix, packedMatMul } from "./ops/matmul.ts";
 export { layerNorm, rmsNorm } from "./ops/normalization.ts";
-export { meanOfLast, reduceSum } from "./ops/reduce.ts";
+export { meanOfLast, reduceSum, sumOfSquares } from "./ops/reduce.ts";
 export { type RotaryTables, rotate } from "./ops/rotary.ts";
 export {
   cast,

@@ -40,3 +40,7 @@ export function sumTo(graph: Graph, x: Value, shape: Shape): Value {
   const summed = axes.length > 0 ? reduceSum(graph, x, axes) : x;
   return missing > 0 ? reshape(graph, summed, shape) : summed;
 }
+
+/** Σ x² over the last axis, kept as a dimension of length 1. */
+export const sumOfSquares = (graph: Graph, x: Value): Value =>
+  reduceSum(graph, multiply(graph, x, x), [-1]);
