@@ -51,12 +51,12 @@ export async function* generateText(
   const started = performance.now();
   let summary: GenerationSummary | undefined;
   let count = 0;
-  for await (const { id, logProbability } of withSummary()) {
+  for await (const { id, logProbability, alternatives = [] } of withSummary()) {
     count++;
     const tokens =
       logProbability === undefined
         ? []
-        : [{ text: tokenizer.decode([id]), logProbability, top: [] }];
+        : [{ text: tokenizer.decode([id]), logProbability, top: alternatives.map(asText) }];
     const text = trimmed.push(cut.push(decoded.push(id)));
     if (text !== "" || tokens.length > 0) yield { text, tokens };
     if (cut.isStopped) break;
@@ -64,6 +64,10 @@ export async function* generateText(
   const rest = cut.isStopped ? "" : trimmed.push(cut.push(decoded.end()) + cut.end());
   if (rest !== "") yield { text: rest, tokens: [] };
   return summary ?? stoppedSummary(request, count, performance.now() - started);
+
+  function asText(other: { readonly id: number; readonly logProbability: number }) {
+    return { text: tokenizer.decode([other.id]), logProbability: other.logProbability };
+  }
 
   async function* withSummary() {
     summary = yield* generator.generate(
@@ -75,6 +79,7 @@ export async function* generateText(
         stopIds: generator.model.stopIds,
         sampling: request.sampling,
         logProbabilities: request.logProbabilities,
+        topLogProbabilities: request.topLogProbabilities ?? 0,
       },
       signal,
     );

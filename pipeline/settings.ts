@@ -64,7 +64,7 @@ const DEFAULTS = {
   host: "127.0.0.1",
   port: 8377,
   queue: 32,
-  parallel: 2,
+  parallel: 8,
   timeout: 300,
   minSimilarity: 0.2,
   json: false,

@@ -26,7 +26,7 @@ export function serveCommand(host: CommandHost): Command {
       "required of clients, several separated by commas; better given as FOREWORD_API_KEY",
     )
     .option("--tokens <count>", "the learned prompts' first virtual tokens only")
-    .option("--parallel <count>", "answers generated at once (default: 2)")
+    .option("--parallel <count>", "answers generated at once (default: 8)")
     .option("--queue <count>", "requests that may wait (default: 32)")
     .option("--per-key <count>", "requests of one key that may run or wait (default: no limit)")
     .option("--timeout <seconds>", "the longest an answer may take (default: 300)")

@@ -257,6 +257,14 @@ test("an error after the first byte of a stream is an event", async (t) => {
   });
 });
 
+test("an engine that died is 503 with Retry-After for the requests it had", async (t) => {
+  const failure = new RagError("engine/failed", "worker: ended with code 1; try again.");
+  const { post } = await serveFor(t, new FakeAnswerer({ failAt: 0, failure }));
+  const response = await post(chat, { model: "base", messages: [question] });
+  assert.equal(response.status, 503);
+  assert.equal(response.headers.get("retry-after"), "1");
+});
+
 test("what fails unexpectedly is not shown to the client", async (t) => {
   const failure = new Error("/home/someone/secret");
   const { post } = await serveFor(t, new FakeAnswerer({ failAt: 0, failure }));

@@ -149,6 +149,20 @@ describe("the endpoint with the real models", () => {
     }
   });
 
+  test("top_logprobs names the likeliest tokens, the chosen one of a greedy answer first", async () => {
+    const { choices } = await ask("base", "Name the capital of France.", {
+      max_tokens: 2,
+      logprobs: true,
+      top_logprobs: 3,
+    });
+    for (const { token, logprob, top_logprobs } of choices[0]!.logprobs!.content!) {
+      assert.equal(top_logprobs.length, 3);
+      assert.equal(top_logprobs[0]?.token, token);
+      assert.equal(top_logprobs[0]?.logprob, logprob);
+      assert.ok(top_logprobs[1]!.logprob >= top_logprobs[2]!.logprob);
+    }
+  });
+
   test("prompt_embeds of a text's own embeddings answer as the text does", async () => {
     const generator = await workspace.generator();
     const text = "Name the capital of France.";
@@ -203,19 +217,28 @@ describe("the endpoint with the real models", () => {
     });
   });
 
-  test("when the engine dies its requests get 503, and a new one answers within 5 seconds", async () => {
+  test("when the engine dies its streams are told, and a new one is started", async () => {
     const generator = await workspace.generator();
-    const asked = ask("base", "Write a long story about the sea.", { max_tokens: 400 });
-    const failed = assert.rejects(asked, { status: 503 });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    await generator.close();
-    await failed;
+    const stream = await client.chat.completions.create({
+      model: "base",
+      max_tokens: 400,
+      stream: true,
+      messages: [{ role: "user", content: "Write a long story about the sea." }],
+    });
+    const read = async () => {
+      for await (const chunk of stream) {
+        if (chunk.choices[0]?.delta.content) await generator.close();
+      }
+    };
+    await assert.rejects(read, /worker: was closed/);
     const died = performance.now();
     let status = 0;
     while (status !== 200) {
-      status = (await fetch(`${server.url}/readyz`)).status;
+      // A connection that was kept may have been closed meanwhile.
+      const ready = await fetch(`${server.url}/readyz`).catch(() => undefined);
+      status = ready?.status ?? 0;
       await new Promise((resolve) => setTimeout(resolve, 20));
-      assert.ok(performance.now() - died < 30_000, "no new engine");
+      assert.ok(performance.now() - died < 60_000, "no new engine");
     }
     const next = await ask("base", "Say yes.");
     assert.notEqual(next.choices[0]?.message.content, "");
