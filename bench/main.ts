@@ -14,19 +14,22 @@ export interface BenchOptions {
   readonly say: (line: string) => void;
   /** A Python that has the peers (see peers/README.md); without it Foreword is measured alone. */
   readonly python: string | undefined;
+  /** The folder in which node-llama-cpp is installed; without it Foreword is measured alone. */
+  readonly llamaCpp: string | undefined;
   readonly threads: number;
 }
 
 const BENCHES: Readonly<
   Record<string, () => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>>
 > = {
+  generate: () => import("./generate/generate.ts"),
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
   "growth-context": async () => ({ bench: (await import("./growth/growth.ts")).benchContext }),
   "growth-size": async () => ({ bench: (await import("./growth/growth.ts")).benchSize }),
 };
 
-/** `npm run bench -- NAME [--json] [--python PATH] [--threads N]` */
+/** `npm run bench -- NAME [--json] [--python PATH] [--llama-cpp FOLDER] [--threads N]` */
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -34,6 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     options: {
       json: { type: "boolean", default: false },
       python: { type: "string" },
+      "llama-cpp": { type: "string" },
       threads: { type: "string", default: "2" },
     },
   });
@@ -47,6 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { lines, result } = await bench({
     say: (line) => process.stderr.write(`${line}\n`),
     python: values.python,
+    llamaCpp: values["llama-cpp"],
     threads: Number(values.threads),
   });
   const folder = join(import.meta.dirname, "results");
