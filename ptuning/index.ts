@@ -52,6 +52,7 @@ export {
 } from "./prompt-record.ts";
 export { describeContent, type TokenReport } from "./prompt-report.ts";
 export {
+  hasPrompt,
   type ListedPrompt,
   listPrompts,
   loadPrompt,

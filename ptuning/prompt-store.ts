@@ -57,6 +57,10 @@ export function loadTrainingState(store: string, name: string): Promise<Training
   return read(store, name, (folder) => readTrainingState(folder, name));
 }
 
+/** Whether the store has a prompt of this name, sound or not. @throws RagError config/invalid (name) */
+export const hasPrompt = (store: string, name: string): boolean =>
+  currentFolder(placesOf(store, name)) !== undefined;
+
 /** The store's prompts by name; a damaged one is listed with its problem. Tensors are not read. */
 export async function listPrompts(store: string): Promise<readonly ListedPrompt[]> {
   const listed: ListedPrompt[] = [];

@@ -1,4 +1,4 @@
-import { loadPrompt, removePrompt, renamePrompt } from "./prompt-store.ts";
+import { hasPrompt, removePrompt, renamePrompt } from "./prompt-store.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { type TuneParts, tuneOnce } from "./tune.ts";
 import type { TuneSettings } from "./tune-settings.ts";
@@ -19,7 +19,7 @@ export async function* tunePrompt(
   for (let index = 0; index < settings.seeds; index++) {
     const seed = settings.seed + index;
     const name = `${settings.name.slice(0, 50)}.seed-${seed}`;
-    const resume = settings.resume && (await exists(parts.storeFolder, name));
+    const resume = settings.resume && hasPrompt(parts.storeFolder, name);
     let done: Done | undefined;
     for await (const event of tuneOnce({ ...settings, name, seed, resume }, parts)) {
       if (event.event === "done") done = event;
@@ -35,11 +35,4 @@ export async function* tunePrompt(
   await renamePrompt(parts.storeFolder, best.prompt, settings.name);
   const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
   yield { ...best, prompt: settings.name, seconds };
-}
-
-async function exists(storeFolder: string, name: string): Promise<boolean> {
-  return loadPrompt(storeFolder, name).then(
-    () => true,
-    () => false,
-  );
 }

@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Generator } from "../../generator/index.ts";
 import {
+  hasPrompt,
   loadPrompt,
   parseTuneSettings,
   type QaFile,
@@ -33,10 +34,7 @@ export async function trainArm(
   parts: TrainingParts,
 ): Promise<TrainedResult> {
   const { name, storeFolder, passages } = parts;
-  const resume = await loadPrompt(storeFolder, name).then(
-    () => true,
-    () => false,
-  );
+  const resume = hasPrompt(storeFolder, name);
   const limit = dataset.trainLimit === undefined ? {} : { limit: dataset.trainLimit };
   const settings = parseTuneSettings(
     { ...arm.settings, ...limit, name, seed, passages, resume },
