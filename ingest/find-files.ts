@@ -1,4 +1,4 @@
-import { lstat, stat } from "node:fs/promises";
+import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import fastGlob from "fast-glob";
 import { errorMessage, RagError, systemCode } from "../core/index.ts";
@@ -14,13 +14,20 @@ export interface FoundFiles {
   readonly files: readonly FoundFile[];
   /** Paths and patterns that led to nothing, as given. */
   readonly missing: readonly string[];
+  /** Links that lead out of the folder they were found in, or nowhere. */
+  readonly refused: readonly RefusedLink[];
+}
+
+export interface RefusedLink {
+  readonly source: string;
+  readonly reason: string;
 }
 
 const IGNORED = ["**/node_modules/**"];
 
 /**
  * Files, all files below folders, and files that match globs, each once and in order of their names. Hidden files and
- * links to folders are passed over unless named. `without`: a folder whose files are left out unless named one by one (the store).
+ * links to folders are passed over unless named; links to files are followed within the folder they lie in. `without`: a folder whose files are left out unless named one by one (the store).
  * @throws RagError file/unreadable for a folder that may not be listed
  */
 export async function findFiles(
@@ -29,18 +36,19 @@ export async function findFiles(
 ): Promise<FoundFiles> {
   const found = new Set<string>();
   const missing: string[] = [];
+  const refused = new Map<string, RefusedLink>();
   for (const path of paths) {
     const matches = await expand(resolve(options.root, path), path, options.root);
     if (matches === undefined) missing.push(path);
-    for (const match of matches ?? []) found.add(match);
+    for (const match of matches ?? []) {
+      if (typeof match === "string") found.add(match);
+      else refused.set(match.link, refusal(match, options.root));
+    }
   }
-  const named = new Set(paths.map((path) => resolve(options.root, path)));
-  const left = [...found].filter(
-    (path) => named.has(path) || !path.startsWith(resolve(options.without) + sep),
-  );
+  const left = [...found].filter((path) => !path.startsWith(resolve(options.without) + sep));
   const files = left.map((path) => ({ path, source: sourceOf(path, options.root) }));
   files.sort((a, b) => a.source.localeCompare(b.source, "en", { numeric: true }));
-  return { files, missing };
+  return { files, missing, refused: [...refused.values()] };
 }
 
 /** How the store calls a file. */
@@ -54,7 +62,7 @@ async function expand(
   absolute: string,
   given: string,
   root: string,
-): Promise<readonly string[] | undefined> {
+): Promise<readonly (string | StrayLink)[] | undefined> {
   try {
     const entry = await stat(absolute);
     if (entry.isDirectory()) return await glob("**/*", absolute);
@@ -71,18 +79,52 @@ async function expand(
   return matches.length === 0 ? undefined : matches;
 }
 
-async function glob(pattern: string, folder: string): Promise<string[]> {
+/** A link that is not followed. */
+interface StrayLink {
+  readonly link: string;
+  /** Whether it leads anywhere. */
+  readonly isBroken: boolean;
+}
+
+async function glob(pattern: string, folder: string): Promise<(string | StrayLink)[]> {
   try {
     const matches = await fastGlob(pattern, {
       cwd: folder,
       ignore: IGNORED,
-      onlyFiles: true,
+      onlyFiles: false,
+      objectMode: true,
       followSymbolicLinks: false,
     });
-    return matches.map((match) => (isAbsolute(match) ? resolve(match) : join(folder, match)));
+    const found: (string | StrayLink)[] = [];
+    for (const { path: match, dirent } of matches) {
+      const path = isAbsolute(match) ? resolve(match) : join(folder, match);
+      if (dirent.isFile()) found.push(path);
+      else if (dirent.isSymbolicLink()) found.push(...(await followed(path, folder)));
+    }
+    return found;
   } catch (cause) {
     throw unreadable(folder, cause);
   }
+}
+
+/** A link's own path when it leads to a file inside the folder; nothing for one to a folder, which is walked where it is. */
+async function followed(link: string, folder: string): Promise<(string | StrayLink)[]> {
+  let target: string;
+  try {
+    target = await realpath(link);
+  } catch {
+    return [{ link, isBroken: true }];
+  }
+  const isInside = target.startsWith((await realpath(folder)) + sep);
+  if (!isInside) return [{ link, isBroken: false }];
+  return (await stat(target)).isFile() ? [link] : [];
+}
+
+function refusal({ link, isBroken }: StrayLink, root: string): RefusedLink {
+  const reason = isBroken
+    ? "is a link to nothing; mend or remove it."
+    : "is a link out of the folder and was not followed; name its target to read it.";
+  return { source: sourceOf(link, root), reason };
 }
 
 async function isBrokenLink(path: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { readFile, stat } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import {
   errorMessage,
@@ -19,6 +20,7 @@ import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
 import { isGone } from "./gone-documents.ts";
 import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
+import { requireReadableSize } from "./readers/file-size.ts";
 import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
 import { ReaderProcess } from "./readers/reader-process.ts";
 
@@ -67,6 +69,7 @@ export interface IngestSummary {
 const READING_VERSION = 2;
 /** How many bad lines of one file are named one by one. */
 const MAX_NAMED_LINES = 20;
+const SMALL_FILE_BYTES = 2 ** 20;
 /** A .jsonl passage is kept whole up to this many tokens: whoever made it has cut it already. */
 const MAX_PASSAGE_TOKENS = 480;
 
@@ -139,10 +142,11 @@ class IngestJob {
 
   async #find(): Promise<readonly FoundFile[]> {
     const { paths, root, storeFolder, prune } = this.#options;
-    const { files, missing } = await findFiles(paths, {
+    const { files, missing, refused } = await findFiles(paths, {
       root,
       without: resolve(root, storeFolder),
     });
+    this.#failed.push(...refused);
     for (const path of missing) {
       if (prune && this.#holdsBelow(path)) continue;
       this.#failed.push({
@@ -150,7 +154,11 @@ class IngestJob {
         reason: "there is no such file or folder; check the path.",
       });
     }
-    if (files.length === 0 && this.#failed.length === missing.length && missing.length > 0) {
+    if (
+      files.length === 0 &&
+      this.#failed.length - refused.length === missing.length &&
+      missing.length > 0
+    ) {
       throw new RagError(
         "file/not-found",
         `${missing.join(", ")}: there is no such file or folder; check the path.`,
@@ -192,7 +200,7 @@ class IngestJob {
   }
 
   async #ingestDocument({ path, source }: FoundFile, format: Format): Promise<void> {
-    const hash = `${this.#hashPrefix}${await sha256File(path)}`;
+    const hash = `${this.#hashPrefix}${await this.#hashFile(path)}`;
     if (this.#isUnchanged(source, hash)) return;
     const parsed = await this.#reader.read(path, format, this.#options.signal);
     const title = parsed.title || basename(path, extname(path));
@@ -208,6 +216,13 @@ class IngestJob {
       metadata: {},
     };
     await this.#add({ document, chunks });
+  }
+
+  /** Small files, of which folders are full, are read at once: opening a stream takes longer than hashing them. */
+  async #hashFile(path: string): Promise<string> {
+    const { size } = await stat(path);
+    requireReadableSize(size);
+    return size <= SMALL_FILE_BYTES ? sha256(await readFile(path)) : sha256File(path);
   }
 
   /** Lines are documents `file#id`; those of an earlier version of the file that it no longer has are removed. */

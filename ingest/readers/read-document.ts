@@ -5,6 +5,7 @@ import { decodeText } from "./decode-text.ts";
 import { parseEmail } from "./email.ts";
 import { parseEpub } from "./epub.ts";
 import { parseExcel } from "./excel.ts";
+import { requireReadableSize } from "./file-size.ts";
 import type { Format } from "./formats.ts";
 import { parseHtml } from "./html.ts";
 import { parseJson } from "./json.ts";
@@ -19,9 +20,6 @@ import { parseRtf } from "./rtf.ts";
 import { checkSignature } from "./signature.ts";
 import { parseSourceCode } from "./source-code.ts";
 import { parseWord } from "./word.ts";
-
-/** The largest file that is read whole. */
-const MAX_FILE_BYTES = 256 * 2 ** 20;
 
 type Reader = (bytes: Uint8Array) => ParsedDocument | Promise<ParsedDocument>;
 
@@ -65,12 +63,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    if (size > MAX_FILE_BYTES) {
-      throw new RagError(
-        "file/too-large",
-        `has ${size} bytes, more than ${MAX_FILE_BYTES}; split it.`,
-      );
-    }
+    requireReadableSize(size);
     const bytes = await file.readFile();
     // A plain copy: some parsers refuse views of Node's shared pool.
     return new Uint8Array(bytes);

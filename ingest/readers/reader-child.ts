@@ -1,3 +1,4 @@
+import { Worker } from "node:worker_threads";
 import { errorMessage, RagError } from "../../core/index.ts";
 import type { Format } from "./formats.ts";
 import { readDocument } from "./read-document.ts";
@@ -5,11 +6,26 @@ import type { ReaderReply } from "./reader-process.ts";
 
 const MAX_MESSAGE = 300;
 
+/** More than the heap's limit, since pictures and unpacked streams lie outside it. */
+const MAX_RESIDENT_BYTES = 1536 * 2 ** 20;
+
 /** The process that reads files: a document that hangs a parser or fills the memory takes only this one down. */
 process.on("message", async ({ path, format }: { path: string; format: Format }) => {
   process.send?.(await answer(path, format));
 });
 process.on("disconnect", () => process.exit());
+guardMemory();
+const ready: ReaderReply = { ready: true };
+process.send?.(ready);
+
+/** Ends the process when it takes too much memory. In a thread of its own, for a parser that never returns lets no timer run. */
+function guardMemory(): void {
+  const guard = new Worker(
+    `setInterval(() => { if (process.memoryUsage.rss() > ${MAX_RESIDENT_BYTES}) process.kill(process.pid, "SIGKILL"); }, 100);`,
+    { eval: true, execArgv: [] },
+  );
+  guard.unref();
+}
 
 async function answer(path: string, format: Format): Promise<ReaderReply> {
   try {

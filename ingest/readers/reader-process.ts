@@ -7,16 +7,21 @@ import type { ParsedDocument } from "./parsed-document.ts";
 
 /** What the reading process sends back for a file. */
 export type ReaderReply =
+  /** Once, when its parsers are loaded. */
+  | { readonly ready: true }
   | { readonly document: ParsedDocument }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 25_000;
+/** For loading the parsers, which no file is to blame for. */
+const START_TIMEOUT_MS = 120_000;
 const MAX_HEAP_MIB = 1024;
 
 /** Reads files in a process of its own, which is ended when a file takes too long or too much memory. */
 export class ReaderProcess {
   readonly #timeoutMs: number;
   #child: ChildProcess | undefined;
+  #isReady = false;
 
   constructor(options: { readonly timeoutMs?: number } = {}) {
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
@@ -29,14 +34,24 @@ export class ReaderProcess {
   async read(path: string, format: Format, signal?: AbortSignal): Promise<ParsedDocument> {
     signal?.throwIfAborted();
     const child = this.#child ?? this.#start();
-    const reply = await this.#exchange(child, { path, format }, signal);
+    if (!this.#isReady) {
+      await this.#exchange(child, { timeoutMs: START_TIMEOUT_MS, signal });
+      this.#isReady = true;
+    }
+    const { reply } = await this.#exchange(child, {
+      request: { path, format },
+      timeoutMs: this.#timeoutMs,
+      signal,
+    });
     if ("document" in reply) return reply.document;
-    throw new RagError(reply.error.code, reply.error.message);
+    if ("error" in reply) throw new RagError(reply.error.code, reply.error.message);
+    throw new RagError("internal", "reading process: answered without a document.");
   }
 
   close(): void {
     this.#child?.kill("SIGKILL");
     this.#child = undefined;
+    this.#isReady = false;
   }
 
   #start(): ChildProcess {
@@ -52,10 +67,21 @@ export class ReaderProcess {
     return this.#child;
   }
 
-  #exchange(child: ChildProcess, request: object, signal?: AbortSignal): Promise<ReaderReply> {
-    const { promise, resolve, reject } = withResolvers<ReaderReply>();
+  /** Waits for the child's next message, after a request if there is one. */
+  #exchange(
+    child: ChildProcess,
+    exchange: {
+      readonly request?: object;
+      readonly timeoutMs: number;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<{ readonly reply: ReaderReply }> {
+    const { request, timeoutMs, signal } = exchange;
+    const { promise, resolve, reject } = withResolvers<{ readonly reply: ReaderReply }>();
+    const onMessage = (reply: ReaderReply) => resolve({ reply });
     const onExit = () => {
       this.#child = undefined;
+      this.#isReady = false;
       reject(
         new RagError("file/too-large", "ended the reading process (too large, or it crashed it)."),
       );
@@ -66,18 +92,18 @@ export class ReaderProcess {
     };
     const timer = setTimeout(() => {
       this.close();
-      reject(
-        new RagError("file/too-large", `took more than ${this.#timeoutMs / 1000} seconds to read.`),
-      );
-    }, this.#timeoutMs);
-    child.once("message", resolve).once("exit", onExit);
+      reject(new RagError("file/too-large", `took more than ${timeoutMs / 1000} seconds to read.`));
+    }, timeoutMs);
+    child.once("message", onMessage).once("exit", onExit);
     signal?.addEventListener("abort", onAbort, { once: true });
-    child.send(request, (error) => {
-      if (error) onExit();
-    });
+    if (request) {
+      child.send(request, (error) => {
+        if (error) onExit();
+      });
+    }
     return promise.finally(() => {
       clearTimeout(timer);
-      child.off("message", resolve).off("exit", onExit);
+      child.off("message", onMessage).off("exit", onExit);
       signal?.removeEventListener("abort", onAbort);
     });
   }

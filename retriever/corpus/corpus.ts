@@ -88,13 +88,6 @@ export class Corpus {
     return (row as { text: string } | undefined)?.text;
   }
 
-  /** Names of collections that have documents, with how many. */
-  collections(): { readonly name: string; readonly documents: number }[] {
-    return this.#all(
-      "SELECT collection AS name, count(*) AS documents FROM documents GROUP BY collection ORDER BY collection",
-    ) as { name: string; documents: number }[];
-  }
-
   chunk(id: number): ChunkRecord | undefined {
     const row = this.#get(`${SELECT_CHUNK} WHERE id = ?`, [id]);
     return row ? toChunk(row) : undefined;
@@ -161,26 +154,6 @@ export class Corpus {
     return { id: this.#meta("embedder"), dimension: Number(this.#meta("dimension")) };
   }
 
-  /**
-   * Replaces all vectors by those of another embedder, at once.
-   * `vectorOf`: the new vector of a chunk. @throws RagError store/mismatch when one is missing
-   */
-  replaceVectors(
-    embedder: { readonly id: string; readonly dimension: number },
-    vectorOf: (id: number) => Float32Array | undefined,
-  ): void {
-    this.transaction(() => {
-      this.#run("UPDATE meta SET value = ? WHERE key = 'embedder'", [embedder.id]);
-      this.#run("UPDATE meta SET value = ? WHERE key = 'dimension'", [String(embedder.dimension)]);
-      for (const id of this.chunkIds()) {
-        const vector = vectorOf(id);
-        this.#requireVector(vector, `chunk ${id}`);
-        this.#run("UPDATE chunks SET vector = ? WHERE id = ?", [toBlob(vector!), id]);
-      }
-      this.#bump();
-    });
-  }
-
   /** SQLite's own checks, and whether every chunk is its document's text. Problems in words; empty when all is well. */
   checkIntegrity(): string[] {
     return this.#guard(() => {
@@ -188,20 +161,6 @@ export class Corpus {
       const problems = rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
       return problems.length > 0 ? problems : this.#checkChunks();
     });
-  }
-
-  /** Gives room of deleted rows back to the system and merges the keyword index. */
-  compact(): void {
-    this.#guard(() => {
-      this.#database.exec("INSERT INTO keywords (keywords) VALUES ('optimize')");
-      this.#database.exec("VACUUM");
-      this.#database.pragma("wal_checkpoint(TRUNCATE)");
-    });
-  }
-
-  /** Copies the whole database to a new file, while others go on reading and writing. */
-  async backup(path: string): Promise<void> {
-    await this.#database.backup(path);
   }
 
   close(): void {

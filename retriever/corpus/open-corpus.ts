@@ -12,8 +12,6 @@ export interface CorpusOptions {
   readonly embedder: { readonly id: string; readonly dimension: number };
   /** Makes the store when it is not there. */
   readonly create: boolean;
-  /** Opens a store of any embedder, to embed it again. */
-  readonly anyEmbedder?: boolean;
 }
 
 /** The database's name in a store folder. */
@@ -64,8 +62,7 @@ function makeFolder(folder: string, { create }: CorpusOptions): void {
   }
 }
 
-function prepare(database: Database.Database, path: string, options: CorpusOptions): void {
-  const { embedder } = options;
+function prepare(database: Database.Database, path: string, { embedder }: CorpusOptions): void {
   database.pragma("journal_mode = WAL");
   // What was acknowledged survives a power cut, not only a killed process.
   database.pragma("synchronous = FULL");
@@ -73,10 +70,10 @@ function prepare(database: Database.Database, path: string, options: CorpusOptio
   // Two processes may make a new store at once.
   database.transaction(() => makeTables(database, path, embedder)).immediate();
   const stored = database.prepare("SELECT value FROM meta WHERE key = 'embedder'").pluck().get();
-  if (stored !== embedder.id && !options.anyEmbedder) {
+  if (stored !== embedder.id) {
     throw new RagError(
       "store/mismatch",
-      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, or run "foreword reindex" to embed everything again with this one.`,
+      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, or ingest into a new folder.`,
     );
   }
 }

@@ -92,13 +92,6 @@ export class IndexKeeper {
     }
   }
 
-  /** Builds the index anew from the database, without what was removed. */
-  rebuild(): void {
-    this.#startAnew(this.#corpus.counts().chunks);
-    this.#sequence = -1;
-    this.follow();
-  }
-
   #compareWith(accepted: readonly number[], query: Float32Array, k: number): Neighbour[] {
     const exact = new ExactIndex();
     for (const id of accepted) {

@@ -94,12 +94,6 @@ export class Retriever {
     await this.#keeper.save();
   }
 
-  /** Builds the index anew, without what was removed, and saves it. */
-  async rebuildIndex(): Promise<void> {
-    this.#corpus.snapshot(() => this.#keeper.rebuild());
-    await this.#keeper.save();
-  }
-
   /** Vectors of the queries; none when only keywords are searched. */
   #embedQueries(
     queries: readonly string[],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -232,4 +232,29 @@ test("a second ingest into the same store is refused while one runs", async (t) 
   const refused = results.find(({ status }) => status === "rejected") as PromiseRejectedResult;
   assert.equal(refused.reason.code, "file/locked");
   assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+});
+
+test("links are followed inside the folder only; those out of it and to nothing are named", async (t) => {
+  const { root, run, sources } = await prepare(t, {
+    "docs/a.txt": "inside",
+    "secret/b.txt": "outside",
+    "docs/deep/c.txt": "deep",
+  });
+  await symlink(join(root, "docs/a.txt"), join(root, "docs/again.txt"));
+  await symlink(join(root, "secret/b.txt"), join(root, "docs/out.txt"));
+  await symlink(join(root, "secret"), join(root, "docs/out-folder"));
+  await symlink(join(root, "nothing"), join(root, "docs/broken.txt"));
+  const { documents } = await run(["docs"]);
+  assert.deepEqual(sources(), ["docs/a.txt", "docs/again.txt", "docs/deep/c.txt"]);
+  const failed = documents.failed.map(({ source }) => source).sort();
+  assert.deepEqual(failed, ["docs/broken.txt", "docs/out-folder", "docs/out.txt"]);
+});
+
+test("a file of a gigabyte is named without being read, and the others are taken", async (t) => {
+  const { root, run } = await prepare(t, { "a.txt": "small" });
+  await writeFile(join(root, "big.txt"), "x");
+  await truncate(join(root, "big.txt"), 2 ** 30);
+  const { documents } = await run(["*.txt"]);
+  assert.equal(documents.added, 1);
+  assert.match(documents.failed[0]!.reason, /has 1073741824 bytes, more than/);
 });
