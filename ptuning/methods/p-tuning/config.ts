@@ -1,7 +1,7 @@
 import type { PromptDescription } from "../../prompt-record.ts";
 import { sharedPeftFields } from "../peft-fields.ts";
 
-/** By encoder; measured in bench/results. */
+/** By encoder: starting values, found by hand; --find-learning-rate finds one for given pairs. */
 export const P_TUNING_LEARNING_RATES = { embedding: 1e-2, mlp: 1e-3, lstm: 1e-3 } as const;
 
 /** `adapter_config.json` of PEFT's P_TUNING. */
