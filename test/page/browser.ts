@@ -1,21 +1,9 @@
-import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
-
-/** Where systems put Chromium or Chrome; FOREWORD_CHROMIUM names another. */
-const PLACES = [
-  process.env["FOREWORD_CHROMIUM"] ?? "",
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/snap/bin/chromium",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
-];
+import { findChromium } from "./find-chromium.ts";
 
 /** Headless Chromium. Fails, and says how to get one, where there is none. */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = PLACES.find((path) => path !== "" && existsSync(path));
+  const executablePath = findChromium();
   if (!executablePath) {
     throw new Error(
       "the page is tested in Chromium, and there is none: apt-get install chromium, or name one with FOREWORD_CHROMIUM",
