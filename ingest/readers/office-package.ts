@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { RagError } from "../../core/index.ts";
-import { walkXml } from "./xml.ts";
+import { textInside, walkXml } from "./xml.ts";
 import { unzip } from "./zip.ts";
 
 /** First bytes of the old binary Office format, which also wraps encrypted new files. */
@@ -61,22 +61,6 @@ export class OfficePackage {
 
   /** The title in the file's properties; "" when it has none. */
   title(): string {
-    const bytes = this.part("docProps/core.xml");
-    let title = "";
-    let isInside = false;
-    if (bytes) {
-      walkXml(bytes, {
-        open: (name) => {
-          isInside = name === "title";
-        },
-        close: () => {
-          isInside = false;
-        },
-        text: (text) => {
-          if (isInside) title += text;
-        },
-      });
-    }
-    return title.trim();
+    return textInside(this.part("docProps/core.xml"), "title");
   }
 }

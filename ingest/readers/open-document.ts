@@ -2,7 +2,7 @@ import { RagError } from "../../core/index.ts";
 import { DocumentBuilder } from "./document-builder.ts";
 import { OpenDocumentWalk } from "./open-document-walk.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
-import { walkXml } from "./xml.ts";
+import { textInside, walkXml } from "./xml.ts";
 import { unzip } from "./zip.ts";
 
 /**
@@ -24,7 +24,7 @@ export function parseOpenDocument(bytes: Uint8Array): ParsedDocument {
   const walk = new OpenDocumentWalk(builder, hasPages);
   walkXml(content, walk);
   walk.finish();
-  return builder.finish(titleIn(parts.get("meta.xml")));
+  return builder.finish(textInside(parts.get("meta.xml"), "title"));
 }
 
 function refuseEncrypted(manifest: Uint8Array | undefined): void {
@@ -35,22 +35,4 @@ function refuseEncrypted(manifest: Uint8Array | undefined): void {
       throw new RagError("file/unsupported", "is encrypted; remove its password first.");
     },
   });
-}
-
-function titleIn(meta: Uint8Array | undefined): string {
-  let title = "";
-  let isInside = false;
-  if (!meta) return title;
-  walkXml(meta, {
-    open: (name) => {
-      isInside = name === "title";
-    },
-    close: () => {
-      isInside = false;
-    },
-    text: (text) => {
-      if (isInside) title += text;
-    },
-  });
-  return title;
 }

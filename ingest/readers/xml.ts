@@ -58,3 +58,22 @@ function withLocalNames(attributes: Readonly<Record<string, string>>): XmlAttrib
   for (const [name, value] of Object.entries(attributes)) named[localName(name)] ??= value;
   return named;
 }
+
+/** What stands in the elements called `wanted`, trimmed; "" without one, or without a document. */
+export function textInside(xml: Uint8Array | undefined, wanted: string): string {
+  let found = "";
+  let isInside = false;
+  if (!xml) return found;
+  walkXml(xml, {
+    open: (name) => {
+      isInside = name === wanted;
+    },
+    close: () => {
+      isInside = false;
+    },
+    text: (text) => {
+      if (isInside) found += text;
+    },
+  });
+  return found.trim();
+}
