@@ -11,6 +11,7 @@ import {
   shownText,
   usageChunk,
 } from "./chat-response.ts";
+import { countedPieces } from "./counted-pieces.ts";
 import { EventStream, streamOrThrow } from "./event-stream.ts";
 import type { RequestLifetime } from "./request-lifetime.ts";
 import { newHead, type ResponseHead } from "./response-parts.ts";
@@ -66,21 +67,11 @@ async function toAnswerRequest(answerer: Answerer, chat: ChatRequest): Promise<A
 }
 
 /** One choice's pieces, counted. */
-async function* choicePieces({ parts, asked, lifetime, started }: ChatTurn, index: number) {
+function choicePieces({ parts, asked, lifetime, started }: ChatTurn, index: number) {
   const { sampling } = asked;
   const request = { ...asked, sampling: { ...sampling, seed: sampling.seed + index } };
   const pieces = parts.answerer.answer(request, lifetime.signal);
-  let isFirst = true;
-  for (;;) {
-    const next = await pieces.next();
-    if (isFirst) parts.metrics.firstToken(performance.now() - started);
-    isFirst = false;
-    if (next.done) {
-      parts.metrics.answered(next.value.usage, next.value.timings);
-      return next.value;
-    }
-    yield next.value;
-  }
+  return countedPieces(pieces, parts.metrics, started);
 }
 
 async function wholeChoice(turn: ChatTurn, index: number): Promise<Choice> {

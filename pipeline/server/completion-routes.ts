@@ -10,6 +10,7 @@ import {
   textCompletion,
   tokenScores,
 } from "./completion-response.ts";
+import { countedPieces } from "./counted-pieces.ts";
 import { EventStream, streamOrThrow } from "./event-stream.ts";
 import { questionCompletion } from "./question-completion.ts";
 import type { RequestLifetime } from "./request-lifetime.ts";
@@ -74,7 +75,7 @@ function requestFor({ asked, seed }: CompletionTurn, index: number): CompletionR
 }
 
 /** One choice's pieces, counted. */
-async function* choicePieces(turn: CompletionTurn, index: number) {
+function choicePieces(turn: CompletionTurn, index: number) {
   const { parts, asked, served, lifetime, started } = turn;
   const request = requestFor(turn, index);
   const { prompt } = request;
@@ -82,17 +83,7 @@ async function* choicePieces(turn: CompletionTurn, index: number) {
   const pieces = isQuestion
     ? questionCompletion(parts.answerer, { ...request, prompt }, served, lifetime.signal)
     : parts.answerer.complete(request, lifetime.signal);
-  let isFirst = true;
-  for (;;) {
-    const next = await pieces.next();
-    if (isFirst) parts.metrics.firstToken(performance.now() - started);
-    isFirst = false;
-    if (next.done) {
-      parts.metrics.answered(next.value.usage, next.value.timings);
-      return next.value;
-    }
-    yield next.value;
-  }
+  return countedPieces(pieces, parts.metrics, started);
 }
 
 async function wholeChoice(turn: CompletionTurn, index: number): Promise<CompletionChoice> {
