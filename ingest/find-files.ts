@@ -37,16 +37,17 @@ export async function findFiles(
   const found = new Set<string>();
   const missing: string[] = [];
   const refused = new Map<string, RefusedLink>();
+  const left = resolve(options.without) + sep;
   for (const path of paths) {
-    const matches = await expand(resolve(options.root, path), path, options.root);
+    const absolute = resolve(options.root, path);
+    const matches = await expand(absolute, path, options.root);
     if (matches === undefined) missing.push(path);
     for (const match of matches ?? []) {
-      if (typeof match === "string") found.add(match);
-      else refused.set(match.link, refusal(match, options.root));
+      if (typeof match !== "string") refused.set(match.link, refusal(match, options.root));
+      else if (match === absolute || !match.startsWith(left)) found.add(match);
     }
   }
-  const left = [...found].filter((path) => !path.startsWith(resolve(options.without) + sep));
-  const files = left.map((path) => ({ path, source: sourceOf(path, options.root) }));
+  const files = [...found].map((path) => ({ path, source: sourceOf(path, options.root) }));
   files.sort((a, b) => a.source.localeCompare(b.source, "en", { numeric: true }));
   return { files, missing, refused: [...refused.values()] };
 }

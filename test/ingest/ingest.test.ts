@@ -258,3 +258,15 @@ test("a file of a gigabyte is named without being read, and the others are taken
   assert.equal(documents.added, 1);
   assert.match(documents.failed[0]!.reason, /has 1073741824 bytes, more than/);
 });
+
+test("the store's own files are passed over, but a file named in it is read (uploads lie there)", async (t) => {
+  const { root, run, sources } = await prepare(t, {
+    "a.txt": "outside",
+    "store/uploads/b.txt": "uploaded",
+  });
+  const storeFolder = join(root, "store");
+  await run(["."], { storeFolder });
+  assert.deepEqual(sources(), ["a.txt"]);
+  const { documents } = await run(["store/uploads/b.txt"], { storeFolder });
+  assert.equal(documents.added, 1);
+});
