@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { defaultCacheFolder } from "../runtime/index.ts";
 import type { Answerer } from "./answerer.ts";
 import type { Passage } from "./passage.ts";
+import { quietWorkspace } from "./quiet-workspace.ts";
 import { readSettings } from "./settings.ts";
-import { Terminal } from "./terminal.ts";
-import { Workspace } from "./workspace.ts";
+
 import { workspaceAnswerer } from "./workspace-answerer.ts";
 
 /** Settings by name as in foreword.config.json; what is left out is the default. */
@@ -43,14 +43,7 @@ export function openForeword(options: ForewordOptions = {}): Foreword {
     defaultCache: options.cache ?? defaultCacheFolder({}, process.platform, homedir()),
   });
   const { signal } = new AbortController();
-  const terminal = new Terminal({
-    stdout: process.stdout,
-    stderr: process.stderr,
-    json: false,
-    quiet: true,
-    color: false,
-  });
-  const workspace = new Workspace({ settings, terminal, signal });
+  const workspace = quietWorkspace(settings, signal);
   return {
     answerer: workspaceAnswerer(workspace, settings),
     search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,

@@ -1,6 +1,6 @@
 import { errorMessage } from "../../core/index.ts";
-import { Terminal } from "../terminal.ts";
-import { Workspace } from "../workspace.ts";
+import { quietWorkspace } from "../quiet-workspace.ts";
+
 import type { JobOrder } from "./job-process.ts";
 import type { ChildMessage, JobRun } from "./job-record.ts";
 import { runIngest } from "./run-ingest.ts";
@@ -17,14 +17,7 @@ process.once("message", (order: JobOrder) => {
 
 async function work({ settings, request, isResumed }: JobOrder): Promise<void> {
   const { signal } = controller;
-  const terminal = new Terminal({
-    stdout: process.stdout,
-    stderr: process.stderr,
-    json: false,
-    quiet: true,
-    color: false,
-  });
-  const workspace = new Workspace({ settings, terminal, signal });
+  const workspace = quietWorkspace(settings, signal);
   const run: JobRun = {
     settings,
     workspace,
