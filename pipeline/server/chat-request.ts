@@ -3,17 +3,16 @@ import { RagError } from "../../core/index.ts";
 import type { Message } from "../answerer.ts";
 import { type PromptEmbeddings, readPromptEmbeddings } from "../prompt-embeddings.ts";
 import {
+  generationFields,
+  MAX_TOP_LOG_PROBABILITIES,
+  parseGeneration,
+  type SharedSettings,
+  tokenLimit,
+} from "./generation-fields.ts";
+import {
   hasEntries,
   MAX_CHARACTERS,
   MAX_MESSAGES,
-  MAX_TOP_LOG_PROBABILITIES,
-  modelField,
-  parseBody,
-  refuseUnsupported,
-  type SamplingRequest,
-  samplingFields,
-  samplingOf,
-  tokenLimit,
   type UnsupportedFields,
 } from "./request-fields.ts";
 
@@ -32,19 +31,17 @@ const message = z.object({
 
 /** What is read of a request; fields of OpenAI's that are not here are ignored. */
 export const chatRequestSchema = z.object({
-  model: modelField,
+  ...generationFields,
   messages: z.array(message).min(1).max(MAX_MESSAGES),
   max_tokens: tokenLimit.refine((value) => value !== 0, "expected at least 1"),
   max_completion_tokens: tokenLimit.refine((value) => value !== 0, "expected at least 1"),
-  ...samplingFields,
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(MAX_TOP_LOG_PROBABILITIES).nullish(),
   include_evidence: z.boolean().nullish(),
 });
 
 /** A chat request, checked. */
-export interface ChatRequest extends SamplingRequest {
-  readonly model: string;
+export interface ChatRequest extends SharedSettings {
   readonly messages: readonly Message[];
   readonly maxTokens: number | undefined;
   readonly logProbabilities: boolean;
@@ -64,8 +61,10 @@ const UNSUPPORTED: UnsupportedFields = {
 
 /** @throws RagError request/invalid or request/unsupported, with the field as `param` */
 export function parseChatRequest(body: unknown): ChatRequest {
-  refuseUnsupported(body, UNSUPPORTED);
-  const data = parseBody(chatRequestSchema, body);
+  const { data, shared } = parseGeneration(body, {
+    schema: chatRequestSchema,
+    unsupported: UNSUPPORTED,
+  });
   const messages = data.messages.map(toMessage);
   requireQuestion(messages);
   const topLogProbabilities = data.top_logprobs ?? 0;
@@ -75,8 +74,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
     });
   }
   return {
-    ...samplingOf(data),
-    model: data.model,
+    ...shared,
     messages,
     maxTokens: data.max_completion_tokens ?? data.max_tokens ?? undefined,
     logProbabilities: data.logprobs ?? false,

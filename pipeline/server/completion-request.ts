@@ -2,18 +2,13 @@ import { z } from "zod";
 import { RagError } from "../../core/index.ts";
 import { type PromptEmbeddings, readPromptEmbeddings } from "../prompt-embeddings.ts";
 import {
-  hasEntries,
-  MAX_CHARACTERS,
+  generationFields,
   MAX_TOP_LOG_PROBABILITIES,
-  modelField,
-  parseBody,
-  refuseUnsupported,
-  type SamplingRequest,
-  samplingFields,
-  samplingOf,
+  parseGeneration,
+  type SharedSettings,
   tokenLimit,
-  type UnsupportedFields,
-} from "./request-fields.ts";
+} from "./generation-fields.ts";
+import { hasEntries, MAX_CHARACTERS, type UnsupportedFields } from "./request-fields.ts";
 
 const MAX_PROMPTS = 256;
 const DEFAULT_TOKENS = 16;
@@ -23,7 +18,7 @@ const ids = z.array(z.int().min(0)).min(1).max(MAX_CHARACTERS);
 const base64 = z.string().min(1);
 
 export const completionRequestSchema = z.object({
-  model: modelField,
+  ...generationFields,
   prompt: z
     .union(
       [text, ids, z.array(text).min(1).max(MAX_PROMPTS), z.array(ids).min(1).max(MAX_PROMPTS)],
@@ -33,7 +28,6 @@ export const completionRequestSchema = z.object({
   /** As vLLM takes it: base64 of a saved torch tensor [tokens, H], or a list of them. */
   prompt_embeds: z.union([base64, z.array(base64).min(1).max(MAX_PROMPTS)]).nullish(),
   max_tokens: tokenLimit,
-  ...samplingFields,
   logprobs: z.int().min(0).max(MAX_TOP_LOG_PROBABILITIES).nullish(),
   echo: z.boolean().nullish(),
 });
@@ -42,8 +36,7 @@ export const completionRequestSchema = z.object({
 export type CompletionPrompt = string | readonly number[] | PromptEmbeddings;
 
 /** A text completion request, checked. */
-export interface CompletionRequestBody extends SamplingRequest {
-  readonly model: string;
+export interface CompletionRequestBody extends SharedSettings {
   readonly prompts: readonly CompletionPrompt[];
   readonly maxTokens: number;
   /** Alternatives at each token; undefined: no log probabilities at all. */
@@ -58,8 +51,10 @@ const UNSUPPORTED: UnsupportedFields = {
 
 /** @throws RagError request/invalid or request/unsupported, with the field as `param` */
 export function parseCompletionRequest(body: unknown): CompletionRequestBody {
-  refuseUnsupported(body, UNSUPPORTED);
-  const data = parseBody(completionRequestSchema, body);
+  const { data, shared } = parseGeneration(body, {
+    schema: completionRequestSchema,
+    unsupported: UNSUPPORTED,
+  });
   const prompts = [...promptsOf(data.prompt ?? undefined), ...embeddingsOf(data.prompt_embeds)];
   const isEcho = data.echo ?? false;
   const maxTokens = data.max_tokens ?? DEFAULT_TOKENS;
@@ -71,8 +66,7 @@ export function parseCompletionRequest(body: unknown): CompletionRequestBody {
     throw invalid("echo", "prompt_embeds have no text that could be repeated; leave it out");
   }
   return {
-    ...samplingOf(data),
-    model: data.model,
+    ...shared,
     prompts,
     maxTokens,
     logProbabilities: data.logprobs ?? undefined,

@@ -1,55 +1,9 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { RagError } from "../../core/index.ts";
 
 /** Bounds of what one request may hold. */
 export const MAX_MESSAGES = 1000;
 export const MAX_CHARACTERS = 1_000_000;
-const MAX_STOPS = 4;
-const MAX_STOP_CHARACTERS = 500;
-const MAX_CHOICES = 8;
-/** Alternatives a client can ask for at each token. */
-export const MAX_TOP_LOG_PROBABILITIES = 20;
-
-const stopText = z.string().max(MAX_STOP_CHARACTERS);
-export const modelField = z.string().min(1).max(256);
-export const tokenLimit = z.int().min(0).max(1_000_000).nullish();
-
-/** Fields that chat and text completions share. */
-export const samplingFields = {
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).nullish(),
-  seed: z.int().nullish(),
-  n: z.int().min(1).max(MAX_CHOICES).nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
-};
-
-type SamplingFields = z.infer<z.ZodObject<typeof samplingFields>>;
-
-/** How a request wants its tokens chosen and sent. */
-export interface SamplingRequest {
-  /** 0 unless asked for: answers from documents should not vary. */
-  readonly temperature: number;
-  readonly topP: number;
-  readonly stop: readonly string[];
-  readonly seed: number | undefined;
-  readonly choices: number;
-  readonly isStream: boolean;
-  readonly includesUsage: boolean;
-}
-
-export function samplingOf(fields: SamplingFields): SamplingRequest {
-  return {
-    temperature: fields.temperature ?? 0,
-    topP: fields.top_p ?? 1,
-    stop: [fields.stop ?? []].flat().filter((text) => text !== ""),
-    seed: fields.seed ?? undefined,
-    choices: fields.n ?? 1,
-    isStream: fields.stream ?? false,
-    includesUsage: fields.stream_options?.include_usage ?? false,
-  };
-}
 
 /**
  * Checks a body against its schema.

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { parseBody, refuseUnsupported, type UnsupportedFields } from "./request-fields.ts";
+
+const MAX_STOPS = 4;
+const MAX_STOP_CHARACTERS = 500;
+const MAX_CHOICES = 8;
+/** Alternatives a client can ask for at each token. */
+export const MAX_TOP_LOG_PROBABILITIES = 20;
+
+const stopText = z.string().max(MAX_STOP_CHARACTERS);
+export const tokenLimit = z.int().min(0).max(1_000_000).nullish();
+
+/** Fields that chat and text completions share. */
+export const generationFields = {
+  model: z.string().min(1).max(256),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().gt(0).max(1).nullish(),
+  stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).nullish(),
+  seed: z.int().nullish(),
+  n: z.int().min(1).max(MAX_CHOICES).nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+};
+
+type GenerationFields = z.infer<z.ZodObject<typeof generationFields>>;
+
+/** By which model a request is answered, and how its tokens are chosen and sent. */
+export interface SharedSettings {
+  readonly model: string;
+  /** 0 unless asked for: answers from documents should not vary. */
+  readonly temperature: number;
+  readonly topP: number;
+  readonly stop: readonly string[];
+  readonly seed: number | undefined;
+  readonly choices: number;
+  readonly isStream: boolean;
+  readonly includesUsage: boolean;
+}
+
+/**
+ * Checks a body: what it asks for in common with other requests as `shared`, all of it as `data`.
+ * @throws RagError request/invalid or request/unsupported, with the field as `param`
+ */
+export function parseGeneration<Schema extends z.ZodType<GenerationFields>>(
+  body: unknown,
+  { schema, unsupported }: { readonly schema: Schema; readonly unsupported: UnsupportedFields },
+): { readonly data: z.infer<Schema>; readonly shared: SharedSettings } {
+  refuseUnsupported(body, unsupported);
+  const data = parseBody(schema, body);
+  return { data, shared: sharedSettings(data) };
+}
+
+const sharedSettings = (fields: GenerationFields): SharedSettings => ({
+  model: fields.model,
+  temperature: fields.temperature ?? 0,
+  topP: fields.top_p ?? 1,
+  stop: [fields.stop ?? []].flat().filter((text) => text !== ""),
+  seed: fields.seed ?? undefined,
+  choices: fields.n ?? 1,
+  isStream: fields.stream ?? false,
+  includesUsage: fields.stream_options?.include_usage ?? false,
+});
