@@ -110,9 +110,9 @@ export class Generator {
     return (await this.#host.call("scorePrompt", text, { signal })) as PromptScore[];
   }
 
-  /** The worker has died, or was closed: open another generator. */
-  get isClosed(): boolean {
-    return this.#host.isClosed;
+  /** How often the engine's thread died and another took its place. */
+  get restarts(): number {
+    return this.#host.starts - 1;
   }
 
   /** What the engine is running, what waits and what is cached. @throws RagError engine/failed */

@@ -1,4 +1,4 @@
-import type { Sampling } from "../generator/index.ts";
+import type { EngineLoad, Sampling } from "../generator/index.ts";
 import type { ScoredToken, TextPiece } from "./generated-text.ts";
 import type { Passage } from "./passage.ts";
 import type { PromptEmbeddings } from "./prompt-embeddings.ts";
@@ -113,6 +113,13 @@ export interface Answerer {
   promptNames(): Promise<readonly string[]>;
   /** Unit vectors of texts, f32 [D] each. @throws RagError engine/failed */
   embed(texts: readonly string[], signal?: AbortSignal): Promise<EmbeddedTexts>;
+  /** What the language model's engine does now; undefined while it was never asked for. @throws RagError engine/failed */
+  engineStatus(): Promise<EngineStatus | undefined>;
+}
+
+export interface EngineStatus extends EngineLoad {
+  /** How often its thread died and was replaced. */
+  readonly restarts: number;
 }
 
 export interface EmbeddedTexts {

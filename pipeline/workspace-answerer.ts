@@ -1,5 +1,3 @@
-import { RagError } from "../core/index.ts";
-import type { Generator } from "../generator/index.ts";
 import { answerQuestion } from "./answer.ts";
 import type { Answerer } from "./answerer.ts";
 import { completeText } from "./complete.ts";
@@ -7,20 +5,9 @@ import { usablePrompts } from "./prompt-choice.ts";
 import type { Settings } from "./settings.ts";
 import type { Workspace } from "./workspace.ts";
 
-export interface AnswererHooks {
-  /** The engine died under a request; a new one is being started, and `restarted` settles with it. */
-  readonly onEngineLost?: (restarted: Promise<unknown>) => void;
-}
-
 /** Answers from a workspace; what a request leaves open is that of the settings. */
-export function workspaceAnswerer(
-  workspace: Workspace,
-  settings: Settings,
-  hooks: AnswererHooks = {},
-): Answerer {
+export function workspaceAnswerer(workspace: Workspace, settings: Settings): Answerer {
   const { prompt, k, maxTokens } = settings;
-  const guard = <Piece, Result>(pieces: AsyncGenerator<Piece, Result>, generator: Generator) =>
-    watchEngine(pieces, generator, () => hooks.onEngineLost?.(workspace.generator()));
   return {
     async *answer(request, signal) {
       const parts = await workspace.answerParts();
@@ -30,11 +17,11 @@ export function workspaceAnswerer(
         k: request.k ?? k,
         maxTokens: request.maxTokens ?? (request.mode === "bare" ? undefined : maxTokens),
       };
-      return yield* guard(answerQuestion(parts, asked, signal), parts.generator);
+      return yield* answerQuestion(parts, asked, signal);
     },
     async *complete(request, signal) {
       const generator = await workspace.generator();
-      return yield* guard(completeText(generator, request, signal), generator);
+      return yield* completeText(generator, request, signal);
     },
     promptNames: async () => {
       const { model } = await workspace.generator();
@@ -48,20 +35,6 @@ export function workspaceAnswerer(
         tokens: texts.reduce((sum, text) => sum + embedder.countTokens(text), 0),
       };
     },
+    engineStatus: () => workspace.engineStatus(),
   };
-}
-
-/** Tells when a request failed because its engine died. */
-async function* watchEngine<Piece, Result>(
-  pieces: AsyncGenerator<Piece, Result>,
-  generator: Generator,
-  onLost: () => void,
-): AsyncGenerator<Piece, Result> {
-  try {
-    return yield* pieces;
-  } catch (thrown) {
-    const isFailure = thrown instanceof RagError && thrown.code === "engine/failed";
-    if (isFailure && generator.isClosed) onLost();
-    throw thrown;
-  }
 }

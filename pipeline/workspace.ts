@@ -15,6 +15,7 @@ import {
 } from "../retriever/index.ts";
 import type { ResolvedModel } from "../runtime/index.ts";
 import type { AnswerParts, Retrieved } from "./answer.ts";
+import type { EngineStatus } from "./answerer.ts";
 import type { Finding } from "./findings.ts";
 import { fetchModel } from "./model-fetching.ts";
 import type { Passage } from "./passage.ts";
@@ -64,19 +65,19 @@ export class Workspace {
     });
   }
 
-  /** The language model; a new one when the last has died. @throws RagError model/*, engine/failed */
-  async generator(): Promise<Generator> {
-    this.#generator ??= this.#openGenerator();
-    const current = this.#generator;
-    try {
-      const opened = await current;
-      if (!opened.isClosed) return opened;
-    } catch (thrown) {
-      if (this.#generator === current) this.#generator = undefined;
+  /** The language model, opened by the first call; a failed opening is tried again by the next. @throws RagError model/*, engine/failed */
+  generator(): Promise<Generator> {
+    this.#generator ??= this.#openGenerator().catch((thrown: unknown) => {
+      this.#generator = undefined;
       throw thrown;
-    }
-    if (this.#generator === current) this.#generator = undefined;
-    return this.generator();
+    });
+    return this.#generator;
+  }
+
+  /** What the engine does; undefined before it was opened. @throws RagError engine/failed */
+  async engineStatus(): Promise<EngineStatus | undefined> {
+    const generator = await this.#generator;
+    return generator && { ...(await generator.load()), restarts: generator.restarts };
   }
 
   /** @throws RagError model/* */

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Express } from "express";
-import { createLog, errorMessage, type Log } from "../../core/index.ts";
+import { createLog, type Log } from "../../core/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Jobs } from "../jobs/jobs.ts";
@@ -80,17 +80,7 @@ function appOf({ settings, workspace }: CommandContext, parts: ServeParts): Expr
   const { state, apiKeys, log, jobs } = parts;
   const metrics = new ServerMetrics();
   metrics.watchProcess();
-  const answerer = workspaceAnswerer(workspace, settings, {
-    onEngineLost: (restarted) => {
-      state.beginRestarting();
-      metrics.restarted();
-      restarted.then(
-        () => state.becomeReady(),
-        (thrown: unknown) =>
-          log.error({ reason: errorMessage(thrown) }, "the engine could not be started again"),
-      );
-    },
-  });
+  const answerer = workspaceAnswerer(workspace, settings);
   return createApp({
     answerer,
     state,

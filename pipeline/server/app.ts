@@ -101,6 +101,6 @@ function partsOf(options: AppOptions): ServerParts {
     maxWaiting,
     perClient: perKey,
   });
-  metrics.watch({ queue, state });
+  metrics.watch({ queue, state, readEngine: () => answerer.engineStatus() });
   return { answerer, state, log, metrics, queue, embeddingQueue, timeoutMs };
 }

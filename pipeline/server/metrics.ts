@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Usage } from "../answerer.ts";
+import { EngineMetrics, type ReadEngine } from "./engine-metrics.ts";
 import type { ServerState } from "./server-state.ts";
 import type { WorkQueue } from "./work-queue.ts";
 
@@ -24,7 +25,7 @@ export class ServerMetrics {
   readonly #stages: Histogram<"stage">;
   readonly #tokens: Counter<"kind">;
   readonly #passageCache: Counter<"result">;
-  readonly #restarts: Counter;
+  readonly #engine: EngineMetrics;
 
   constructor() {
     const registers = [this.#registry];
@@ -44,12 +45,17 @@ export class ServerMetrics {
     this.#stages = histogram("stage_seconds", "Time of each stage of an answer", ["stage"]);
     this.#tokens = counter("tokens_total", "Tokens read, read from the cache, written", ["kind"]);
     this.#passageCache = counter("passage_cache_total", "Answers by cached passages", ["result"]);
-    this.#restarts = counter("engine_restarts_total", "Times a dead engine was started again");
+    this.#engine = new EngineMetrics(this.#registry);
   }
 
-  /** Shows a queue's length and the server's phase. */
-  watch(parts: { readonly queue: WorkQueue; readonly state: ServerState }): void {
-    const { queue, state } = parts;
+  /** Shows a queue's length, the server's phase and what the engine does. */
+  watch(parts: {
+    readonly queue: WorkQueue;
+    readonly state: ServerState;
+    readonly readEngine: ReadEngine;
+  }): void {
+    const { queue, state, readEngine } = parts;
+    this.#engine.watch(readEngine);
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
         name: `foreword_${name}`,
@@ -99,12 +105,9 @@ export class ServerMetrics {
     }
   }
 
-  restarted(): void {
-    this.#restarts.inc();
-  }
-
   /** The page's text and its content type. */
   async text(): Promise<{ readonly body: string; readonly contentType: string }> {
+    await this.#engine.refresh();
     return { body: await this.#registry.metrics(), contentType: this.#registry.contentType };
   }
 

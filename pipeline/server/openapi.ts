@@ -137,7 +137,7 @@ const ERROR_RESPONSES: Readonly<Record<number, string>> = {
   409: "It cannot be done in this state.",
   413: "The body is too large.",
   429: "The queue is full; see Retry-After.",
-  503: "Loading, restarting or shutting down.",
+  503: "Loading or shutting down, or the engine died under the request.",
 };
 
 function operationJson(operation: Operation): Json {

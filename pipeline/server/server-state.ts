@@ -1,17 +1,16 @@
 import { setMaxListeners } from "node:events";
 import { RagError } from "../../core/index.ts";
 
-export type ServerPhase = "loading" | "ready" | "restarting" | "draining";
+export type ServerPhase = "loading" | "ready" | "draining";
 
 const REASONS: Readonly<Record<Exclude<ServerPhase, "ready">, string>> = {
   loading: "the server is loading its models; try again in a moment.",
-  restarting: "the server is starting its engine again; try again in a moment.",
   draining: "the server is shutting down; try again later.",
 };
 
 /**
- * Whether the server can answer: not before its models are loaded, not while its engine is started again, and not while it shuts
- * down.
+ * Whether the server can answer: not before its models are loaded, and not while it shuts down. An engine whose thread dies replaces it
+ * by itself; requests wait for the new one.
  */
 export class ServerState {
   #phase: ServerPhase = "loading";
@@ -33,11 +32,6 @@ export class ServerState {
 
   becomeReady(): void {
     if (this.#phase !== "draining") this.#phase = "ready";
-  }
-
-  /** The engine died and a new one is on its way. */
-  beginRestarting(): void {
-    if (this.#phase === "ready") this.#phase = "restarting";
   }
 
   beginDraining(): void {

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, RagError } from "../../core/index.ts";
 import {
+  LastingWorker,
   type ResolvedModel,
   type Tokenizer,
   tokenizerFromFiles,
-  WorkerHost,
   workerModule,
 } from "../../runtime/index.ts";
 import { type BertConfig, parseBertConfig } from "./bert-config.ts";
@@ -19,12 +19,12 @@ const BATCH_TOKENS = 4096;
 /** A text is cut to this many characters before it is tokenised: no token is longer than this on average. */
 const MAX_CHARACTERS_PER_TOKEN = 64;
 
-/** A BERT sentence embedder in a thread of its own. */
+/** A BERT sentence embedder in a thread of its own, which is replaced when it dies. */
 export class BertEmbedder implements Embedder {
   readonly id: string;
   readonly dimension: number;
   readonly maxTokens: number;
-  readonly #host: WorkerHost;
+  readonly #host: LastingWorker;
   readonly #tokenizer: Tokenizer;
   readonly #unknown: number | undefined;
   readonly #marks: { readonly first: number; readonly last: number };
@@ -33,7 +33,7 @@ export class BertEmbedder implements Embedder {
     resolved: ResolvedModel,
     config: BertConfig,
     tokenizer: Tokenizer,
-    host: WorkerHost,
+    host: LastingWorker,
   ) {
     this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/mean`;
     this.dimension = config.width;
@@ -65,8 +65,8 @@ export class BertEmbedder implements Embedder {
       weightsPath: resolved.weightsPath,
       ...(options.threads ? { threads: options.threads } : {}),
     };
-    const host = new WorkerHost(workerModule("bert-worker", import.meta.url), data);
-    await host.call("open", undefined, { signal: options.signal });
+    const module = workerModule("bert-worker", import.meta.url);
+    const host = await LastingWorker.open(module, data, options.signal);
     return new BertEmbedder(resolved, config, tokenizer, host);
   }
 

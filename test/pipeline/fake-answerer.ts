@@ -5,6 +5,7 @@ import type {
   AnswerRequest,
   Completion,
   CompletionRequest,
+  EngineStatus,
   TextPiece,
 } from "../../pipeline/answerer.ts";
 
@@ -28,6 +29,8 @@ export interface FakeOptions {
   readonly failure?: unknown;
   /** Of the passage that is cited. */
   readonly passage?: { readonly title: string; readonly text: string; readonly source: string };
+  /** What the engine says of itself. */
+  readonly engine?: EngineStatus | "unreadable";
   /** Waited for before every piece but the first. */
   readonly gate?: () => Promise<void>;
 }
@@ -99,6 +102,13 @@ export class FakeAnswerer implements Answerer {
     };
   }
 
+  engineStatus(): Promise<EngineStatus | undefined> {
+    const { engine = ENGINE_STATUS } = this.#options;
+    return engine === "unreadable"
+      ? Promise.reject(new RagError("engine/failed", "worker: ended with code 1"))
+      : Promise.resolve(engine);
+  }
+
   promptNames(): Promise<readonly string[]> {
     return Promise.resolve(["handbook"]);
   }
@@ -112,6 +122,16 @@ export class FakeAnswerer implements Answerer {
     });
   }
 }
+
+/** Of an engine that answers two and has read passages before. */
+const ENGINE_STATUS: EngineStatus = {
+  running: 2,
+  waiting: 1,
+  maxSequences: 8,
+  sequenceBytes: 4096,
+  passageCache: { bytes: 2048, maxBytes: 8192, hitTokens: 640, missedTokens: 128 },
+  restarts: 1,
+};
 
 function answerOf(request: AnswerRequest, answer: string, passage: typeof PASSAGE): Answer {
   return {

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import { silentLog } from "../../core/index.ts";
+import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
 import { createApp } from "../../pipeline/server/app.ts";
 import { type Listening, listen } from "../../pipeline/server/listen.ts";
 import { ServerState } from "../../pipeline/server/server-state.ts";
 import { readSettings } from "../../pipeline/settings.ts";
-import { Terminal } from "../../pipeline/terminal.ts";
-import { Workspace } from "../../pipeline/workspace.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
 import { workspaceAnswerer } from "../../pipeline/workspace-answerer.ts";
 import { writeTorchTensor } from "../../ptuning/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
@@ -32,20 +32,8 @@ describe("the endpoint with the real models", () => {
       isConfigRequired: false,
       defaultCache: defaultCacheFolder(process.env, process.platform, homedir()),
     });
-    const terminal = new Terminal({
-      stdout: process.stdout,
-      stderr: process.stderr,
-      json: false,
-      quiet: true,
-      color: false,
-    });
-    workspace = new Workspace({ settings, terminal, signal: new AbortController().signal });
-    const answerer = workspaceAnswerer(workspace, settings, {
-      onEngineLost: (restarted) => {
-        state.beginRestarting();
-        restarted.then(() => state.becomeReady());
-      },
-    });
+    workspace = quietWorkspace(settings, new AbortController().signal);
+    const answerer = workspaceAnswerer(workspace, settings);
     const app = createApp({
       answerer,
       state,
@@ -215,32 +203,5 @@ describe("the endpoint with the real models", () => {
       code: "context_length_exceeded",
       message: /maximum context length is \d+ tokens, however \d+/,
     });
-  });
-
-  test("when the engine dies its streams are told, and a new one is started", async () => {
-    const generator = await workspace.generator();
-    const stream = await client.chat.completions.create({
-      model: "base",
-      max_tokens: 400,
-      stream: true,
-      messages: [{ role: "user", content: "Write a long story about the sea." }],
-    });
-    const read = async () => {
-      for await (const chunk of stream) {
-        if (chunk.choices[0]?.delta.content) await generator.close();
-      }
-    };
-    await assert.rejects(read, /worker: was closed/);
-    const died = performance.now();
-    let status = 0;
-    while (status !== 200) {
-      // A connection that was kept may have been closed meanwhile.
-      const ready = await fetch(`${server.url}/readyz`).catch(() => undefined);
-      status = ready?.status ?? 0;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      assert.ok(performance.now() - died < 60_000, "no new engine");
-    }
-    const next = await ask("base", "Say yes.");
-    assert.notEqual(next.choices[0]?.message.content, "");
   });
 });

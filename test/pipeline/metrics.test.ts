@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeAnswerer } from "./fake-answerer.ts";
+import { serveFor } from "./served.ts";
+
+const question = { role: "user", content: "When is high water?" } as const;
+
+test("metrics tell what was answered, by stage, and what the engine says of itself", async (t) => {
+  const { url, post } = await serveFor(t, new FakeAnswerer());
+  for (let asked = 0; asked < 2; asked++) {
+    await post("/v1/chat/completions", { model: "foreword", messages: [question] });
+  }
+  const text = await (await fetch(`${url}/metrics`)).text();
+  for (const line of [
+    'foreword_requests_total{route="/v1/chat/completions",status="200"} 2',
+    'foreword_stage_seconds_count{stage="retrieval"} 2',
+    'foreword_stage_seconds_count{stage="prefill"} 2',
+    'foreword_stage_seconds_count{stage="decode"} 2',
+    'foreword_tokens_total{kind="cached"} 60',
+    "foreword_first_token_seconds_count 2",
+    "foreword_queue_running 0",
+    "foreword_engine_running 2",
+    "foreword_engine_waiting 1",
+    "foreword_engine_places 8",
+    "foreword_engine_sequence_bytes 4096",
+    "foreword_passage_cache_bytes 2048",
+    "foreword_passage_cache_max_bytes 8192",
+    'foreword_passage_cache_tokens_total{result="hit"} 640',
+    'foreword_passage_cache_tokens_total{result="miss"} 128',
+    "foreword_engine_restarts_total 1",
+  ]) {
+    assert.ok(text.split("\n").includes(line), `${line}\nin\n${text}`);
+  }
+  const again = await (await fetch(`${url}/metrics`)).text();
+  assert.match(again, /^foreword_passage_cache_tokens_total\{result="hit"\} 640$/m);
+});
+
+test("an engine that cannot be read is left out of the metrics, which still answer", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer({ engine: "unreadable" }));
+  const response = await fetch(`${url}/metrics`);
+  const text = await response.text();
+  assert.equal(response.status, 200);
+  assert.match(text, /^foreword_ready 1$/m);
+  assert.doesNotMatch(text, /^foreword_engine_running /m);
+  assert.doesNotMatch(text, /^foreword_passage_cache_tokens_total\{/m);
+});
