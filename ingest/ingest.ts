@@ -11,6 +11,7 @@ import {
 import {
   type Corpus,
   type Embedder,
+  isFromProgram,
   type NewChunk,
   type NewDocument,
   openRetriever,
@@ -309,8 +310,9 @@ class IngestJob {
 
   #prune(): void {
     const { paths, root, corpus } = this.#options;
-    const sources = new Map([...corpus.documents()].map(({ id, source }) => [id, source]));
-    this.#removeWhere((id) => isGone(sources.get(id) ?? id, paths, root));
+    const ofFiles = [...corpus.documents()].filter((document) => !isFromProgram(document));
+    const sources = new Map(ofFiles.map(({ id, source }) => [id, source]));
+    this.#removeWhere((id) => sources.has(id) && isGone(sources.get(id)!, paths, root));
   }
 
   #removeWhere(isWanted: (id: string) => boolean): void {

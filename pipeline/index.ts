@@ -28,4 +28,19 @@ export {
 } from "./langchain/chat-foreword.ts";
 export { documentTools } from "./langchain/document-tools.ts";
 export { type ForewordChainInput, forewordChain } from "./langchain/foreword-chain.ts";
+export {
+  ForewordEmbeddings,
+  type ForewordEmbeddingsFields,
+} from "./langchain/foreword-embeddings.ts";
+export {
+  ForewordRetriever,
+  type ForewordRetrieverFields,
+  type ForewordRetrieverOptions,
+} from "./langchain/foreword-retriever.ts";
+export {
+  ForewordVectorStore,
+  type ForewordVectorStoreConfig,
+} from "./langchain/foreword-vector-store.ts";
+export { retrieverTool } from "./langchain/retriever-tool.ts";
 export { type Foreword, type ForewordOptions, openForeword } from "./open-foreword.ts";
+export { type OpenedStore, openStore } from "./open-store.ts";

@@ -4,7 +4,8 @@ import { defaultCacheFolder } from "../runtime/index.ts";
 import type { Answerer } from "./answerer.ts";
 import type { Passage } from "./passage.ts";
 import { quietWorkspace } from "./quiet-workspace.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings, type Settings } from "./settings.ts";
+import type { Workspace } from "./workspace.ts";
 
 import { workspaceAnswerer } from "./workspace-answerer.ts";
 
@@ -35,6 +36,19 @@ export interface Foreword {
  * @throws RagError config/invalid
  */
 export function openForeword(options: ForewordOptions = {}): Foreword {
+  const { workspace, settings } = openWorkspace(options);
+  return {
+    answerer: workspaceAnswerer(workspace, settings),
+    search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,
+    close: () => workspace.close(),
+  };
+}
+
+/** A workspace for a program, with options as its only settings. @throws RagError config/invalid */
+export function openWorkspace(options: ForewordOptions): {
+  readonly workspace: Workspace;
+  readonly settings: Settings;
+} {
   const settings = readSettings({
     flags: { ...options, quiet: true },
     environment: {},
@@ -42,11 +56,5 @@ export function openForeword(options: ForewordOptions = {}): Foreword {
     isConfigRequired: false,
     defaultCache: options.cache ?? defaultCacheFolder({}, process.platform, homedir()),
   });
-  const { signal } = new AbortController();
-  const workspace = quietWorkspace(settings, signal);
-  return {
-    answerer: workspaceAnswerer(workspace, settings),
-    search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,
-    close: () => workspace.close(),
-  };
+  return { settings, workspace: quietWorkspace(settings, new AbortController().signal) };
 }

@@ -1,11 +1,13 @@
 export { Corpus } from "./corpus/corpus.ts";
 export { CORPUS_FILE, type CorpusOptions, openCorpus } from "./corpus/open-corpus.ts";
-export type {
-  ChunkRecord,
-  DocumentRecord,
-  Metadata,
-  NewChunk,
-  NewDocument,
+export {
+  type ChunkRecord,
+  type DocumentRecord,
+  isFromProgram,
+  type Metadata,
+  type NewChunk,
+  type NewDocument,
+  PROGRAM_METADATA,
 } from "./corpus/records.ts";
 export { BertEmbedder } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";

@@ -27,6 +27,13 @@ export interface NewChunk {
   readonly text: string;
 }
 
+/** The metadata key that marks a document which a program added, not ingest; its value is that program's own record of it, as JSON. */
+export const PROGRAM_METADATA = "$program";
+
+/** Whether a document was added by a program: no file stands behind it. */
+export const isFromProgram = ({ metadata }: { readonly metadata: Metadata }): boolean =>
+  metadata[PROGRAM_METADATA] !== undefined;
+
 /** A stored document without its text. */
 export type DocumentRecord = Omit<NewDocument, "text">;
 

@@ -1,0 +1,77 @@
+import { Document, type DocumentInterface } from "@langchain/core/documents";
+import { sha256 } from "../../core/index.ts";
+import {
+  type Corpus,
+  isFromProgram,
+  type Metadata,
+  type NewDocument,
+  PROGRAM_METADATA,
+  type SearchResult,
+} from "../../retriever/index.ts";
+
+/**
+ * A LangChain document as one of the store, kept whole as its only passage. Texts, numbers and truth values of its metadata can be
+ * filtered by, those of nested objects as `loc.pageNumber`; the whole of it comes back as it was, as far as JSON can say it.
+ */
+export function storedDocument(
+  { pageContent, metadata }: DocumentInterface,
+  id: string,
+): NewDocument {
+  const fields = Object.fromEntries(plainFields(metadata));
+  const whole = JSON.stringify(metadata);
+  const named = (key: string) =>
+    typeof fields[key] === "string" ? (fields[key] as string) : undefined;
+  const collection = named("collection");
+  return {
+    id,
+    source: named("source") ?? id,
+    title: named("title") ?? "",
+    format: named("format") ?? "langchain",
+    ...(collection === undefined ? {} : { collection }),
+    hash: sha256(JSON.stringify([pageContent, whole])),
+    text: pageContent,
+    metadata: { ...fields, [PROGRAM_METADATA]: whole },
+  };
+}
+
+/** The page that LangChain's loaders name, from 1. */
+export function pageOf(metadata: DocumentInterface["metadata"]): number | undefined {
+  const page: unknown = metadata["loc"]?.["pageNumber"];
+  return Number.isInteger(page) && (page as number) > 0 ? (page as number) : undefined;
+}
+
+/**
+ * A passage as LangChain's document. One that a program added has its id and metadata; one of a file has the id `document#passage`, and where it
+ * stands in its metadata: documentId, source, title, page, start, end, heading.
+ */
+export function foundDocument(corpus: Corpus, result: SearchResult): Document | undefined {
+  const record = corpus.document(result.documentId);
+  // It was removed since it was found.
+  if (!record) return undefined;
+  const { id, documentId, text } = result;
+  if (isFromProgram(record)) {
+    const metadata = JSON.parse(String(record.metadata[PROGRAM_METADATA]));
+    return new Document({ id: documentId, pageContent: text, metadata });
+  }
+  const { source, title, page, start, end, heading } = result;
+  const place = { documentId, source, title, start, end, heading };
+  return new Document({
+    id: `${documentId}#${id}`,
+    pageContent: text,
+    metadata: { ...record.metadata, ...place, ...(page === undefined ? {} : { page }) },
+  });
+}
+
+function* plainFields(
+  value: Readonly<Record<string, unknown>>,
+  prefix = "",
+): Generator<[string, Metadata[string]]> {
+  for (const [key, field] of Object.entries(value)) {
+    const name = `${prefix}${key}`;
+    if (typeof field === "string" || typeof field === "boolean" || Number.isFinite(field)) {
+      yield [name, field as Metadata[string]];
+    } else if (typeof field === "object" && field !== null && !Array.isArray(field)) {
+      yield* plainFields(field as Readonly<Record<string, unknown>>, `${name}.`);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import {
+  type Corpus,
+  type Embedder,
+  openCorpus,
+  openRetriever,
+  type Retriever,
+} from "../retriever/index.ts";
+import { type ForewordOptions, openWorkspace } from "./open-foreword.ts";
+
+/** A store's documents and their search in this process, without a language model; close it to free it. */
+export interface OpenedStore {
+  readonly corpus: Corpus;
+  readonly embedder: Embedder;
+  readonly retriever: Retriever;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a store, and makes an empty one where there is none. `embedder`: the name or path of a model, or an embedder of the caller's, which stays
+ * open afterwards.
+ * @throws RagError config/invalid, model/*, store/mismatch, store/invalid
+ */
+export async function openStore(
+  options: Pick<ForewordOptions, "store" | "cache" | "threads"> & {
+    readonly embedder?: string | Embedder;
+  } = {},
+): Promise<OpenedStore> {
+  const { store, cache, threads, embedder: wanted } = options;
+  const { workspace, settings } = openWorkspace({
+    ...(store === undefined ? {} : { store }),
+    ...(cache === undefined ? {} : { cache }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(typeof wanted === "string" ? { embedder: wanted } : {}),
+  });
+  const closers: (() => void | Promise<void>)[] = [() => workspace.close()];
+  const close = async () => {
+    for (const one of closers.splice(0).reverse()) await one();
+  };
+  try {
+    const embedder = typeof wanted === "object" ? wanted : await workspace.embedder();
+    const corpus = openCorpus(settings.store, { embedder, create: true });
+    closers.push(() => corpus.close());
+    const retriever = await openRetriever(settings.store, { corpus, embedder });
+    return { corpus, embedder, retriever, close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
