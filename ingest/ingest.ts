@@ -1,20 +1,15 @@
 import { readFile, stat } from "node:fs/promises";
-import { basename, extname, join, resolve } from "node:path";
-import {
-  errorMessage,
-  RagError,
-  sha256,
-  sha256File,
-  systemCode,
-  withFileLock,
-} from "../core/index.ts";
+import { basename, extname, resolve } from "node:path";
+import { errorMessage, RagError, sha256, sha256File, systemCode } from "../core/index.ts";
 import {
   type Corpus,
+  checkSavedIndex,
   type Embedder,
   isFromProgram,
   type NewChunk,
   type NewDocument,
   openRetriever,
+  withStoreLock,
 } from "../retriever/index.ts";
 import { chunkDocument } from "./chunks/chunker.ts";
 import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
@@ -37,6 +32,8 @@ export interface IngestOptions {
   readonly collection?: string | undefined;
   /** Removes documents whose files are gone from below the given paths. */
   readonly prune?: boolean;
+  /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
+  readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (progress: IngestProgress) => void;
 }
@@ -81,9 +78,9 @@ const MAX_PASSAGE_TOKENS = 480;
  * @throws RagError file/not-found when none of the paths exists, file/locked while another ingest uses the store
  */
 export function ingest(options: IngestOptions): Promise<IngestSummary> {
-  const { storeFolder, signal } = options;
-  const lock = { waitMs: 0, ...(signal ? { signal } : {}) };
-  return withFileLock(join(storeFolder, "ingest"), lock, () => new IngestJob(options).run());
+  const { storeFolder, signal, waitMs } = options;
+  const lock = { job: "ingest", signal, ...(waitMs === undefined ? {} : { waitMs }) };
+  return withStoreLock(storeFolder, lock, () => new IngestJob(options).run());
 }
 
 class IngestJob {
@@ -324,8 +321,11 @@ class IngestJob {
     });
   }
 
+  /** Nothing to do for a run that changed nothing, unless the saved index is damaged. */
   async #saveIndex(): Promise<void> {
     const { storeFolder, corpus, embedder } = this.#options;
+    const { ok, isCurrent } = await checkSavedIndex(storeFolder, corpus);
+    if (ok && isCurrent) return;
     await (await openRetriever(storeFolder, { corpus, embedder })).saveIndex();
   }
 }

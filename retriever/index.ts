@@ -1,3 +1,4 @@
+export { type BackupSummary, backupStore, restoreStore } from "./corpus/backup.ts";
 export { Corpus } from "./corpus/corpus.ts";
 export { CORPUS_FILE, type CorpusOptions, openCorpus } from "./corpus/open-corpus.ts";
 export {
@@ -9,6 +10,8 @@ export {
   type NewDocument,
   PROGRAM_METADATA,
 } from "./corpus/records.ts";
+export type { StagedVectors } from "./corpus/staged-vectors.ts";
+export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
 export { BertEmbedder } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
 export {
@@ -17,6 +20,7 @@ export {
   type FilterValue,
   parseFilter,
 } from "./search/filter.ts";
+export { checkSavedIndex, rebuildIndex } from "./search/index-keeper.ts";
 export { openRetriever, Retriever } from "./search/retriever.ts";
 export type {
   RerankedPassage,

@@ -3,9 +3,12 @@ import { RagError } from "../../core/index.ts";
 import type { Filter } from "../search/filter.ts";
 import { keywordText } from "../search/keyword-text.ts";
 import { type Condition, filterCondition } from "./filter-sql.ts";
+import { integrityProblems } from "./integrity.ts";
 import type { ChunkRecord, DocumentRecord, NewChunk, NewDocument } from "./records.ts";
 import { fromBlob, SELECT_CHUNK, SELECT_DOCUMENT, toBlob, toChunk, toDocument } from "./rows.ts";
+import { parseSnapshots, type StoredSnapshots } from "./snapshots.ts";
 import { storeError } from "./sqlite-errors.ts";
+import { StagedVectors } from "./staged-vectors.ts";
 
 /** Title, heading, text. More weight for titles helped on no set of questions. */
 const KEYWORD_WEIGHTS = "1.0, 1.0, 1.0";
@@ -154,45 +157,48 @@ export class Corpus {
     return { id: this.#meta("embedder"), dimension: Number(this.#meta("dimension")) };
   }
 
+  /**
+   * Changes when ids of chunks come to stand for other vectors (a restored backup, another embedder): what was indexed
+   * before is foreign then.
+   */
+  get epoch(): string {
+    return this.#meta("epoch");
+  }
+
+  /** Index snapshots made from this store: sha256 of their manifests, and the sequence number of the newest. */
+  get snapshots(): StoredSnapshots {
+    return parseSnapshots(this.#findMeta("snapshots"));
+  }
+
+  /** Vouches for a snapshot before it is put in place; the one before it stays valid, should this process die now. */
+  vouchForSnapshot(manifest: string, sequence: number): void {
+    const manifests = [manifest, ...this.snapshots.manifests].slice(0, 2);
+    this.#run("INSERT OR REPLACE INTO meta VALUES ('snapshots', ?)", [
+      JSON.stringify({ manifests, sequence }),
+    ]);
+  }
+
   /** SQLite's own checks, and whether every chunk is its document's text. Problems in words; empty when all is well. */
   checkIntegrity(): string[] {
-    return this.#guard(() => {
-      const rows = this.#database.pragma("integrity_check") as { integrity_check: string }[];
-      const problems = rows.map((row) => row.integrity_check).filter((line) => line !== "ok");
-      return problems.length > 0 ? problems : this.#checkChunks();
+    return this.#guard(() => integrityProblems(this.#database));
+  }
+
+  /** Gives back the space of what was removed, and merges the keyword index. @throws RagError file/write-failed, file/locked */
+  compact(): void {
+    this.#guard(() => {
+      this.#database.exec("INSERT INTO keywords (keywords) VALUES ('optimize')");
+      this.#database.exec("VACUUM");
+      this.#database.pragma("wal_checkpoint(TRUNCATE)");
     });
+  }
+
+  /** Vectors of another embedder, laid beside the present ones until there is one for every chunk. */
+  stageVectors(embedder: { readonly id: string; readonly dimension: number }): StagedVectors {
+    return this.#guard(() => new StagedVectors(this.#database, this.#path, embedder));
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  #checkChunks(): string[] {
-    const { dimension } = this.embedder;
-    const bytes = dimension * Float32Array.BYTES_PER_ELEMENT;
-    const count = (what: string, sql: string, values: readonly number[] = []) => {
-      const { n } = this.#get(sql, values) as { n: number };
-      return n === 0 ? [] : [`${n} ${what}`];
-    };
-    return [
-      ...count(
-        "chunks without a document",
-        "SELECT count(*) AS n FROM chunks WHERE document_id NOT IN (SELECT id FROM documents)",
-      ),
-      ...count(
-        "chunks whose vector has another length",
-        "SELECT count(*) AS n FROM chunks WHERE length(vector) <> ?",
-        [bytes],
-      ),
-      ...count(
-        "chunks that are not in the keyword index",
-        "SELECT count(*) AS n FROM chunks WHERE id NOT IN (SELECT rowid FROM keywords)",
-      ),
-      ...count(
-        "keyword rows without a chunk",
-        "SELECT count(*) AS n FROM keywords WHERE rowid NOT IN (SELECT id FROM chunks)",
-      ),
-    ];
   }
 
   #addChunk({ id: documentId, title }: NewDocument, chunk: NewChunk, vector: Float32Array): void {
@@ -220,7 +226,12 @@ export class Corpus {
   }
 
   #meta(key: string): string {
-    return (this.#get("SELECT value FROM meta WHERE key = ?", [key]) as { value: string }).value;
+    return this.#findMeta(key)!;
+  }
+
+  #findMeta(key: string): string | undefined {
+    const row = this.#get("SELECT value FROM meta WHERE key = ?", [key]);
+    return (row as { value: string } | undefined)?.value;
   }
 
   #requireVector(vector: Float32Array | undefined, name: string): void {

@@ -1,15 +1,19 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, RagError } from "../../core/index.ts";
 import { Corpus } from "./corpus.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 
 export interface CorpusOptions {
-  /** The embedder of its vectors. A new store takes it over; an old one must have been made with the same. */
-  readonly embedder: { readonly id: string; readonly dimension: number };
+  /**
+   * The embedder of its vectors. A new store takes it over; an old one must have been made with the same. Without one, any
+   * store that is there is opened: for looking after it.
+   */
+  readonly embedder?: { readonly id: string; readonly dimension: number } | undefined;
   /** Makes the store when it is not there. */
   readonly create: boolean;
 }
@@ -30,7 +34,7 @@ export function openCorpus(folder: string, options: CorpusOptions): Corpus {
     if (!existsSync(path)) makeFolder(folder, options);
     const Sqlite = loadSqlite();
     database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
-    prepare(database, path, options);
+    prepare(database, path, options.embedder);
     return new Corpus(database, path);
   } catch (thrown) {
     database?.close();
@@ -45,12 +49,7 @@ export function openCorpus(folder: string, options: CorpusOptions): Corpus {
 }
 
 function makeFolder(folder: string, { create }: CorpusOptions): void {
-  if (!create) {
-    throw new RagError(
-      "store/empty",
-      `${folder}: there is no store here; run "foreword ingest <files>" first, or name its folder with --store.`,
-    );
-  }
+  if (!create) throw emptyStore(folder);
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
@@ -62,20 +61,31 @@ function makeFolder(folder: string, { create }: CorpusOptions): void {
   }
 }
 
-function prepare(database: Database.Database, path: string, { embedder }: CorpusOptions): void {
+function prepare(
+  database: Database.Database,
+  path: string,
+  embedder: CorpusOptions["embedder"],
+): void {
   database.pragma("journal_mode = WAL");
   // What was acknowledged survives a power cut, not only a killed process.
   database.pragma("synchronous = FULL");
   database.pragma("foreign_keys = ON");
-  // Two processes may make a new store at once.
-  database.transaction(() => makeTables(database, path, embedder)).immediate();
-  const stored = database.prepare("SELECT value FROM meta WHERE key = 'embedder'").pluck().get();
-  if (stored !== embedder.id) {
+  if (!isReady(database)) {
+    // Two processes may make a new store at once.
+    database.transaction(() => makeTables(database, path, embedder)).immediate();
+  }
+  const stored = metaOf(database, "embedder");
+  if (embedder && stored !== embedder.id) {
     throw new RagError(
       "store/mismatch",
-      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, or ingest into a new folder.`,
+      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, run "foreword reindex" to embed the store again with this one, or ingest into a new folder.`,
     );
   }
+}
+
+/** Whether there is nothing to write, so that readers need not wait for a writer. */
+function isReady(database: Database.Database): boolean {
+  return versionOf(database) === SCHEMA_VERSION && metaOf(database, "epoch") !== undefined;
 }
 
 function makeTables(
@@ -83,18 +93,31 @@ function makeTables(
   path: string,
   embedder: CorpusOptions["embedder"],
 ): void {
-  const version = database.pragma("user_version", { simple: true }) as number;
-  if (version === SCHEMA_VERSION) return;
+  const version = versionOf(database);
+  const set = (key: string, value: string) =>
+    database.prepare("INSERT OR IGNORE INTO meta VALUES (?, ?)").run(key, value);
+  if (version === SCHEMA_VERSION) {
+    // A store from before it had one.
+    set("epoch", randomUUID());
+    return;
+  }
   if (version !== 0) {
     throw new RagError(
       "store/invalid",
       `${path}: was written by another version (schema ${version}, this one reads ${SCHEMA_VERSION}); ingest into a new folder.`,
     );
   }
+  if (!embedder) throw emptyStore(path);
   database.exec(SCHEMA);
-  const set = database.prepare("INSERT INTO meta VALUES (?, ?)");
-  set.run("embedder", embedder.id);
-  set.run("dimension", String(embedder.dimension));
-  set.run("sequence", "0");
+  set("embedder", embedder.id);
+  set("dimension", String(embedder.dimension));
+  set("sequence", "0");
+  set("epoch", randomUUID());
   database.pragma(`user_version = ${SCHEMA_VERSION}`);
 }
+
+const emptyStore = (where: string): RagError =>
+  new RagError(
+    "store/empty",
+    `${where}: there is no store here; run "foreword ingest <files>" first, or name its folder with --store.`,
+  );

@@ -1,3 +1,5 @@
+import type Database from "better-sqlite3";
+
 /** Raised when a table, or what goes into one, changes; an older database is refused by number. */
 export const SCHEMA_VERSION = 2;
 
@@ -37,3 +39,11 @@ CREATE VIRTUAL TABLE keywords USING fts5 (
   tokenize = 'porter unicode61 remove_diacritics 2'
 );
 `;
+
+/** The schema's version that a database says it has; 0 for an empty one. */
+export const versionOf = (database: Database.Database): number =>
+  database.pragma("user_version", { simple: true }) as number;
+
+/** A fact about the store: its embedder, dimension, sequence number, epoch. */
+export const metaOf = (database: Database.Database, key: string): string | undefined =>
+  database.prepare("SELECT value FROM meta WHERE key = ?").pluck().get(key) as string | undefined;

@@ -1,7 +1,14 @@
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { sha256File, systemCode, temporaryPath, writeFileAtomic } from "../../core/index.ts";
+import {
+  sha256,
+  sha256File,
+  systemCode,
+  temporaryPath,
+  writeFileAtomic,
+} from "../../core/index.ts";
+import { requireWholeGraph } from "./graph-file.ts";
 import { HnswIndex } from "./hnsw-index.ts";
 
 /** What a snapshot must agree with before a byte of it reaches native code. */
@@ -21,20 +28,34 @@ const schema = z.strictObject({
   ids: z.array(z.int().nonnegative()).max(MAX_IDS),
 });
 
+type Manifest = z.infer<typeof schema>;
+
 const MANIFEST = "index.json";
+const MAX_MANIFEST_BYTES = 2 ** 29;
+/** Graphs, and those that a killed process was writing. */
+const STALE_GRAPH = /^(index-[0-9a-f]{16}\.hnsw|\.index\.hnsw\.[0-9a-f]+\.tmp)$/;
+
+/** What is written and read beside the index itself. */
+export interface SnapshotPlace {
+  readonly folder: string;
+  readonly key: SnapshotKey;
+}
 
 /**
- * Saves the index of a store: the graph under a name made from its checksum, then the manifest that vouches for it.
- * Killed in between, the old pair is still whole.
+ * Saves the index of a store: the graph under a name made from its checksum, then the manifest that vouches for it. `vouch`
+ * is called with the sha256 of the manifest before that is put in place, so that the store can tell its own snapshots from
+ * those of another. Killed in between, the old pair is still whole.
+ * @throws RagError file/write-failed, also for a disk that is full, which hnswlib does not notice
  */
 export async function saveSnapshot(
-  folder: string,
+  { folder, key }: SnapshotPlace,
   index: HnswIndex,
-  key: SnapshotKey,
+  vouch: (manifest: string) => void,
 ): Promise<void> {
   const temporary = temporaryPath(join(folder, "index.hnsw"));
   try {
     index.write(temporary);
+    await requireWholeGraph(temporary, index.stored);
     const handle = await open(temporary, "r+");
     try {
       await handle.sync();
@@ -44,38 +65,65 @@ export async function saveSnapshot(
     const checksum = await sha256File(temporary);
     const { size } = await stat(temporary);
     const file = `index-${checksum.slice(0, 16)}.hnsw`;
-    const before = await readManifest(folder);
     await rename(temporary, join(folder, file));
-    await writeFileAtomic(
-      join(folder, MANIFEST),
-      JSON.stringify({
-        version: 1,
-        ...key,
-        file,
-        sha256: checksum,
-        byteLength: size,
-        ids: [...index.ids],
-      }),
-    );
-    if (before && before.file !== file) await rm(join(folder, before.file), { force: true });
+    const manifest = JSON.stringify({
+      version: 1,
+      ...key,
+      file,
+      sha256: checksum,
+      byteLength: size,
+      ids: [...index.ids],
+    });
+    vouch(sha256(manifest));
+    await writeFileAtomic(join(folder, MANIFEST), manifest);
+    await removeGraphs(folder, file);
   } finally {
     await rm(temporary, { force: true });
   }
 }
 
-/** Loads the snapshot if it is whole and belongs to this embedder; undefined when it has to be built again. */
-export async function loadSnapshot(
-  folder: string,
-  key: SnapshotKey,
-): Promise<HnswIndex | undefined> {
-  const manifest = await readManifest(folder);
-  if (!manifest) return undefined;
-  if (manifest.embedderId !== key.embedderId || manifest.dimension !== key.dimension) {
-    return undefined;
+/** Removes the snapshot of a store that needs none any more, and what killed processes left of theirs. */
+export async function removeSnapshot(folder: string): Promise<void> {
+  await rm(join(folder, MANIFEST), { force: true });
+  await removeGraphs(folder);
+}
+
+async function removeGraphs(folder: string, kept?: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name !== kept && STALE_GRAPH.test(name)) await rm(join(folder, name), { force: true });
   }
-  const path = join(folder, manifest.file);
-  if (!(await isIntact(path, manifest))) return undefined;
-  return HnswIndex.read(path, key.dimension, manifest.ids);
+}
+
+/** Why a snapshot is not loaded: there is none, or what is wrong with it in words. */
+export type SnapshotProblem = "none" | (string & {});
+
+/**
+ * Loads the snapshot if it is whole and belongs to this store; otherwise it has to be built again. `vouched`: sha256 of the
+ * manifests that the store has vouched for. No byte of the graph reaches native code before its checksum was found right.
+ */
+export async function loadSnapshot(
+  place: SnapshotPlace,
+  vouched: readonly string[],
+): Promise<HnswIndex | undefined> {
+  const found = await checkSnapshot(place, vouched);
+  if (typeof found === "string") return undefined;
+  return HnswIndex.read(join(place.folder, found.file), place.key.dimension, found.ids);
+}
+
+/** The manifest of a snapshot that may be loaded, or why it may not. */
+export async function checkSnapshot(
+  { folder, key }: SnapshotPlace,
+  vouched: readonly string[],
+): Promise<Manifest | SnapshotProblem> {
+  const text = await readIfThere(join(folder, MANIFEST));
+  if (text === undefined) return "none";
+  if (!vouched.includes(sha256(text))) return "its manifest was not written by this store";
+  const manifest = schema.parse(JSON.parse(text));
+  if (manifest.embedderId !== key.embedderId || manifest.dimension !== key.dimension) {
+    return "it holds vectors of another embedder";
+  }
+  const isWhole = await isIntact(join(folder, manifest.file), manifest);
+  return isWhole ? manifest : `${manifest.file} is damaged or gone`;
 }
 
 async function isIntact(
@@ -91,12 +139,12 @@ async function isIntact(
   }
 }
 
-async function readManifest(folder: string): Promise<z.infer<typeof schema> | undefined> {
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    const parsed = schema.safeParse(JSON.parse(await readFile(join(folder, MANIFEST), "utf8")));
-    return parsed.success ? parsed.data : undefined;
+    const { size } = await stat(path);
+    return size <= MAX_MANIFEST_BYTES ? await readFile(path, "utf8") : "";
   } catch (thrown) {
-    if (systemCode(thrown) === "ENOENT" || thrown instanceof SyntaxError) return undefined;
+    if (systemCode(thrown) === "ENOENT") return undefined;
     throw thrown;
   }
 }

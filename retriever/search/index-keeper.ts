@@ -2,7 +2,7 @@ import { RagError } from "../../core/index.ts";
 import type { Corpus } from "../corpus/corpus.ts";
 import { ExactIndex } from "../index/exact-index.ts";
 import { HnswIndex } from "../index/hnsw-index.ts";
-import { loadSnapshot, saveSnapshot } from "../index/snapshot.ts";
+import { checkSnapshot, loadSnapshot, removeSnapshot, saveSnapshot } from "../index/snapshot.ts";
 import type { Neighbour, VectorIndex } from "../index/vector-index.ts";
 
 /** Below this many chunks comparing with every vector is quicker than the graph, and exact. */
@@ -21,6 +21,8 @@ export class IndexKeeper {
   #index: VectorIndex = new ExactIndex();
   #indexed = new Set<number>();
   #sequence = -1;
+  /** That of the store when its chunks were indexed. */
+  #epoch: string | undefined;
 
   constructor(
     folder: string,
@@ -40,8 +42,13 @@ export class IndexKeeper {
   /** Loads what an earlier process saved, if it is whole; once, before the first {@link IndexKeeper.follow}. */
   async load(): Promise<void> {
     if (this.#sequence >= 0 || this.#corpus.counts().chunks < EXACT_BELOW) return;
-    const loaded = await loadSnapshot(this.#folder, this.#key);
+    const { epoch, manifests } = this.#corpus.snapshot(() => ({
+      epoch: this.#corpus.epoch,
+      manifests: this.#corpus.snapshots.manifests,
+    }));
+    const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, manifests);
     if (!loaded || this.#sequence >= 0) return;
+    this.#epoch = epoch;
     this.#index = loaded;
     this.#indexed = new Set(loaded.ids);
   }
@@ -52,8 +59,8 @@ export class IndexKeeper {
    * @throws RagError store/mismatch when another embedder's vectors have replaced the old ones
    */
   follow(): void {
-    const { sequence } = this.#corpus;
-    if (sequence === this.#sequence) return;
+    const { sequence, epoch } = this.#corpus;
+    if (sequence === this.#sequence && epoch === this.#epoch) return;
     const { id } = this.#corpus.embedder;
     if (id !== this.#key.embedderId) {
       throw new RagError(
@@ -63,7 +70,8 @@ export class IndexKeeper {
     }
     const wanted = new Set(this.#corpus.chunkIds());
     const isTooLarge = this.#index instanceof ExactIndex && wanted.size >= EXACT_BELOW;
-    if (isTooLarge || this.#willBeSparse(wanted)) this.#startAnew(wanted.size);
+    const isForeign = epoch !== this.#epoch;
+    if (isForeign || isTooLarge || this.#willBeSparse(wanted)) this.#startAnew(wanted.size);
     for (const id of this.#indexed) {
       if (wanted.has(id)) continue;
       this.#index.remove(id);
@@ -71,6 +79,7 @@ export class IndexKeeper {
     }
     this.#addMissing(wanted);
     this.#sequence = sequence;
+    this.#epoch = epoch;
   }
 
   /** The closest chunks; `accepted`: only these. */
@@ -87,9 +96,12 @@ export class IndexKeeper {
 
   /** Writes the index beside the database, so that the next start need not build it. */
   async save(): Promise<void> {
-    if (this.#index instanceof HnswIndex) {
-      await saveSnapshot(this.#folder, this.#index, this.#key);
-    }
+    const sequence = this.#sequence;
+    if (!(this.#index instanceof HnswIndex)) return removeSnapshot(this.#folder);
+    const place = { folder: this.#folder, key: this.#key };
+    await saveSnapshot(place, this.#index, (manifest) =>
+      this.#corpus.vouchForSnapshot(manifest, sequence),
+    );
   }
 
   #compareWith(accepted: readonly number[], query: Float32Array, k: number): Neighbour[] {
@@ -126,4 +138,34 @@ export class IndexKeeper {
       this.#indexed.add(id);
     }
   }
+}
+
+/**
+ * Builds the index of a store from its database, without removed vectors, and saves it. Call it holding the store's lock.
+ * @throws RagError file/write-failed
+ */
+export async function rebuildIndex(folder: string, corpus: Corpus): Promise<void> {
+  const keeper = new IndexKeeper(folder, corpus, corpus.embedder);
+  corpus.snapshot(() => keeper.follow());
+  await keeper.save();
+}
+
+/** What a look at the saved index found; `ok` also where it is only missing, since it is built when it is needed. */
+export async function checkSavedIndex(
+  folder: string,
+  corpus: Corpus,
+): Promise<{ readonly ok: boolean; readonly isCurrent: boolean; readonly detail: string }> {
+  if (corpus.counts().chunks < EXACT_BELOW) {
+    return { ok: true, isCurrent: true, detail: `not needed below ${EXACT_BELOW} passages` };
+  }
+  const { id: embedderId, dimension } = corpus.embedder;
+  const { manifests, sequence } = corpus.snapshots;
+  const found = await checkSnapshot({ folder, key: { embedderId, dimension } }, manifests);
+  if (found === "none") return { ok: true, isCurrent: false, detail: "none; built when needed" };
+  if (typeof found === "string") {
+    const advice = 'it is not used; run "foreword reindex" to write it again';
+    return { ok: false, isCurrent: false, detail: `${found}; ${advice}` };
+  }
+  const isCurrent = sequence === corpus.sequence;
+  return { ok: true, isCurrent, detail: isCurrent ? "whole" : "whole; brought up to date on use" };
 }

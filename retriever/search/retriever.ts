@@ -88,7 +88,10 @@ export class Retriever {
     this.#corpus.snapshot(() => this.#keeper.follow());
   }
 
-  /** Writes the index beside the database, so that the next start need not build it. */
+  /**
+   * Writes the index beside the database, so that the next start need not build it. Only for the one who holds the store's lock.
+   * @throws RagError file/write-failed
+   */
   async saveIndex(): Promise<void> {
     await this.refresh();
     await this.#keeper.save();

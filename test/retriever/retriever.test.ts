@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { Random } from "../../core/index.ts";
 import { ExactIndex } from "../../retriever/index/exact-index.ts";
+import { requireWholeGraph } from "../../retriever/index/graph-file.ts";
 import { HnswIndex } from "../../retriever/index/hnsw-index.ts";
 import { openCorpus, openRetriever } from "../../retriever/index.ts";
 import { documentOf, openTestStore, type TestStore } from "./store.ts";
@@ -214,6 +215,36 @@ describe("the index file of a large store", () => {
     assert.deepEqual(await search(), expected);
     await writeFile(join(store.folder, "index.json"), '{"version":1,"ids":[1,2');
     assert.deepEqual(await search(), expected);
+  });
+
+  test("of another store with the same embedder is not used, although it is whole", async () => {
+    const other = await openTestStore();
+    const names = (await readdir(store.folder)).filter((name) => name.startsWith("index"));
+    const texts = Array.from({ length: 2100 }, (_, i) => `word${2099 - i} of row${i % 70}`);
+    const vectors = await other.embedder.embed(texts);
+    other.corpus.transaction(() => {
+      for (const [i, text] of texts.entries()) {
+        const chunk = { start: 0, end: text.length, heading: [], text };
+        other.corpus.putDocument(documentOf(`d${i}`, text), [chunk], [vectors[i]!]);
+      }
+    });
+    await (await openRetriever(other.folder, other)).saveIndex();
+    for (const name of names) await copyFile(join(store.folder, name), join(other.folder, name));
+    const retriever = await openRetriever(other.folder, other);
+    const query = { mode: "dense", k: 1 } as const;
+    const { results } = await retriever.search("word77 of row7", query);
+    assert.equal(results[0]!.text.split(" ")[0], "word77");
+    await other.close();
+  });
+
+  test("a graph that was not written to its end, as on a full disk, is noticed", async () => {
+    const path = await graphFile();
+    await requireWholeGraph(path, 2100);
+    const { size } = await stat(path);
+    for (const bytes of [size - 1, size - 4000, 5000, 95, 0]) {
+      await truncate(path, bytes);
+      await assert.rejects(requireWholeGraph(path, 2100), { code: "file/write-failed" });
+    }
   });
 
   test("is caught up with what changed since it was written", async () => {
