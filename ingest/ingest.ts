@@ -12,12 +12,15 @@ import {
   withStoreLock,
 } from "../retriever/index.ts";
 import { chunkDocument } from "./chunks/chunker.ts";
+import { splitterName, splitWith } from "./chunks/split-with.ts";
 import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
 import { isGone } from "./gone-documents.ts";
 import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
+import type { TextSplitter } from "./loaders/loaded-document.ts";
 import { requireReadableSize } from "./readers/file-size.ts";
 import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
+import type { ParsedDocument } from "./readers/parsed-document.ts";
 import { ReaderProcess } from "./readers/reader-process.ts";
 
 export interface IngestOptions {
@@ -30,6 +33,8 @@ export interface IngestOptions {
   readonly root: string;
   /** A name for what is ingested, to search in it alone. */
   readonly collection?: string | undefined;
+  /** A LangChain text splitter, to cut files with instead of Foreword's chunker; lines of .jsonl files are passages already. */
+  readonly splitter?: TextSplitter | undefined;
   /** Removes documents whose files are gone from below the given paths. */
   readonly prune?: boolean;
   /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
@@ -103,7 +108,8 @@ class IngestJob {
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#group = options.collection ? { collection: options.collection } : {};
-    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:`;
+    const splitter = options.splitter ? `${splitterName(options.splitter)}:` : "";
+    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${splitter}`;
     this.#known = new Set([...options.corpus.documents()].map(({ id }) => id));
     this.#writer = new DocumentWriter({
       corpus: options.corpus,
@@ -202,7 +208,7 @@ class IngestJob {
     if (this.#isUnchanged(source, hash)) return;
     const parsed = await this.#reader.read(path, format, this.#options.signal);
     const title = parsed.title || basename(path, extname(path));
-    const chunks = chunkDocument(parsed, (text) => this.#options.embedder.countTokens(text));
+    const chunks = await this.#chunksOf(parsed);
     const document = {
       id: source,
       source,
@@ -214,6 +220,13 @@ class IngestJob {
       metadata: {},
     };
     await this.#add({ document, chunks });
+  }
+
+  async #chunksOf(parsed: ParsedDocument): Promise<NewChunk[]> {
+    const { embedder, splitter } = this.#options;
+    const countTokens = (text: string) => embedder.countTokens(text);
+    if (!splitter) return chunkDocument(parsed, countTokens);
+    return splitWith(splitter, parsed, { countTokens, maxTokens: embedder.maxTokens });
   }
 
   /** Small files, of which folders are full, are read at once: opening a stream takes longer than hashing them. */

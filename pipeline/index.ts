@@ -41,6 +41,7 @@ export {
   ForewordVectorStore,
   type ForewordVectorStoreConfig,
 } from "./langchain/foreword-vector-store.ts";
+export { ingestDocuments, ingestFiles } from "./langchain/ingest-documents.ts";
 export { retrieverTool } from "./langchain/retriever-tool.ts";
 export { type Foreword, type ForewordOptions, openForeword } from "./open-foreword.ts";
 export { type OpenedStore, openStore } from "./open-store.ts";

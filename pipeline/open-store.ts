@@ -9,6 +9,7 @@ import { type ForewordOptions, openWorkspace } from "./open-foreword.ts";
 
 /** A store's documents and their search in this process, without a language model; close it to free it. */
 export interface OpenedStore {
+  readonly folder: string;
   readonly corpus: Corpus;
   readonly embedder: Embedder;
   readonly retriever: Retriever;
@@ -41,7 +42,7 @@ export async function openStore(
     const corpus = openCorpus(settings.store, { embedder, create: true });
     closers.push(() => corpus.close());
     const retriever = await openRetriever(settings.store, { corpus, embedder });
-    return { corpus, embedder, retriever, close };
+    return { folder: settings.store, corpus, embedder, retriever, close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -1,5 +1,6 @@
 export { type BackupSummary, backupStore, restoreStore } from "./corpus/backup.ts";
 export { Corpus } from "./corpus/corpus.ts";
+export { flatMetadata } from "./corpus/flat-metadata.ts";
 export { CORPUS_FILE, type CorpusOptions, openCorpus } from "./corpus/open-corpus.ts";
 export {
   type ChunkRecord,

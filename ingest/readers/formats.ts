@@ -30,6 +30,7 @@ const EXTENSIONS = {
   ".tsv": "csv",
   ".json": "json",
   ".eml": "email",
+  ".srt": "subtitles",
 } as const;
 
 /** Source code and configuration, which keep their text. */

@@ -19,6 +19,7 @@ import { parseRestructuredText } from "./restructured-text.ts";
 import { parseRtf } from "./rtf.ts";
 import { checkSignature } from "./signature.ts";
 import { parseSourceCode } from "./source-code.ts";
+import { parseSubtitles } from "./subtitles.ts";
 import { parseWord } from "./word.ts";
 
 type Reader = (bytes: Uint8Array) => ParsedDocument | Promise<ParsedDocument>;
@@ -38,6 +39,7 @@ const READERS: Readonly<Record<Format, Reader>> = {
   csv: (bytes) => parseCsv(decodeText(bytes)),
   json: (bytes) => parseJson(decodeText(bytes)),
   email: parseEmail,
+  subtitles: (bytes) => parseSubtitles(decodeText(bytes)),
   code: (bytes) => parseSourceCode(decodeText(bytes)),
 };
 

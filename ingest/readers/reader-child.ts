@@ -1,8 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { errorMessage, RagError } from "../../core/index.ts";
-import type { Format } from "./formats.ts";
+import { runLoader } from "../loaders/run-loader.ts";
 import { readDocument } from "./read-document.ts";
-import type { ReaderReply } from "./reader-process.ts";
+import type { ReaderReply, ReaderRequest } from "./reader-process.ts";
 
 const MAX_MESSAGE = 300;
 
@@ -10,8 +10,8 @@ const MAX_MESSAGE = 300;
 const MAX_RESIDENT_BYTES = 1536 * 2 ** 20;
 
 /** The process that reads files: a document that hangs a parser or fills the memory takes only this one down. */
-process.on("message", async ({ path, format }: { path: string; format: Format }) => {
-  process.send?.(await answer(path, format));
+process.on("message", async (request: ReaderRequest) => {
+  process.send?.(await answer(request));
 });
 process.on("disconnect", () => process.exit());
 guardMemory();
@@ -27,9 +27,11 @@ function guardMemory(): void {
   guard.unref();
 }
 
-async function answer(path: string, format: Format): Promise<ReaderReply> {
+async function answer(request: ReaderRequest): Promise<ReaderReply> {
+  const { path } = request;
   try {
-    return { document: await readDocument(path, format) };
+    if ("loader" in request) return { loaded: await runLoader(path, request.loader) };
+    return { document: await readDocument(path, request.format) };
   } catch (thrown) {
     if (thrown instanceof RagError)
       return { error: { code: thrown.code, message: thrown.message } };
@@ -38,7 +40,8 @@ async function answer(path: string, format: Format): Promise<ReaderReply> {
         error: { code: "file/invalid", message: "is nested too deeply or too large to read." },
       };
     }
-    const message = `cannot be read as ${format} (${errorMessage(thrown).slice(0, MAX_MESSAGE)}).`;
+    const how = "loader" in request ? `with ${request.loader.name}` : `as ${request.format}`;
+    const message = `cannot be read ${how} (${errorMessage(thrown).slice(0, MAX_MESSAGE)}).`;
     return { error: { code: "file/unreadable", message } };
   }
 }

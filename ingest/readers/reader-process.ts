@@ -2,6 +2,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, RagError } from "../../core/index.ts";
 import { workerModule } from "../../runtime/index.ts";
+import type { LoadedDocument } from "../loaders/loaded-document.ts";
+import type { LoaderClass } from "../loaders/loader-class.ts";
 import type { Format } from "./formats.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 
@@ -10,9 +12,17 @@ export type ReaderReply =
   /** Once, when its parsers are loaded. */
   | { readonly ready: true }
   | { readonly document: ParsedDocument }
+  | { readonly loaded: readonly LoadedDocument[] }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
+/** What it is asked for: to read a file, or to run a LangChain loader on a path. */
+export type ReaderRequest =
+  | { readonly path: string; readonly format: Format }
+  | { readonly path: string; readonly loader: LoaderClass };
+
 const TIMEOUT_MS = 25_000;
+/** A loader may read a whole folder. */
+const LOADER_TIMEOUT_MS = 300_000;
 /** For loading the parsers, which no file is to blame for. */
 const START_TIMEOUT_MS = 120_000;
 const MAX_HEAP_MIB = 1024;
@@ -32,26 +42,42 @@ export class ReaderProcess {
    * @throws RagError file/invalid, file/unsupported, file/too-large, file/unreadable; without the file's name
    */
   async read(path: string, format: Format, signal?: AbortSignal): Promise<ParsedDocument> {
-    signal?.throwIfAborted();
-    const child = this.#child ?? this.#start();
-    if (!this.#isReady) {
-      await this.#exchange(child, { timeoutMs: START_TIMEOUT_MS, signal });
-      this.#isReady = true;
-    }
-    const { reply } = await this.#exchange(child, {
-      request: { path, format },
-      timeoutMs: this.#timeoutMs,
-      signal,
-    });
+    const reply = await this.#ask({ path, format }, this.#timeoutMs, signal);
     if ("document" in reply) return reply.document;
-    if ("error" in reply) throw new RagError(reply.error.code, reply.error.message);
     throw new RagError("internal", "reading process: answered without a document.");
+  }
+
+  /** What a LangChain loader makes of a path. @throws RagError like read */
+  async load(
+    path: string,
+    loader: LoaderClass,
+    signal?: AbortSignal,
+  ): Promise<readonly LoadedDocument[]> {
+    const reply = await this.#ask({ path, loader }, LOADER_TIMEOUT_MS, signal);
+    if ("loaded" in reply) return reply.loaded;
+    throw new RagError("internal", "reading process: answered without documents.");
   }
 
   close(): void {
     this.#child?.kill("SIGKILL");
     this.#child = undefined;
     this.#isReady = false;
+  }
+
+  async #ask(
+    request: ReaderRequest,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<ReaderReply> {
+    signal?.throwIfAborted();
+    const child = this.#child ?? this.#start();
+    if (!this.#isReady) {
+      await this.#exchange(child, { timeoutMs: START_TIMEOUT_MS, signal });
+      this.#isReady = true;
+    }
+    const { reply } = await this.#exchange(child, { request, timeoutMs, signal });
+    if ("error" in reply) throw new RagError(reply.error.code, reply.error.message);
+    return reply;
   }
 
   #start(): ChildProcess {
@@ -71,7 +97,7 @@ export class ReaderProcess {
   #exchange(
     child: ChildProcess,
     exchange: {
-      readonly request?: object;
+      readonly request?: ReaderRequest;
       readonly timeoutMs: number;
       readonly signal: AbortSignal | undefined;
     },

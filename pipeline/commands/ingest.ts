@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import type { IngestSummary } from "../../ingest/index.ts";
+import { RagError } from "../../core/index.ts";
+import type { IngestProgress, IngestSummary } from "../../ingest/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
@@ -13,11 +14,16 @@ export function ingestCommand(host: CommandHost): Command {
     .argument("<path...>", "files, folders or globs; each line of a .jsonl is a document")
     .option("--prune", "remove documents whose files are gone")
     .option("--collection <name>", "a name for these documents, to search in them alone")
+    .option(
+      "--loader <name>",
+      "read each path with a LangChain loader: obsidian, notion, chatgpt or module#Class",
+    )
     .action((paths: string[], flags) =>
       host.run(command, {}, (context) =>
         ingestPaths(context, paths, {
           prune: flags.prune === true,
           collection: flags.collection,
+          loader: flags.loader,
         }),
       ),
     );
@@ -27,16 +33,29 @@ export function ingestCommand(host: CommandHost): Command {
 async function ingestPaths(
   { terminal, workspace, settings, signal }: CommandContext,
   paths: readonly string[],
-  options: { readonly prune: boolean; readonly collection: string | undefined },
+  {
+    loader,
+    ...options
+  }: {
+    readonly prune: boolean;
+    readonly collection: string | undefined;
+    readonly loader: string | undefined;
+  },
 ): Promise<ExitCode> {
+  if (loader !== undefined && options.prune) {
+    throw new RagError(
+      "config/invalid",
+      "--prune: compares the store with files, which a --loader need not have; leave one of them out.",
+    );
+  }
   // The readers of all formats are a lot to load; other commands do without.
-  const { ingest } = await import("../../ingest/index.ts");
+  const { ingest, ingestWithLoader } = await import("../../ingest/index.ts");
   const embedder = await workspace.embedder();
   const corpus = await workspace.corpus(true);
   const progress = terminal.progress("documents");
   let summary: IngestSummary;
   try {
-    summary = await ingest({
+    const job = {
       paths,
       corpus,
       embedder,
@@ -44,8 +63,9 @@ async function ingestPaths(
       root: process.cwd(),
       ...options,
       signal,
-      onProgress: ({ done, total, source }) => progress.update(done, total, source),
-    });
+      onProgress: ({ done, total, source }: IngestProgress) => progress.update(done, total, source),
+    };
+    summary = await (loader === undefined ? ingest(job) : ingestWithLoader({ ...job, loader }));
   } finally {
     progress.end();
   }

@@ -2,8 +2,8 @@ import { Document, type DocumentInterface } from "@langchain/core/documents";
 import { sha256 } from "../../core/index.ts";
 import {
   type Corpus,
+  flatMetadata,
   isFromProgram,
-  type Metadata,
   type NewDocument,
   PROGRAM_METADATA,
   type SearchResult,
@@ -17,7 +17,7 @@ export function storedDocument(
   { pageContent, metadata }: DocumentInterface,
   id: string,
 ): NewDocument {
-  const fields = Object.fromEntries(plainFields(metadata));
+  const fields = flatMetadata(metadata);
   const whole = JSON.stringify(metadata);
   const named = (key: string) =>
     typeof fields[key] === "string" ? (fields[key] as string) : undefined;
@@ -60,18 +60,4 @@ export function foundDocument(corpus: Corpus, result: SearchResult): Document | 
     pageContent: text,
     metadata: { ...record.metadata, ...place, ...(page === undefined ? {} : { page }) },
   });
-}
-
-function* plainFields(
-  value: Readonly<Record<string, unknown>>,
-  prefix = "",
-): Generator<[string, Metadata[string]]> {
-  for (const [key, field] of Object.entries(value)) {
-    const name = `${prefix}${key}`;
-    if (typeof field === "string" || typeof field === "boolean" || Number.isFinite(field)) {
-      yield [name, field as Metadata[string]];
-    } else if (typeof field === "object" && field !== null && !Array.isArray(field)) {
-      yield* plainFields(field as Readonly<Record<string, unknown>>, `${name}.`);
-    }
-  }
 }

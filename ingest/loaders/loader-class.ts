@@ -1,0 +1,33 @@
+import { RagError } from "../../core/index.ts";
+
+/** A class of LangChain loaders that is made with one path, by where it is found. */
+export interface LoaderClass {
+  /** What people call it. */
+  readonly name: string;
+  /** A module as `import` takes it, or a path. */
+  readonly module: string;
+  readonly export: string;
+}
+
+const COMMUNITY = "@langchain/community/document_loaders/fs";
+/** Loaders that need no more than a path. */
+const KNOWN: Readonly<Record<string, Omit<LoaderClass, "name">>> = {
+  obsidian: { module: `${COMMUNITY}/obsidian`, export: "ObsidianLoader" },
+  notion: { module: `${COMMUNITY}/notion`, export: "NotionLoader" },
+  chatgpt: { module: `${COMMUNITY}/chatgpt`, export: "ChatGPTLoader" },
+};
+
+/**
+ * A loader by name, or as `module#Class`: `obsidian`, `@langchain/community/document_loaders/fs/csv#CSVLoader`, `./my-loader.mjs#MyLoader`.
+ * @throws RagError config/invalid
+ */
+export function loaderClass(name: string): LoaderClass {
+  const known = KNOWN[name.toLowerCase()];
+  if (known) return { name, ...known };
+  const [, module, exported] = /^([^#]+)#([\p{L}_$][\p{L}\p{N}_$]*)$/u.exec(name) ?? [];
+  if (module !== undefined && exported !== undefined) return { name, module, export: exported };
+  throw new RagError(
+    "config/invalid",
+    `--loader: expected ${Object.keys(KNOWN).join(", ")} or module#Class, found ${JSON.stringify(name)}; for example --loader obsidian.`,
+  );
+}

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { BaseDocumentLoader } from "@langchain/core/document_loaders/base";
+import { Document } from "@langchain/core/documents";
+import {
+  CharacterTextSplitter,
+  MarkdownTextSplitter,
+  RecursiveCharacterTextSplitter,
+  TextSplitter,
+} from "@langchain/textsplitters";
+import { ingest, ingestLoaded, ingestWithLoader } from "../../ingest/index.ts";
+import { type ChunkRecord, type Corpus, openCorpus } from "../../retriever/index.ts";
+import { hashEmbedder } from "../retriever/hash-embedder.ts";
+
+interface Place {
+  readonly root: string;
+  readonly corpus: Corpus;
+  readonly embedder: ReturnType<typeof hashEmbedder>;
+  readonly storeFolder: string;
+}
+
+async function place(t: TestContext): Promise<Place> {
+  const root = await mkdtemp(join(tmpdir(), "foreword-loaders-"));
+  const storeFolder = join(root, "store");
+  const embedder = hashEmbedder();
+  const corpus = openCorpus(storeFolder, { embedder, create: true });
+  t.after(async () => {
+    corpus.close();
+    await rm(root, { recursive: true, force: true });
+  });
+  return { root, corpus, embedder, storeFolder };
+}
+
+const ids = (corpus: Corpus) => [...corpus.documents()].map(({ id }) => id);
+
+/** Every chunk is its document's text from start to end. Chunks by document. */
+function exactChunks(corpus: Corpus, id: string): ChunkRecord[] {
+  const text = corpus.documentText(id)!;
+  const chunks = corpus.chunksOf(id);
+  for (const { start, end, text: own } of chunks) assert.equal(own, text.slice(start, end));
+  return chunks;
+}
+
+class PagesLoader extends BaseDocumentLoader {
+  readonly #documents: Document[];
+
+  constructor(documents: Document[]) {
+    super();
+    this.#documents = documents;
+  }
+
+  override load = async () => this.#documents;
+}
+
+const page = (pageNumber: number, pageContent: string, author = "Mara") =>
+  new Document({ pageContent, metadata: { source: "tides.pdf", author, loc: { pageNumber } } });
+
+test("pages of one source become one document whose chunks know their page", async (t) => {
+  const options = await place(t);
+  const { corpus } = options;
+  const words = Array.from({ length: 200 }, (_, index) => `word${index}.`).join(" ");
+  const loader = new PagesLoader([page(1, `First. ${words}`), page(2, `Second. ${words}`)]);
+  const summary = await ingestLoaded({ ...options, documents: loader });
+  assert.equal(summary.documents.added, 1);
+  const chunks = exactChunks(corpus, "tides.pdf");
+  assert.equal(chunks.find(({ text }) => text.includes("First."))?.page, 1);
+  assert.equal(chunks.find(({ text }) => text.includes("Second."))?.page, 2);
+  const record = corpus.document("tides.pdf")!;
+  assert.equal(record.metadata["author"], "Mara");
+  assert.equal(record.title, "tides");
+  assert.equal([...corpus.documents({ author: "Mara" })].length, 1);
+});
+
+test("documents of one source that differ in more than the page stay apart, and go when they are gone", async (t) => {
+  const options = await place(t);
+  const { corpus } = options;
+  const rows = ["red", "green", "blue"].map(
+    (pageContent, index) =>
+      new Document({ pageContent, metadata: { source: "colours.csv", line: index + 1 } }),
+  );
+  await ingestLoaded({ ...options, documents: rows });
+  assert.deepEqual(ids(corpus), ["colours.csv#1", "colours.csv#2", "colours.csv#3"]);
+  assert.equal(corpus.document("colours.csv#2")?.metadata["line"], 2);
+  const again = await ingestLoaded({ ...options, documents: rows });
+  assert.equal(again.documents.unchanged, 3);
+  const fewer = await ingestLoaded({ ...options, documents: rows.slice(0, 2) });
+  assert.equal(fewer.documents.removed, 1);
+  assert.deepEqual(ids(corpus), ["colours.csv#1", "colours.csv#2"]);
+});
+
+test("an empty document is named; a loader that fails says which it was", async (t) => {
+  const options = await place(t);
+  const documents = [page(1, " \n "), new Document({ pageContent: "kept", id: "note-7" })];
+  const summary = await ingestLoaded({ ...options, documents });
+  assert.deepEqual(summary.documents.failed, [{ source: "tides.pdf", reason: "holds no text." }]);
+  assert.deepEqual(ids(options.corpus), ["note-7"]);
+  class BrokenLoader extends BaseDocumentLoader {
+    override load = () => Promise.reject(new Error("no connection"));
+  }
+  await assert.rejects(ingestLoaded({ ...options, documents: new BrokenLoader() }), {
+    code: "file/unreadable",
+    message: /BrokenLoader: .*no connection/,
+  });
+});
+
+const MARKDOWN = `# Harbour
+
+The lantern is lit at dusk.   It burns until dawn.
+
+
+
+## Keeper
+
+Mara keeps it. ${"She climbs the stairs every evening with a can of oil. ".repeat(30)}
+
+- rope
+- salt
+`;
+
+for (const splitter of [
+  new RecursiveCharacterTextSplitter({ chunkSize: 120, chunkOverlap: 30 }),
+  new MarkdownTextSplitter({ chunkSize: 200, chunkOverlap: 0 }),
+  new CharacterTextSplitter({ separator: " ", chunkSize: 90, chunkOverlap: 20 }),
+]) {
+  test(`pieces of LangChain's ${splitter.constructor.name} are located exactly`, async (t) => {
+    const options = await place(t);
+    await writeFile(join(options.root, "harbour.md"), MARKDOWN);
+    await ingest({ ...options, paths: ["harbour.md"], splitter });
+    const { corpus } = options;
+    const chunks = exactChunks(corpus, "harbour.md");
+    const pieces = (await splitter.splitText(MARKDOWN)).filter((piece) => piece.trim() !== "");
+    const solid = (text: string) => text.replace(/\s+/g, "");
+    assert.deepEqual(
+      chunks.map(({ text }) => solid(text)),
+      pieces.map(solid),
+    );
+    assert.ok(chunks.length > 3);
+    const last = chunks.at(-1)!;
+    assert.deepEqual(last.heading, ["Harbour", "Keeper"]);
+    assert.equal(last.end, MARKDOWN.trimEnd().length);
+    const again = await ingest({ ...options, paths: ["harbour.md"], splitter });
+    assert.equal(again.documents.unchanged, 1);
+    const whole = await ingest({ ...options, paths: ["harbour.md"] });
+    assert.equal(whole.documents.updated, 1);
+  });
+}
+
+class ShoutingSplitter extends TextSplitter {
+  override splitText = async (text: string) => [text.toUpperCase()];
+}
+
+test("a splitter that rewrites the text is refused clearly", async (t) => {
+  const options = await place(t);
+  await assert.rejects(
+    ingestLoaded({ ...options, documents: [page(1, "calm")], splitter: new ShoutingSplitter() }),
+    { code: "request/unsupported", message: /piece 1 \("CALM"\) is not in the document's text/ },
+  );
+});
+
+test("a splitter's piece that the embedder would cut short is cut at sentences", async (t) => {
+  const options = await place(t);
+  const text = Array.from({ length: 120 }, (_, index) => `This is sentence ${index}.`).join(" ");
+  const splitter = new RecursiveCharacterTextSplitter({ chunkSize: 100_000, chunkOverlap: 0 });
+  await ingestLoaded({ ...options, documents: [page(1, text)], splitter });
+  const chunks = exactChunks(options.corpus, "tides.pdf");
+  const { embedder } = options;
+  assert.ok(chunks.every((chunk) => embedder.countTokens(chunk.text) <= embedder.maxTokens));
+  assert.equal(chunks.map((chunk) => chunk.text).join(" "), text);
+});
+
+test("subtitles give what is said", async (t) => {
+  const options = await place(t);
+  const srt =
+    "1\n00:00:01,000 --> 00:00:03,000\n<i>The tide turns</i>\n\n2\n00:00:03,500 --> 00:00:05,000\nat four o'clock.\n";
+  await writeFile(join(options.root, "talk.srt"), srt);
+  await ingest({ ...options, paths: ["."] });
+  assert.equal(options.corpus.documentText("talk.srt"), "The tide turns at four o'clock.");
+});
+
+test("an Obsidian vault comes in with tags and front matter, each note under its own path", async (t) => {
+  const options = await place(t);
+  const { corpus, root } = options;
+  await mkdir(join(root, "vault", "deep"), { recursive: true });
+  const note = "---\nauthor: Mara\nyear: 2021\n---\n# Tides\n\nHigh water at noon. #sea\n";
+  await writeFile(join(root, "vault", "tide.md"), note);
+  await writeFile(join(root, "vault", "deep", "tide.md"), "Another note, no marks.");
+  const job = { ...options, paths: ["vault", "nowhere"], loader: "obsidian" };
+  const { documents } = await ingestWithLoader(job);
+  assert.equal(documents.added, 2);
+  assert.deepEqual(
+    documents.failed.map(({ source }) => source),
+    ["nowhere"],
+  );
+  assert.deepEqual(ids(corpus), ["vault/deep/tide.md", "vault/tide.md"]);
+  const { title, metadata } = corpus.document("vault/tide.md")!;
+  assert.equal(title, "Tides");
+  assert.deepEqual([metadata["author"], metadata["year"], metadata["tags"]], ["Mara", 2021, "sea"]);
+  const [chunk] = exactChunks(corpus, "vault/tide.md");
+  assert.deepEqual(chunk?.heading, ["Tides"]);
+  assert.equal((await ingestWithLoader(job)).documents.unchanged, 2);
+});
+
+test("any loader class is taken by module and name; what is not there is refused by name", async (t) => {
+  const options = await place(t);
+  const module = join(options.root, "lines-loader.mjs");
+  await writeFile(
+    module,
+    `import { readFileSync } from "node:fs";
+export class LinesLoader {
+  constructor(path) { this.path = path; }
+  async load() {
+    return readFileSync(this.path, "utf8").trim().split("\\n").map((pageContent, index) => ({ pageContent, metadata: { source: this.path, line: index, keep: () => 1 } }));
+  }
+}`,
+  );
+  await writeFile(join(options.root, "lines.log"), "one\ntwo\n");
+  const load = (loader: string) => ingestWithLoader({ ...options, paths: ["lines.log"], loader });
+  await load(`${module}#LinesLoader`);
+  assert.deepEqual(ids(options.corpus), ["lines.log#1", "lines.log#2"]);
+  for (const wrong of ["evernote", `${module}#Other`, "no-such-package#Loader"]) {
+    await assert.rejects(load(wrong), { code: "config/invalid" });
+  }
+});
