@@ -22,18 +22,28 @@ import {
 import { hashEmbedder } from "../retriever/hash-embedder.ts";
 import { BruteForceStore } from "./brute-force-store.ts";
 
-async function storeFolder(t: TestContext): Promise<string> {
+/** A folder that goes after the test, once what is open in it is closed. */
+async function storeFolder(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), "foreword-vectors-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+  const opened: { close(): Promise<void> }[] = [];
+  t.after(async () => {
+    for (const one of opened) await one.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const closing = <Closable extends { close(): Promise<void> }>(one: Closable): Closable => {
+    opened.push(one);
+    return one;
+  };
+  return { folder, closing };
 }
 
-async function openTest(t: TestContext, folder?: string): Promise<ForewordVectorStore> {
+async function openTest(
+  t: TestContext,
+  { folder, closing }: Partial<Awaited<ReturnType<typeof storeFolder>>> = {},
+): Promise<ForewordVectorStore> {
   const embeddings = new ForewordEmbeddings({ embedder: hashEmbedder() });
-  const store = folder ?? (await storeFolder(t));
-  const opened = await ForewordVectorStore.open({ store, embeddings });
-  t.after(() => opened.close());
-  return opened;
+  const place = folder && closing ? { folder, closing } : await storeFolder(t);
+  return place.closing(await ForewordVectorStore.open({ store: place.folder, embeddings }));
 }
 
 const document = (pageContent: string, metadata: Record<string, unknown> = {}, id?: string) =>
@@ -152,11 +162,12 @@ test("vectors of another length, with NaN, or of another number change nothing",
 });
 
 test("a store is found again by the next process, and refuses other embeddings", async (t) => {
-  const folder = await storeFolder(t);
-  const first = await openTest(t, folder);
+  const place = await storeFolder(t);
+  const { folder, closing } = place;
+  const first = await openTest(t, place);
   await first.addDocuments([document("tide", {}, "kept")]);
   await first.close();
-  const again = await openTest(t, folder);
+  const again = await openTest(t, place);
   assert.equal((await again.similaritySearch("tide", 1))[0]?.id, "kept");
   class Letters extends Embeddings {
     readonly model = "letters-2";
@@ -172,14 +183,14 @@ test("a store is found again by the next process, and refuses other embeddings",
     new Letters({}),
     { store: join(folder, "letters") },
   );
-  t.after(() => own.close());
+  closing(own);
   assert.equal(own.store.corpus.embedder.id, "langchain/Letters/letters-2/3");
   assert.equal((await own.similaritySearch("xyz", 1))[0]?.pageContent, "abc");
 });
 
 test("passages of ingested files are found with their place; only whole documents are removed", async (t) => {
-  const folder = await storeFolder(t);
-  const store = await openTest(t, join(folder, "store"));
+  const { folder, closing } = await storeFolder(t);
+  const store = await openTest(t, { folder: join(folder, "store"), closing });
   await writeFile(join(folder, "harbour.md"), "# Harbour\n\nThe lantern is lit at dusk.");
   const { corpus, embedder } = store.store;
   const options = { corpus, embedder, storeFolder: join(folder, "store"), root: folder };
@@ -237,11 +248,10 @@ test("LangChain's index() adds, skips and cleans up", async (t) => {
 });
 
 test("the retriever searches by words and meaning, with filters and scores", async (t) => {
-  const folder = await storeFolder(t);
-  const vectorStore = await openTest(t, folder);
+  const place = await storeFolder(t);
+  const vectorStore = await openTest(t, place);
   await vectorStore.addDocuments(TIDES());
-  const store = await openStore({ store: folder, embedder: hashEmbedder() });
-  t.after(() => store.close());
+  const store = place.closing(await openStore({ store: place.folder, embedder: hashEmbedder() }));
   const retriever = new ForewordRetriever({ store, search: { k: 2, filter: { source: "tides" } } });
   const found = await retriever.invoke("which tides follow the half moon");
   assert.deepEqual(texts(found), texts(TIDES().slice(0, 2)));
@@ -286,8 +296,8 @@ test("an agent uses a retriever as a tool and gets the documents as artifact", a
 });
 
 test("with its own embedder a store finds what means the same", async (t) => {
-  const store = await ForewordVectorStore.open({ store: await storeFolder(t) });
-  t.after(() => store.close());
+  const { folder, closing } = await storeFolder(t);
+  const store = closing(await ForewordVectorStore.open({ store: folder }));
   await store.addDocuments([
     document("The cat sleeps on the warm windowsill."),
     document("Interest rates rose again this quarter."),
@@ -295,8 +305,7 @@ test("with its own embedder a store finds what means the same", async (t) => {
   const [[found, score] = []] = await store.similaritySearchWithScore("a dozing kitten", 1);
   assert.match(found!.pageContent, /cat sleeps/);
   assert.ok(score! > 0.3, String(score));
-  const embeddings = await ForewordEmbeddings.open();
-  t.after(() => embeddings.close());
+  const embeddings = closing(await ForewordEmbeddings.open());
   const [vector] = await embeddings.embedDocuments(["a dozing kitten"]);
   assert.equal(vector?.length, 384);
   const [[, same] = []] = await store.similaritySearchVectorWithScore(vector!, 1);
