@@ -11,7 +11,11 @@ export interface BertConfig {
   readonly feedForward: number;
   readonly vocabulary: number;
   readonly positions: number;
+  /** Kinds of text in one sequence: 2, for models that were trained on pairs. */
+  readonly kinds: number;
   readonly normEpsilon: number;
+  /** What it was made from, as its maker called it. */
+  readonly origin: string | undefined;
 }
 
 const size = z.int().positive().max(1_000_000);
@@ -22,23 +26,32 @@ const schema = z.looseObject({
   num_attention_heads: size.max(1024),
   intermediate_size: size,
   vocab_size: size,
-  max_position_embeddings: size,
+  max_position_embeddings: size.min(3),
+  type_vocab_size: size.max(64).default(2),
   layer_norm_eps: z.number().positive(),
   hidden_act: z.string(),
   position_embedding_type: z.string().default("absolute"),
+  is_decoder: z.boolean().default(false),
+  _name_or_path: z.string().optional(),
 });
 
 /**
- * Reads the `config.json` of a BERT model.
+ * Reads the `config.json` of a BERT model (MiniLM, BGE, E5, GTE and rerankers of that family).
  * @throws RagError model/unsupported for another architecture, model/invalid for a damaged file
  */
 export function parseBertConfig(raw: unknown, source: string): BertConfig {
+  // What it is comes first: another architecture may lack every field of this one.
+  const kind = z.looseObject({ model_type: z.string() });
+  const { model_type: type } = parseWith(kind, raw, source, "model/invalid");
+  if (type !== "bert") throw unsupported(source, `an encoder of type bert`, type);
   const c = parseWith(schema, raw, source, "model/invalid");
-  const found = `${c.model_type}, ${c.hidden_act}, ${c.position_embedding_type} positions`;
-  if (found !== "bert, gelu, absolute positions") {
+  const found = `${c.hidden_act}, ${c.position_embedding_type} positions${c.is_decoder ? ", a decoder" : ""}`;
+  const expected = "gelu, absolute positions";
+  if (found !== expected) throw unsupported(source, expected, found);
+  if (c.hidden_size % c.num_attention_heads !== 0) {
     throw new RagError(
-      "model/unsupported",
-      `${source}: expected an embedder of type bert with gelu and absolute positions, found ${found}; use all-minilm-l6-v2.`,
+      "model/invalid",
+      `${source}: expected hidden_size to be a multiple of num_attention_heads, found ${c.hidden_size} and ${c.num_attention_heads}; the file is damaged.`,
     );
   }
   return {
@@ -48,6 +61,14 @@ export function parseBertConfig(raw: unknown, source: string): BertConfig {
     feedForward: c.intermediate_size,
     vocabulary: c.vocab_size,
     positions: c.max_position_embeddings,
+    kinds: c.type_vocab_size,
     normEpsilon: c.layer_norm_eps,
+    origin: c._name_or_path,
   };
 }
+
+const unsupported = (source: string, expected: string, found: string) =>
+  new RagError(
+    "model/unsupported",
+    `${source}: expected ${expected}, found ${found}; use a model of the BERT family (MiniLM, BGE, E5, GTE), such as all-minilm-l6-v2.`,
+  );

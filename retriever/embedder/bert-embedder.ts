@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { errorMessage, RagError } from "../../core/index.ts";
+import { RagError } from "../../core/index.ts";
 import {
   LastingWorker,
   type ResolvedModel,
@@ -8,18 +6,18 @@ import {
   tokenizerFromFiles,
   workerModule,
 } from "../../runtime/index.ts";
-import { type BertConfig, parseBertConfig } from "./bert-config.ts";
+import { parseBertConfig } from "./bert-config.ts";
 import type { BertWorkerData } from "./bert-worker.ts";
 import type { Embedder, EmbedOptions } from "./embedder.ts";
+import { type EmbeddingSettings, readEmbeddingSettings, settingsId } from "./embedding-settings.ts";
+import { readModelJson, readOptionalModelJson } from "./model-files.ts";
 
-/** The sequence length that sentence-transformers sets for all-MiniLM-L6-v2, its two marks included. */
-const MAX_SEQUENCE = 256;
 /** Tokens of one batch, padding included: large enough to fill the processor, small enough to cancel soon. */
 const BATCH_TOKENS = 4096;
 /** A text is cut to this many characters before it is tokenised: no token is longer than this on average. */
 const MAX_CHARACTERS_PER_TOKEN = 64;
 
-/** A BERT sentence embedder in a thread of its own, which is replaced when it dies. */
+/** A sentence embedder of the BERT family (MiniLM, BGE, E5, GTE) in a thread of its own, which is replaced when it dies. */
 export class BertEmbedder implements Embedder {
   readonly id: string;
   readonly dimension: number;
@@ -27,47 +25,67 @@ export class BertEmbedder implements Embedder {
   readonly #host: LastingWorker;
   readonly #tokenizer: Tokenizer;
   readonly #unknown: number | undefined;
-  readonly #marks: { readonly first: number; readonly last: number };
+  readonly #settings: EmbeddingSettings;
+  readonly #marks: Marks;
 
   private constructor(
     resolved: ResolvedModel,
-    config: BertConfig,
-    tokenizer: Tokenizer,
-    host: LastingWorker,
+    parts: {
+      readonly dimension: number;
+      readonly maxTokens: number;
+      readonly settings: EmbeddingSettings;
+      readonly tokenizer: Tokenizer;
+      readonly marks: Marks;
+      readonly host: LastingWorker;
+    },
   ) {
-    this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/mean`;
-    this.dimension = config.width;
-    this.maxTokens = Math.min(MAX_SEQUENCE, config.positions) - 2;
-    this.#host = host;
+    const { settings, tokenizer } = parts;
+    this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/${settingsId(settings)}`;
+    this.dimension = parts.dimension;
+    this.#host = parts.host;
     this.#tokenizer = tokenizer;
     this.#unknown = tokenizer.idOf("[UNK]");
-    this.#marks = { first: requireId(tokenizer, "[CLS]"), last: requireId(tokenizer, "[SEP]") };
+    this.#settings = settings;
+    this.#marks = parts.marks;
+    this.maxTokens = parts.maxTokens;
   }
 
   /**
-   * Opens a folder with `config.json`, `tokenizer.json` and safetensors weights.
+   * Opens a folder with `config.json`, `tokenizer.json` and safetensors weights; pooling, prefixes and the longest sequence as
+   * {@link readEmbeddingSettings} finds them.
    * @throws RagError model/invalid, model/unsupported
    */
   static async open(
     resolved: ResolvedModel,
     options: { readonly threads?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<BertEmbedder> {
+    const { name, folder } = resolved;
     const config = parseBertConfig(
-      readJson(resolved.folder, "config.json"),
-      `${resolved.name}: config.json`,
+      readModelJson(folder, "config.json", name),
+      `${name}: config.json`,
     );
+    const settings = readEmbeddingSettings(folder, { name, ...config });
     const tokenizer = tokenizerFromFiles(
-      readJson(resolved.folder, "tokenizer.json"),
-      readJson(resolved.folder, "tokenizer_config.json"),
+      readModelJson(folder, "tokenizer.json", name),
+      readOptionalModelJson(folder, "tokenizer_config.json", name),
     );
+    requireRows(tokenizer, config.vocabulary, name);
+    const parts = {
+      dimension: config.width,
+      maxTokens: roomForText(settings, tokenizer, name),
+      settings,
+      tokenizer,
+      marks: { first: requireId(tokenizer, "[CLS]"), last: requireId(tokenizer, "[SEP]") },
+    };
     const data: BertWorkerData = {
       config,
       weightsPath: resolved.weightsPath,
+      pooling: settings.pooling,
       ...(options.threads ? { threads: options.threads } : {}),
     };
     const module = workerModule("bert-worker", import.meta.url);
     const host = await LastingWorker.open(module, data, options.signal);
-    return new BertEmbedder(resolved, config, tokenizer, host);
+    return new BertEmbedder(resolved, { ...parts, host });
   }
 
   countTokens(text: string): number {
@@ -80,7 +98,8 @@ export class BertEmbedder implements Embedder {
 
   /** Texts of similar length share a batch, so little is computed for padding. */
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<Float32Array[]> {
-    const sequences = texts.map((text, index) => ({ index, ids: this.#sequence(text) }));
+    const prefix = this.#settings.prefixes[options.kind ?? "passage"];
+    const sequences = texts.map((text, index) => ({ index, ids: this.#sequence(prefix + text) }));
     sequences.sort((a, b) => a.ids.length - b.ids.length);
     const vectors = new Array<Float32Array>(texts.length);
     let done = 0;
@@ -102,10 +121,17 @@ export class BertEmbedder implements Embedder {
   }
 
   #sequence(text: string): number[] {
-    const cut = text.slice(0, this.maxTokens * MAX_CHARACTERS_PER_TOKEN);
-    const ids = this.#tokenizer.encode(cut).slice(0, this.maxTokens);
+    const room = this.#settings.maxSequence - 2;
+    const cut = text.slice(0, room * MAX_CHARACTERS_PER_TOKEN);
+    const ids = this.#tokenizer.encode(cut).slice(0, room);
     return [this.#marks.first, ...ids, this.#marks.last];
   }
+}
+
+/** Ids that stand before and after a text. */
+interface Marks {
+  readonly first: number;
+  readonly last: number;
 }
 
 interface Sequence {
@@ -124,6 +150,22 @@ function* batches(sorted: readonly Sequence[]): Generator<readonly Sequence[]> {
   }
 }
 
+/** Tokens left for a text beside marks and prefix. @throws RagError model/invalid when there are none */
+function roomForText(
+  { maxSequence, prefixes }: EmbeddingSettings,
+  tokenizer: Tokenizer,
+  name: string,
+): number {
+  const count = (text: string) => tokenizer.encode(text).length;
+  const prefix = Math.max(count(prefixes.query), count(prefixes.passage));
+  const room = maxSequence - 2 - prefix;
+  if (room > 0) return room;
+  throw new RagError(
+    "model/invalid",
+    `${name}: its prefix of ${prefix} tokens leaves no room for a text in ${maxSequence}; check the model's folder.`,
+  );
+}
+
 function requireId(tokenizer: Tokenizer, token: string): number {
   const id = tokenizer.idOf(token);
   if (id !== undefined) return id;
@@ -133,10 +175,11 @@ function requireId(tokenizer: Tokenizer, token: string): number {
   );
 }
 
-function readJson(folder: string, name: string): unknown {
-  try {
-    return JSON.parse(readFileSync(join(folder, name), "utf8"));
-  } catch (cause) {
-    throw new RagError("model/invalid", `embedder: ${name}: ${errorMessage(cause)}`, { cause });
-  }
+/** @throws RagError model/invalid when the tokenizer has ids that the model has no vectors for */
+function requireRows(tokenizer: Tokenizer, rows: number, name: string): void {
+  if (tokenizer.vocabularySize <= rows) return;
+  throw new RagError(
+    "model/invalid",
+    `${name}: its tokenizer has ${tokenizer.vocabularySize} tokens, but the model ${rows}; they are not of the same model.`,
+  );
 }

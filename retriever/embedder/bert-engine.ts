@@ -9,22 +9,28 @@ const BLOCKED = -1e9;
 /** The embedder's graph, ready to run in this thread. */
 export class BertEngine {
   readonly #session: Session;
-  readonly #config: BertConfig;
+  readonly #pooling: "mean" | "cls";
 
-  private constructor(session: Session, config: BertConfig) {
+  private constructor(session: Session, pooling: "mean" | "cls") {
     this.#session = session;
-    this.#config = config;
+    this.#pooling = pooling;
   }
 
-  static async open(
-    config: BertConfig,
-    weightsPath: string,
-    threads?: number,
-  ): Promise<BertEngine> {
+  static async open({
+    config,
+    weightsPath,
+    pooling,
+    threads,
+  }: {
+    readonly config: BertConfig;
+    readonly weightsPath: string;
+    readonly pooling: "mean" | "cls";
+    readonly threads?: number;
+  }): Promise<BertEngine> {
     const file = openWeights(weightsPath);
     try {
       const model = encodeOnnx(buildBertGraph(config, file));
-      return new BertEngine(await Session.create(model, threads ? { threads } : {}), config);
+      return new BertEngine(await Session.create(model, threads ? { threads } : {}), pooling);
     } finally {
       file.close();
     }
@@ -38,7 +44,9 @@ export class BertEngine {
     const mask = new Float32Array(ids.length).fill(BLOCKED);
     for (const [row, sequence] of batch.entries()) {
       for (const [i, id] of sequence.entries()) ids[row * length + i] = id;
-      weights.fill(1, row * length, row * length + sequence.length);
+      // The mean over the first token alone is its vector.
+      const pooled = this.#pooling === "cls" ? 1 : sequence.length;
+      weights.fill(1, row * length, row * length + pooled);
       mask.fill(0, row * length, row * length + sequence.length);
     }
     const outputs = await this.#session.run({
@@ -48,9 +56,5 @@ export class BertEngine {
       mask: floats(mask, [batch.length, 1, 1, length]),
     });
     return outputs["embedding"]!.data as Float32Array;
-  }
-
-  get dimension(): number {
-    return this.#config.width;
   }
 }

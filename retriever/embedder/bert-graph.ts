@@ -26,7 +26,7 @@ const SMALLEST_NORM = 1e-12;
 /**
  * BERT with mean pooling: sentence embeddings of length 1.
  *
- * Inputs: `ids` int64 [B, T] and `weights` f32 [B, T], 1 for a token and 0 for padding, and `mask` f32 [B, 1, 1, T], 0 for a
+ * Inputs: `ids` int64 [B, T] and `weights` f32 [B, T, 1], a token's share in the mean, and `mask` f32 [B, 1, 1, T], 0 for a
  * token and very negative for padding. Output: `embedding` f32 [B, D], D = H.
  * @see Devlin et al., arXiv 1810.04805; Reimers and Gurevych, arXiv 1908.10084 (mean pooling)
  */
@@ -68,7 +68,7 @@ class BertLayers {
 
   embed(ids: Value, positions: Value): Value {
     const graph = this.#graph;
-    const { vocabulary, width, positions: length } = this.#config;
+    const { vocabulary, width, positions: length, kinds } = this.#config;
     const words = gather(
       graph,
       this.#weight("embeddings.word_embeddings", [vocabulary, width]),
@@ -82,7 +82,7 @@ class BertLayers {
     // One text at a time is embedded, so every token is of the first kind.
     const kind = gather(
       graph,
-      this.#weight("embeddings.token_type_embeddings", [2, width]),
+      this.#weight("embeddings.token_type_embeddings", [kinds, width]),
       graph.integers([0]),
     );
     const sum = add(graph, add(graph, words, places), kind);

@@ -8,15 +8,16 @@ import { BertEngine } from "./bert-engine.ts";
 export interface BertWorkerData {
   readonly config: BertConfig;
   readonly weightsPath: string;
+  readonly pooling: "mean" | "cls";
   readonly threads?: number;
 }
 
-const { config, weightsPath, threads } = workerData as BertWorkerData;
+const data = workerData as BertWorkerData;
 let engine: BertEngine | undefined;
 
 serveWorker({
   open: async () => {
-    engine = await BertEngine.open(config, weightsPath, threads);
+    engine = await BertEngine.open(data);
   },
   embed: async (batch: readonly (readonly number[])[]) => {
     if (!engine) throw new RagError("internal", "embedder worker: was called before it was opened");

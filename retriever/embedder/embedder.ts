@@ -1,6 +1,6 @@
 /** Turns texts into vectors that are close when the texts mean the same. */
 export interface Embedder {
-  /** Tells vectors of different embedders apart: model, weights and pooling. */
+  /** Tells vectors of different embedders apart: model, weights, pooling, prefixes, longest text. */
   readonly id: string;
   /** D */
   readonly dimension: number;
@@ -16,7 +16,7 @@ export interface Embedder {
 }
 
 export interface EmbedOptions {
-  /** Some embedders treat questions and passages differently. */
+  /** Some embedders treat questions and passages differently; a text is a passage unless said otherwise. */
   readonly kind?: "query" | "passage";
   readonly signal?: AbortSignal | undefined;
   /** How many texts are done. */
