@@ -5,6 +5,7 @@ import {
   conditioningOf,
   type LearnedPrompt,
   layOutPrompt,
+  templateOf,
 } from "../ptuning/index.ts";
 import { abstentionFor, nothingRelevant } from "./abstention.ts";
 import type { Abstention, Answer, AnswerRequest, Message } from "./answerer.ts";
@@ -126,7 +127,7 @@ async function prepare(
       passages: found.passages,
       history: historyOf(request.messages),
       maxTokens: generator.contextLength - maxTokens - (conditioning?.count ?? 0),
-      ...(learned ? { placement: learned.about.placement } : {}),
+      ...(learned ? { template: templateOf(learned) } : {}),
       ...(isInput ? { task: "input" } : {}),
       ...(instruction ? { instruction } : {}),
     }),

@@ -1,11 +1,7 @@
 import { RagError, Random } from "../core/index.ts";
 import type { Model, TrainingExample } from "../generator/index.ts";
-import {
-  type LaidOutPrompt,
-  layOutPrompt,
-  type PassageText,
-  type Placement,
-} from "./prompt-layout.ts";
+import { type LaidOutPrompt, layOutPrompt, type PassageText } from "./prompt-layout.ts";
+import type { PromptTemplate } from "./prompt-template.ts";
 import type { QaPair } from "./qa-record.ts";
 import { answerWords } from "./scores.ts";
 
@@ -71,7 +67,7 @@ export function withoutDuplicates(pairs: readonly QaPair[]): QaPair[] {
 /** How pairs become what the model reads. */
 export interface LayoutOptions {
   readonly model: Model;
-  readonly placement: Placement;
+  readonly template: PromptTemplate;
   /** Of prompt ids, virtual tokens not counted. */
   readonly maxTokens: number;
 }
@@ -99,11 +95,12 @@ export async function retrievePairs(
 export const layOutPair = (
   { question, task }: QaPair,
   passages: readonly PassageText[],
-  { model, placement, maxTokens }: LayoutOptions,
+  { model, template, maxTokens }: LayoutOptions,
 ): LaidOutPrompt =>
-  layOutPrompt(model, { question, passages, placement, maxTokens, ...(task ? { task } : {}) });
+  layOutPrompt(model, { question, passages, template, maxTokens, ...(task ? { task } : {}) });
 
-function holdsAnswer(passages: readonly PassageText[], answers: readonly string[]): boolean {
+/** Whether one of the answers stands in the passages, word for word. */
+export function holdsAnswer(passages: readonly PassageText[], answers: readonly string[]): boolean {
   const texts = passages.map(({ title, text }) => ` ${answerWords(`${title} ${text}`).join(" ")} `);
   return answers.some((answer) => {
     const words = answerWords(answer).join(" ");
@@ -141,13 +138,13 @@ export function trainingExample(
   options: { readonly keepsPassages: boolean; readonly maxAnswerTokens: number },
 ): TrainingExample {
   const { prefixIds, ids } = prompt;
-  const answer = answerIds(model, pair.answers[0]!, options.maxAnswerTokens);
+  const answer = answerIds(model, pair.answers[0] ?? "", options.maxAnswerTokens);
   return options.keepsPassages
     ? { prefixIds, ids, answerIds: answer }
     : { prefixIds: [], ids: [...prefixIds, ...ids], answerIds: answer };
 }
 
-/** With the end mark, except where the answer was cut. */
+/** With the end mark, except where the answer was cut; that alone where there is no answer. */
 function answerIds(model: Model, answer: string, maxTokens: number): number[] {
   const end = model.stopIds[0];
   const ids = model.tokenizer.encode(answer.trim());

@@ -39,7 +39,6 @@ export {
   type LaidOutPrompt,
   layOutPrompt,
   type PassageText,
-  type Placement,
   type PromptParts,
 } from "./prompt-layout.ts";
 export {
@@ -60,6 +59,12 @@ export {
   removePrompt,
   savePrompt,
 } from "./prompt-store.ts";
+export {
+  BETWEEN_TEMPLATE,
+  PREFIX_TEMPLATE,
+  type PromptTemplate,
+  templateOf,
+} from "./prompt-template.ts";
 export type { DeepTokens, PromptContent } from "./prompt-tensors.ts";
 export { type QaFile, readQaFile } from "./qa-file.ts";
 export type { QaPair } from "./qa-record.ts";

@@ -1,6 +1,13 @@
 import { RagError } from "../core/index.ts";
-import { type ChatMessage, encodeChat, MARK, type Model } from "../generator/index.ts";
-import type { LearnedPrompt } from "./prompt-file.ts";
+import { type ChatMessage, encodeChat, type Model } from "../generator/index.ts";
+import {
+  BETWEEN_TEMPLATE,
+  fillTemplate,
+  INPUT_TEMPLATE,
+  type PromptTemplate,
+  type Task,
+  taskOf,
+} from "./prompt-template.ts";
 
 /** A passage as the model reads it. */
 export interface PassageText {
@@ -13,18 +20,14 @@ export interface ChatTurn {
   readonly text: string;
 }
 
-export type Placement = LearnedPrompt["about"]["placement"];
-
-export type Task = NonNullable<LearnedPrompt["about"]["task"]>;
-
 export interface PromptParts {
   readonly question: string;
   /** "question" (the default) is answered from passages; an "input" is what the model reads, without a frame. */
   readonly task?: Task;
   /** Best first. Without passages no virtual tokens stand in the prompt: the model is exactly the base model. */
   readonly passages: readonly PassageText[];
-  /** Where the virtual tokens stand: between passages and question (the default), or in front of the passages. */
-  readonly placement?: Placement;
+  /** The user's message and where the virtual tokens stand in it; by default between passages and question. */
+  readonly template?: PromptTemplate;
   /** Words of a hand-written prompt, at the place of the virtual tokens. */
   readonly instruction?: string;
   /** Earlier turns of the conversation, oldest first. */
@@ -47,23 +50,12 @@ export interface LaidOutPrompt {
   readonly takesPrompt: boolean;
 }
 
-/** Kept with every learned prompt; a prompt trained with another layout is not the same prompt. */
-export const PROMPT_TEMPLATES: Readonly<Record<Placement, string>> = {
-  between:
-    "system: {system}\nuser: [{n}] {title}\\n{passage}… {virtual tokens}Question: {question}",
-  prefix: "system: {system}\nuser: {virtual tokens}[{n}] {title}\\n{passage}… Question: {question}",
-};
-
-/** The same for inputs that stand alone. */
-export const INPUT_TEMPLATE = "user: {virtual tokens}{input}";
-
 const SYSTEM_WITH_PASSAGES = "Answer the question with a short span copied from the passages.";
 const SYSTEM_WITHOUT_PASSAGES = "Answer the question with a few words.";
 
 /**
- * Puts passages, learned prompt and question together: `[passages][virtual tokens][question]`, or in the classic order
- * `[virtual tokens][passages][question]`. Passages that do not fit are dropped, the
- * least relevant first; the question never is.
+ * Puts passages, learned prompt and question together, in the order of the template. Passages that do not fit are dropped, the least
+ * relevant first; the question never is.
  * @throws RagError context/overflow when the question alone does not fit
  */
 export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
@@ -82,26 +74,25 @@ export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
 }
 
 function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
+  const { question, instruction: words = "", template = BETWEEN_TEMPLATE } = parts;
   if (parts.task === "input") {
-    const instruction = parts.instruction ? [`${parts.instruction}\n\n`] : [];
-    return [{ role: "user", parts: [MARK, ...instruction, parts.question] }];
+    const own = taskOf(template) === "input" ? template : INPUT_TEMPLATE;
+    const instruction = words && `${words}\n\n`;
+    return [{ role: "user", parts: fillTemplate(own, { input: question }, instruction) }];
   }
   const passages = parts.passages
     .slice(0, used)
-    .map(({ title, text }, index) => `[${index + 1}] ${title ? `${title}\n` : ""}${text}\n\n`);
-  const context = passages.join("");
-  const marked: ChatMessage["parts"] =
-    parts.placement === "prefix" ? [MARK, context] : [context, MARK];
-  const instruction = parts.instruction && used > 0 ? [`${parts.instruction}\n\n`] : [];
+    .map(({ title, text }, index) => `[${index + 1}] ${title ? `${title}\n` : ""}${text}\n\n`)
+    .join("");
+  // Without passages the frame is the base model's, whatever the template says.
+  const own = used > 0 ? template : BETWEEN_TEMPLATE;
+  const instruction = words && used > 0 ? `${words}\n\n` : "";
   return [
     {
       role: "system",
       parts: [used > 0 ? SYSTEM_WITH_PASSAGES : SYSTEM_WITHOUT_PASSAGES],
     },
     ...(parts.history ?? []).map(({ role, text }) => ({ role, parts: [text] })),
-    {
-      role: "user",
-      parts: [...marked, ...instruction, `Question: ${parts.question}`],
-    },
+    { role: "user", parts: fillTemplate(own, { passages, question }, instruction) },
   ];
 }

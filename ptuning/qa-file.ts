@@ -7,11 +7,12 @@ import { type QaPair, type QaProblem, toQaPair } from "./qa-record.ts";
 import { readSquad } from "./squad-json.ts";
 
 export interface QaFile {
+  /** Each with an answer at least. */
   readonly pairs: readonly QaPair[];
   /** Entries that cannot be used: where ("line 12", "entry 3") and why. At most 5% of the file. */
   readonly skipped: readonly { readonly where: string; readonly problem: string }[];
-  /** SQuAD v2 questions without an answer on purpose; not among `pairs`. */
-  readonly unanswerable: number;
+  /** Questions that have no answer on purpose (SQuAD 2.0); not among `pairs`. */
+  readonly unanswerable: readonly QaPair[];
   /** sha256 of the uncompressed content. */
   readonly hash: string;
 }
@@ -38,16 +39,16 @@ export async function readQaFile(path: string, signal?: AbortSignal): Promise<Qa
 
 interface Entry {
   readonly where: string;
-  readonly entry: QaPair | QaProblem | "unanswerable";
+  readonly entry: QaPair | QaProblem;
 }
 
 function sortEntries(entries: readonly Entry[], name: string): Omit<QaFile, "hash"> {
   const pairs: QaPair[] = [];
   const skipped: { where: string; problem: string }[] = [];
-  let unanswerable = 0;
+  const unanswerable: QaPair[] = [];
   for (const { where, entry } of entries) {
-    if (entry === "unanswerable") unanswerable++;
-    else if ("problem" in entry) skipped.push({ where, problem: entry.problem });
+    if ("problem" in entry) skipped.push({ where, problem: entry.problem });
+    else if (entry.answers.length === 0) unanswerable.push(entry);
     else pairs.push(entry);
   }
   const reasons = skipped
@@ -79,10 +80,7 @@ function parseWhole(bytes: Buffer, name: string): readonly Entry[] | undefined {
       entry: toQaPair(item, `entry-${index + 1}`),
     }));
   }
-  return readSquad(value)?.map((question, index) => ({
-    where: `question ${index + 1}`,
-    entry: question === "unanswerable" ? question : question.entry,
-  }));
+  return readSquad(value)?.map((entry, index) => ({ where: `question ${index + 1}`, entry }));
 }
 
 function parseLines(bytes: Buffer): readonly Entry[] {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A question with its accepted answers (at least one, none blank). */
+/** A question with its accepted answers, none blank. Without any, the documents do not answer it. */
 export interface QaPair {
   readonly id: string;
   readonly question: string;
@@ -35,11 +35,15 @@ const record = z.object({
   answers: z.union([answerList, z.object({ text: answerList })]).optional(),
   golden_answers: answerList.optional(),
   answer: answerText.optional(),
+  is_impossible: z.boolean().optional(), // SQuAD 2.0
   passageId: label.nullish(),
   document: label.nullish(),
 });
 
-/** One parsed JSON value as a pair. `fallbackId` names an entry without an id of its own. */
+/**
+ * One parsed JSON value as a pair; without answers where the value says that there is none (as SQuAD 2.0 does in both its forms).
+ * `fallbackId` names an entry without an id of its own.
+ */
 export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem {
   const result = record.safeParse(value);
   if (!result.success) return { problem: firstIssue(result.error) };
@@ -47,8 +51,10 @@ export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem
   const question = result.data.question ?? input;
   if (question === undefined) return { problem: 'there is no "question" (or "input")' };
   if (question.trim() === "") return { problem: "the question is empty" };
-  const answers = acceptedAnswers(result.data);
-  if (answers.length === 0) return { problem: "there is no answer" };
+  const answers = saysThereIsNone(result.data) ? [] : acceptedAnswers(result.data);
+  if (answers.length === 0 && !saysThereIsNone(result.data)) {
+    return { problem: "there is no answer" };
+  }
   return {
     id: id ?? fallbackId,
     question: question.trim(),
@@ -57,6 +63,11 @@ export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem
     ...(passageId != null && { passageId }),
     ...(document != null && { document }),
   };
+}
+
+function saysThereIsNone({ is_impossible, answers }: z.infer<typeof record>): boolean {
+  const hasEmptyList = answers !== undefined && "text" in answers && answers.text.length === 0;
+  return is_impossible === true || hasEmptyList;
 }
 
 function acceptedAnswers(data: z.infer<typeof record>): readonly string[] {

@@ -11,11 +11,8 @@ const squad = z.object({
 });
 const answerObjects = z.array(z.object({ text: z.string() }));
 
-/** One question of the file, or that it has no answer on purpose (SQuAD v2). */
-export type SquadEntry = { readonly entry: QaPair | QaProblem } | "unanswerable";
-
 /** The questions of a parsed SQuAD v1 or v2 file in order; undefined when it has another form. */
-export function readSquad(value: unknown): readonly SquadEntry[] | undefined {
+export function readSquad(value: unknown): readonly (QaPair | QaProblem)[] | undefined {
   const parsed = squad.safeParse(value);
   if (!parsed.success) return undefined;
   let number = 0;
@@ -30,11 +27,10 @@ function readQuestion(
   question: Readonly<Record<string, unknown>>,
   title: string | undefined,
   fallbackId: string,
-): SquadEntry {
-  if (question.is_impossible === true) return "unanswerable";
+): QaPair | QaProblem {
   const answers = answerObjects.safeParse(question.answers);
-  if (!answers.success) return { entry: { problem: '"answers" is not a list of {text}' } };
+  if (!answers.success) return { problem: '"answers" is not a list of {text}' };
   const texts = answers.data.map(({ text }) => text);
   const document = title === "" ? undefined : title;
-  return { entry: toQaPair({ ...question, answers: texts, document }, fallbackId) };
+  return toQaPair({ ...question, answers: texts, document }, fallbackId);
 }

@@ -1,8 +1,14 @@
 import { freemem } from "node:os";
 import { z } from "zod";
 import { parseWith, RagError } from "../core/index.ts";
-import type { Placement } from "./prompt-layout.ts";
 import { METHOD_NAMES, type PromptDescription } from "./prompt-record.ts";
+import {
+  checkTemplate,
+  type Placement,
+  type PromptTemplate,
+  placementIn,
+  templateAt,
+} from "./prompt-template.ts";
 
 const schema = z.strictObject({
   name: z.string().default("default"),
@@ -16,6 +22,7 @@ const schema = z.strictObject({
   initialise: z.enum(["text", "vocabulary", "random"]).default("text"), // what virtual tokens start as
   tokens: z.int().min(1).max(512).default(16), // virtual tokens
   placement: z.enum(["between", "prefix"]).optional(), // prefix-tuning's is prefix, others' between
+  template: z.string().optional(), // of the user's message; by default what belongs to the placement
   epochs: z.int().min(1).max(1000).default(4),
   learningRate: z.number().positive().max(10).optional(),
   weightDecay: z.number().min(0).max(1).default(0),
@@ -27,6 +34,7 @@ const schema = z.strictObject({
   passagesMin: z.int().min(0).max(20).optional(), // a random number from this up; default: always all
   shufflePassages: z.boolean().default(false), // random order
   distractors: z.int().min(0).max(20).default(0), // passages of other questions mixed in
+  unanswerable: z.number().min(0).max(0.5).default(0), // share of examples whose passages do not answer them
   variants: z.int().min(1).max(64).default(2), // how many draws of passages an example has, epoch by epoch
   randomTokens: z.boolean().default(false), // a random first-k each step, so that any k works later
   maxAnswerTokens: z.int().min(1).max(1024).default(64), // the rest of a longer answer is not learned
@@ -53,7 +61,10 @@ const schema = z.strictObject({
   passageCacheBytes: z.int().min(0).optional(), // keys and values kept; default: a share of free memory
 });
 
-export type TuneSettings = z.infer<typeof schema> & { readonly placement: Placement };
+export type TuneSettings = z.infer<typeof schema> & {
+  readonly placement: Placement;
+  readonly template: PromptTemplate;
+};
 
 const MOST_CACHE_BYTES = 6 * 2 ** 30;
 const FREE_MEMORY_SHARE = 0.4;
@@ -66,13 +77,39 @@ export const passageCacheBytesOf = ({ passageCacheBytes }: TuneSettings): number
 export function parseTuneSettings(raw: unknown, source: string): TuneSettings {
   const settings = parseWith(schema, raw, source);
   const isPrefix = settings.method === "prefix-tuning";
-  const placement = settings.placement ?? (isPrefix ? "prefix" : "between");
-  if (!isPrefix || placement === "prefix") return { ...settings, placement };
-  throw new RagError(
-    "config/invalid",
-    `${source}: placement: the rows of prefix-tuning stand in front of everything; use prefix, or p-tuning-v2 for rows after the passages.`,
-    { param: "placement" },
-  );
+  const own = settings.template && ownTemplate(settings.template, settings, source);
+  const placement =
+    settings.placement ?? (isPrefix ? "prefix" : own ? placementIn(own) : "between");
+  if (isPrefix && placement !== "prefix") {
+    throw new RagError(
+      "config/invalid",
+      `${source}: placement: the rows of prefix-tuning stand in front of everything; use prefix, or p-tuning-v2 for rows after the passages.`,
+      { param: "placement" },
+    );
+  }
+  return { ...settings, placement, template: own || templateAt(placement) };
+}
+
+/** What these train has no place in the text. */
+const WITHOUT_PLACE: readonly string[] = ["prefix-tuning", "lora", "full"];
+
+/** @throws RagError config/invalid */
+function ownTemplate(
+  template: string,
+  { method, placement }: z.infer<typeof schema>,
+  source: string,
+): PromptTemplate {
+  if (placement !== undefined) {
+    throw new RagError(
+      "config/invalid",
+      `${source}: template: it says itself where the virtual tokens stand; leave the placement out.`,
+      { param: "template" },
+    );
+  }
+  const needsNone = WITHOUT_PLACE.includes(method) && !template.includes("{virtual tokens}");
+  const marked = needsNone ? `{virtual tokens}${template}` : template;
+  checkTemplate(marked, source);
+  return marked;
 }
 
 /** The encoder a method trains with: p-tuning has a choice. */

@@ -38,7 +38,10 @@ export async function* tuneOnce(
   yield { event: "retrieving", pairs: pairs.length };
   const key = keyOf(settings, parts.qa.hash);
   const found = settings.resume ? await foundRate(settings, storeFolder, key) : undefined;
-  const data = await prepareData(settings, parts, pairs);
+  const data = await prepareData(settings, parts, {
+    pairs,
+    unanswerable: new Random(settings.seed).shuffle(parts.qa.unanswerable),
+  });
   let tuned = found === undefined ? settings : { ...settings, learningRate: found };
   let prompt = await createPrompt(tuned, generator);
   try {
@@ -83,6 +86,7 @@ function prepared(data: TuningData, prompt: TrainedPrompt, { model }: Generator)
     event: "prepared",
     examples: data.count,
     dev: data.dev.length,
+    unanswerable: data.unanswerable,
     answersRetrieved: data.answersRetrieved,
     duplicates: data.duplicates,
     trainableParameters,

@@ -26,6 +26,7 @@ const SEED = 1;
 interface EvalFlags {
   readonly arms?: string;
   readonly limit?: number;
+  readonly unanswerable?: boolean;
   readonly report?: string;
   readonly hand: string;
   readonly answers?: boolean;
@@ -44,6 +45,10 @@ export function evalCommand(host: CommandHost): Command {
       "no-retrieval, rag, hand, and names of learned prompts (default: rag,hand and the newest learned prompt)",
     )
     .option("--limit <count>", "the first questions only", wholeNumber("limit"))
+    .option(
+      "--unanswerable",
+      "with the questions of SQuAD 2.0 that have no answer: an empty one is right",
+    )
     .option("--tokens <count>", "the learned prompts' first virtual tokens only")
     .option("--k <count>", "passages for every arm (default: as the prompts were trained, or 3)")
     .option("--hand <text>", "the hand-written prompt", BEST_HAND_PROMPT)
@@ -66,7 +71,7 @@ async function evaluateFile(
   flags: EvalFlags,
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
-  const pairs = await readPairs(context, path, flags.limit);
+  const pairs = await readPairs(context, path, flags);
   const isInput = pairs.every(({ task }) => task === "input");
   if (!isInput) await workspace.requireDocuments();
   const { arms, trainedPassages } = await openArms(workspace, flags);
@@ -96,8 +101,9 @@ async function evaluateFile(
 async function readPairs(
   { terminal, signal }: CommandContext,
   path: string,
-  limit: number | undefined,
+  flags: EvalFlags,
 ): Promise<readonly QaPair[]> {
+  const { limit } = flags;
   if (limit !== undefined && limit < 1) {
     throw new RagError("config/invalid", `--limit: expected at least 1, found ${limit}.`);
   }
@@ -105,10 +111,17 @@ async function readPairs(
   for (const { where, problem } of skipped) {
     terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);
   }
-  if (unanswerable > 0) {
-    terminal.note(`${basename(path)}: ${unanswerable} questions without an answer are left out.`);
+  const share = Math.min(1, (limit ?? pairs.length) / pairs.length);
+  const some = pairs.slice(0, limit ?? pairs.length);
+  if (flags.unanswerable) {
+    return [...some, ...unanswerable.slice(0, Math.round(unanswerable.length * share))];
   }
-  return pairs.slice(0, limit ?? pairs.length);
+  if (unanswerable.length > 0) {
+    terminal.note(
+      `${basename(path)}: ${unanswerable.length} questions without an answer are left out; --unanswerable scores them too.`,
+    );
+  }
+  return some;
 }
 
 /** The arms by name, and how many passages their learned prompts were trained with. */

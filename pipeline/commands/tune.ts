@@ -36,6 +36,10 @@ export function tuneCommand(host: CommandHost): Command {
       "--placement <place>",
       "between passages and question (default), or prefix (prefix-tuning's place)",
     )
+    .option(
+      "--template <text>",
+      "the user's message with {passages}, {virtual tokens} and {question}, instead of a placement",
+    )
     .option("--projection", "of prefix-tuning: a network makes the rows")
     .option("--rank <count>", "of lora (default: 16)", wholeNumber("rank"))
     .option("--alpha <number>", "of lora (default: 32)", decimalNumber("alpha"))
@@ -58,6 +62,11 @@ export function tuneCommand(host: CommandHost): Command {
     )
     .option("--shuffle-passages", "passages in random order")
     .option("--distractors <count>", "passages of other questions", wholeNumber("distractors"))
+    .option(
+      "--unanswerable <share>",
+      "of the examples: passages that do not answer, and no answer to learn (0 to 0.5)",
+      decimalNumber("unanswerable"),
+    )
     .option(
       "--max-answer-tokens <count>",
       "of an answer that is learned (default: 64)",

@@ -6,7 +6,8 @@ import {
   type LearnedPrompt,
   layOutPrompt,
   type PassageText,
-  type Placement,
+  type PromptTemplate,
+  templateOf,
 } from "../../ptuning/index.ts";
 
 /** A way to answer that is compared with others. */
@@ -15,8 +16,8 @@ export interface Arm {
   readonly usesPassages: boolean;
   readonly instruction: string;
   readonly conditioning: Conditioning | undefined;
-  /** Where the conditioning stands. */
-  readonly placement: Placement;
+  /** The user's message, and where the conditioning stands in it; undefined: between passages and question. */
+  readonly template: PromptTemplate | undefined;
 }
 
 /** Long enough for every short answer. */
@@ -27,7 +28,7 @@ export const withoutRetrieval: Arm = {
   usesPassages: false,
   instruction: "",
   conditioning: undefined,
-  placement: "between",
+  template: undefined,
 };
 export const plainRag: Arm = { ...withoutRetrieval, name: "rag", usesPassages: true };
 
@@ -38,7 +39,7 @@ export const learnedArm = (prompt: LearnedPrompt): Arm => ({
   ...plainRag,
   name: prompt.about.name,
   conditioning: conditioningOf(prompt),
-  placement: prompt.about.placement,
+  template: templateOf(prompt),
 });
 
 /** Names of `--arms`, checked. @throws RagError config/invalid when empty or given twice */
@@ -68,12 +69,12 @@ export function answerWith(
   },
 ): Promise<string> {
   const { question, task, passages, signal } = asked;
-  const { conditioning, instruction, placement } = arm;
+  const { conditioning, instruction, template } = arm;
   const room = generator.contextLength - MAX_ANSWER_TOKENS - (conditioning?.count ?? 0);
   const prompt = layOutPrompt(generator.model, {
     question,
     passages: arm.usesPassages ? passages : [],
-    placement,
+    ...(template === undefined ? {} : { template }),
     ...(task ? { task } : {}),
     maxTokens: room,
     ...(instruction === "" ? {} : { instruction }),

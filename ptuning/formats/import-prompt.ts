@@ -5,8 +5,8 @@ import { errorMessage, RagError, sha256, sha256File, systemCode } from "../../co
 import type { Model } from "../../generator/index.ts";
 import { openSafetensors } from "../../runtime/index.ts";
 import type { LearnedPrompt } from "../prompt-file.ts";
-import { type Placement, PROMPT_TEMPLATES } from "../prompt-layout.ts";
 import { checkPromptName, type PromptDescription } from "../prompt-record.ts";
+import { type Placement, templateAt, writeTemplate } from "../prompt-template.ts";
 import { contentFromTensors } from "../prompt-tensors.ts";
 import { baseModelOf } from "../training/describe-run.ts";
 import { describeAdapter } from "./peft-adapter.ts";
@@ -121,7 +121,7 @@ function describe(
       dev: null,
       isFinished: true,
     },
-    template: PROMPT_TEMPLATES[place],
+    template: writeTemplate(templateAt(place)),
     instruction: "",
   };
 }

@@ -1,8 +1,8 @@
 import { chooseModules, type DecoderConfig, type Model } from "../../generator/index.ts";
 import { defaultTargets } from "../methods/lora/config.ts";
 import { METHODS } from "../methods/methods.ts";
-import { INPUT_TEMPLATE, PROMPT_TEMPLATES } from "../prompt-layout.ts";
 import type { BaseModel, PromptDescription } from "../prompt-record.ts";
+import { INPUT_TEMPLATE, taskOf, writeTemplate } from "../prompt-template.ts";
 import { encoderOf, type TuneSettings } from "../tune-settings.ts";
 import { learningRateOf } from "./learning-rate.ts";
 
@@ -46,7 +46,9 @@ export function describeRun(
       passages: run.isInput ? 0 : Math.min(passagesMin ?? passages, passages),
       passagesMax: run.isInput ? 0 : passages + distractors,
     },
-    template: run.isInput ? INPUT_TEMPLATE : PROMPT_TEMPLATES[settings.placement],
+    template: writeTemplate(
+      run.isInput && taskOf(settings.template) !== "input" ? INPUT_TEMPLATE : settings.template,
+    ),
     instruction: settings.initialise === "text" ? settings.instruction : "",
   };
 }

@@ -7,6 +7,8 @@ export type TuneEvent =
       readonly event: "prepared";
       readonly examples: number;
       readonly dev: number;
+      /** Among the examples: those whose passages do not answer them. */
+      readonly unanswerable: number;
       readonly answersRetrieved: number;
       /** Pairs that say the same as an earlier one. */
       readonly duplicates: number;

@@ -15,6 +15,7 @@ import { METHODS } from "../methods/methods.ts";
 import type { PassageText } from "../prompt-layout.ts";
 import type { QaPair } from "../qa-record.ts";
 import type { TuneSettings } from "../tune-settings.ts";
+import { requireEndMark, unanswerableCount, unanswerablePairs } from "./unanswerable.ts";
 
 /** What a run learns from and is scored on. */
 export interface TuningData {
@@ -23,6 +24,8 @@ export interface TuningData {
   /** The examples of an epoch (counted from 0) in a fixed order: with random passages, each epoch has its own draw. */
   readonly examplesOf: (epoch: number) => readonly TrainingExample[];
   readonly dev: readonly RetrievedPair[];
+  /** Among the examples: those whose passages do not answer them. */
+  readonly unanswerable: number;
   readonly answersRetrieved: number;
   readonly duplicates: number;
   /** Whether all pairs are inputs that stand alone. */
@@ -43,33 +46,58 @@ export async function prepareData(
     readonly retrieve: Retrieve;
     readonly signal?: AbortSignal | undefined;
   },
-  pairs: readonly QaPair[],
+  questions: { readonly pairs: readonly QaPair[]; readonly unanswerable: readonly QaPair[] },
 ): Promise<TuningData> {
-  const { generator, retrieve, signal } = parts;
+  const { pairs } = questions;
   const different = withoutDuplicates(pairs);
-  const { train, dev } = splitPairs(different, {
+  const { unanswerable: share, seed } = settings;
+  if (share > 0) requireEndMark(parts.generator.model);
+  const own = questions.unanswerable.slice(0, unanswerableCount(different.length, share));
+  const { train, dev } = splitPairs([...different, ...own], {
     devShare: settings.devShare,
     maxDev: settings.maxDevPairs,
-    seed: settings.seed,
+    seed,
   });
-  const answerTokens = Math.max(MAX_DEV_ANSWER_TOKENS, settings.maxAnswerTokens);
-  const room = generator.contextLength - METHODS[settings.method].virtualTokens(settings);
-  const layout: LayoutOptions = {
-    model: generator.model,
-    placement: settings.placement,
-    maxTokens: Math.min(MAX_PROMPT_TOKENS, room - answerTokens),
+  const layout = layoutOf(settings, parts.generator);
+  const retrieved = await retrievePairs(train, { ...layout, ...parts });
+  const [answered, unanswered] = byAnswer(retrieved);
+  const withOthers = (
+    some: readonly RetrievedPair[],
+    none: readonly RetrievedPair[],
+    at: number,
+  ) => {
+    const count = unanswerableCount(some.length, share);
+    const random = new Random(seed + at);
+    return [...some, ...unanswerablePairs(some, none, { count, random, layout })];
   };
-  const retrieved = await retrievePairs(train, { ...layout, retrieve, signal });
-  const usable = usablePairs(retrieved);
+  const usable = usablePairs(answered);
+  const examples = withOthers(usable, unanswered, 1);
   return {
-    count: usable.length,
-    examplesOf: (epoch) => examplesOfEpoch(settings, usable, layout, epoch),
-    dev: await retrievePairs(dev, { ...layout, retrieve, signal }),
-    answersRetrieved: retrieved.filter(({ isAnswerRetrieved }) => isAnswerRetrieved).length,
+    count: examples.length,
+    examplesOf: (epoch) => examplesOfEpoch(settings, examples, layout, epoch),
+    dev: withOthers(...byAnswer(await retrievePairs(dev, { ...layout, ...parts })), 2),
+    unanswerable: examples.length - usable.length,
+    answersRetrieved: answered.filter(({ isAnswerRetrieved }) => isAnswerRetrieved).length,
     duplicates: pairs.length - different.length,
     isInput: different.every(({ task }) => task === "input"),
   };
 }
+
+function layoutOf(settings: TuneSettings, generator: Generator): LayoutOptions {
+  const answerTokens = Math.max(MAX_DEV_ANSWER_TOKENS, settings.maxAnswerTokens);
+  const room = generator.contextLength - METHODS[settings.method].virtualTokens(settings);
+  return {
+    model: generator.model,
+    template: settings.template,
+    maxTokens: Math.min(MAX_PROMPT_TOKENS, room - answerTokens),
+  };
+}
+
+/** Those with an answer, and those without. */
+const byAnswer = (pairs: readonly RetrievedPair[]): [RetrievedPair[], RetrievedPair[]] => [
+  pairs.filter(({ pair }) => pair.answers.length > 0),
+  pairs.filter(({ pair }) => pair.answers.length === 0),
+];
 
 function examplesOfEpoch(
   settings: TuneSettings,
@@ -103,11 +131,13 @@ function drawPassages(
   variant: number,
 ): readonly PassageText[] {
   const random = new Random(settings.seed * 1_000_003 + index * 101 + variant);
-  const { passages } = pairs[index]!;
+  const { pair, passages } = pairs[index]!;
   const least = Math.max(1, Math.min(settings.passagesMin ?? passages.length, passages.length));
   const count = least + random.integer(Math.max(0, passages.length - least) + 1);
   const drawn = [...passages.slice(0, count)];
-  for (let i = 0; i < settings.distractors; i++) {
+  // A passage of another question may well answer one that should stay without.
+  const distractors = pair.answers.length > 0 ? settings.distractors : 0;
+  for (let i = 0; i < distractors; i++) {
     const other = pairs[random.integer(pairs.length)]!.passages;
     const one = other[random.integer(Math.max(1, other.length))];
     const isNew = one && !drawn.some(({ text }) => text === one.text);

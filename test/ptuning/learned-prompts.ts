@@ -34,7 +34,8 @@ export function describePrompt(changes: Partial<PromptDescription> = {}): Prompt
       dev: { em: 10, f1: 20.5 },
       isFinished: true,
     },
-    template: "{passages}{prompt}{question}",
+    template:
+      "system: {system}\nuser: [{n}] {title}\\n{passage}… {virtual tokens}Question: {question}",
     instruction: "Answer briefly.",
     ...changes,
   };

@@ -72,7 +72,7 @@ test("SQuAD v2 JSON is read; questions without an answer on purpose are counted 
   );
   const { pairs, unanswerable, skipped } = await readQaFile(path);
   assert.deepEqual(pairs, [{ id: "a", question: "Who?", answers: ["Ada"], document: "T" }]);
-  assert.equal(unanswerable, 1);
+  assert.deepEqual(unanswerable, [{ id: "b", question: "Why?", answers: [], document: "T" }]);
   assert.deepEqual(skipped, []);
 });
 

@@ -14,7 +14,7 @@ export const tinyQa: QaFile = {
   pairs: tinyPairs,
   hash: "a".repeat(64),
   skipped: [],
-  unanswerable: 0,
+  unanswerable: [],
 };
 
 export const tinyRetrieve: Retrieve = async (questions) =>

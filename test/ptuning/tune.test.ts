@@ -5,14 +5,17 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Generator } from "../../generator/index.ts";
 import {
+  BETWEEN_TEMPLATE,
   conditioningOf,
   generateAnswer,
   layOutPrompt,
   loadPrompt,
+  PREFIX_TEMPLATE,
   parseTuneSettings,
   type QaFile,
   type Retrieve,
   type TuneEvent,
+  templateOf,
   tunePrompt,
 } from "../../ptuning/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
@@ -28,7 +31,7 @@ const pairs = piers.flatMap((pier, index) =>
     document: pier,
   })),
 );
-const qa: QaFile = { pairs, hash: "a".repeat(64), skipped: [], unanswerable: 0 };
+const qa: QaFile = { pairs, hash: "a".repeat(64), skipped: [], unanswerable: [] };
 const passageFor = (question: string) => {
   const pair = pairs.find((one) => one.question === question)!;
   return {
@@ -80,7 +83,7 @@ describe("tuning a learned prompt on the real model", () => {
     const laidOut = layOutPrompt(generator.model, {
       question,
       passages: [passageFor(question)],
-      ...(prompt ? { placement: prompt.about.placement } : {}),
+      ...(prompt ? { template: templateOf(prompt) } : {}),
       maxTokens: 1000,
     });
     const conditioning = prompt && conditioningOf(prompt);
@@ -179,14 +182,14 @@ describe("tuning a learned prompt on the real model", () => {
 
   test("in the classic order the virtual tokens stand in front of the passages, in training and answers", async () => {
     const { question } = pairs[0]!;
-    const layOut = (placement: "between" | "prefix") =>
+    const layOut = (template: string) =>
       layOutPrompt(generator.model, {
         question,
         passages: [passageFor(question)],
-        placement,
+        template,
         maxTokens: 1000,
       });
-    const [between, prefix] = [layOut("between"), layOut("prefix")];
+    const [between, prefix] = [layOut(BETWEEN_TEMPLATE), layOut(PREFIX_TEMPLATE)];
     assert.deepEqual([...prefix.prefixIds, ...prefix.ids], [...between.prefixIds, ...between.ids]);
     assert.ok(prefix.prefixIds.length < between.prefixIds.length);
     const losses = only(await tune({ placement: "prefix", epochs: 3, patience: 3 }), "step").map(

@@ -12,10 +12,16 @@ describe("what a run learns from", () => {
   });
   after(() => tiny.close());
 
-  const prepare = (settings: object, pairs: readonly QaPair[] = tinyPairs) => {
+  const prepare = (
+    settings: object,
+    pairs: readonly QaPair[] = tinyPairs,
+    unanswerable: readonly QaPair[] = [],
+  ) => {
     const parsed = parseTuneSettings({ tokens: 2, devShare: 0, ...settings }, "test");
-    return prepareData(parsed, { generator: tiny.generator, retrieve: tinyRetrieve }, pairs);
+    const parts = { generator: tiny.generator, retrieve: tinyRetrieve };
+    return prepareData(parsed, parts, { pairs, unanswerable });
   };
+  const examplesOf = async (settings: object) => (await prepare(settings)).examplesOf(0);
   const text = (ids: readonly number[]) => tiny.generator.model.tokenizer.decode(ids);
   const passagesIn = (ids: readonly number[]) => text(ids).match(/\[\d+\] /g)?.length ?? 0;
 
@@ -24,6 +30,14 @@ describe("what a run learns from", () => {
     assert.deepEqual(data.examplesOf(0), data.examplesOf(3));
     assert.equal(data.count, tinyPairs.length);
     assert.ok(data.examplesOf(0).every(({ prefixIds }) => passagesIn(prefixIds) === 3));
+  });
+
+  test("a template of one's own decides what stands before the virtual tokens", async () => {
+    const data = await prepare({ template: "{passages}Q: {question}\n{virtual tokens}A:" });
+    for (const { prefixIds, ids } of data.examplesOf(0)) {
+      assert.match(text(prefixIds), /\[1\] .*Q: Which colour has lamp \d+\?\n$/s);
+      assert.match(text(ids), /^A:/);
+    }
   });
 
   test("a random number of passages lies between its ends, and variants repeat", async () => {
@@ -48,6 +62,35 @@ describe("what a run learns from", () => {
       );
     assert.deepEqual(sorted(shuffled), sorted(plain));
     assert.notDeepEqual(shuffled.examplesOf(0), plain.examplesOf(0));
+  });
+
+  test("a share of the examples has passages that do not answer, and learns the end mark alone", async () => {
+    const data = await prepare({ unanswerable: 0.25, devShare: 0.25 });
+    const { stopIds } = tiny.generator.model;
+    const silent = data.examplesOf(0).filter(({ answerIds }) => answerIds.length === 1);
+    assert.equal(data.unanswerable, Math.round((data.count - data.unanswerable) / 3));
+    assert.equal(silent.length, data.unanswerable);
+    for (const { prefixIds, ids, answerIds } of silent) {
+      assert.deepEqual(answerIds, [stopIds[0]]);
+      const lamp = /lamp (\d+)\?/.exec(text(ids))![1];
+      assert.doesNotMatch(text(prefixIds), new RegExp(`lamp-${lamp} `));
+    }
+    const unanswered = data.dev.filter(({ pair }) => pair.answers.length === 0);
+    assert.equal(unanswered.length, Math.round((data.dev.length - unanswered.length) / 3));
+    assert.deepEqual(
+      await examplesOf({ unanswerable: 0.25 }),
+      await examplesOf({ unanswerable: 0.25 }),
+    );
+  });
+
+  test("questions that have no answer on purpose come first, with what is retrieved for them", async () => {
+    const { id: _, answers: __, ...lamp } = tinyPairs[0]!;
+    const own = [{ ...lamp, id: "none", answers: [], question: tinyPairs[5]!.question }];
+    const data = await prepare({ unanswerable: 0.1 }, tinyPairs.slice(0, 20), own);
+    const silent = data.examplesOf(0).filter(({ answerIds }) => answerIds.length === 1);
+    assert.equal(silent.length, 2);
+    assert.match(text(silent[0]!.ids), /lamp 5\?/);
+    assert.match(text(silent[0]!.prefixIds), /lamp-5 /);
   });
 
   test("distractors are passages of other questions among the own ones", async () => {
