@@ -1,9 +1,6 @@
 import {
   add,
-  attention,
-  attentionBehind,
   cast,
-  concat,
   type Graph,
   gather,
   gelu,
@@ -13,22 +10,24 @@ import {
   matMul,
   multiply,
   packedMatMul,
-  reduceSum,
   reshape,
   rmsNorm,
   rotate,
   silu,
   split,
   subtract,
+  sumOfLast,
   transpose,
   type Value,
 } from "../graph/index.ts";
-import type { CausalBlocks } from "./causal-blocks.ts";
 import type { DecoderConfig } from "./config.ts";
 import { BLOCK } from "./packing.ts";
 
 /** Keys and values of one layer, rotated: each f32 [B, KV heads, rows, D]. */
 export type KeyValue = KeyValueRows;
+
+/** What queries f32 [B, N, T, D] read from the rows before them and their own: f32 [B, N, T, D]. */
+export type Attend = (query: Value, earlier: readonly KeyValue[], own: KeyValue) => Value;
 
 /** Where the decoder's weights come from: a file beside the graph or, while they are trained, its inputs. */
 export interface DecoderWeights {
@@ -51,16 +50,12 @@ export interface DecoderInputs {
   readonly embeddings: Value;
   /** int64 [B, T] */
   readonly positions: Value;
-  /** f32 [B, 1, T, S]: added to the scores; 0 where attention may look, very negative elsewhere. S counts all earlier rows and these. */
-  readonly mask: Value;
   /** int64 [R]: which of the B·T tokens are to be scored. */
   readonly rows: Value;
   /** Rows that stand before these tokens, per layer and in order: the cache, deep tokens. */
   readonly earlier: (layer: number) => readonly KeyValue[];
-  /** The first of the earlier rows are frozen while the rest is differentiated. */
-  readonly isDifferentiated?: boolean;
-  /** Reads a long text block by block. */
-  readonly blocks?: CausalBlocks | undefined;
+  /** How attention is written: the same sums, in the order of operations that suits the graph. */
+  readonly attend: Attend;
 }
 
 export interface DecoderOutputs {
@@ -170,10 +165,7 @@ export class DecoderGraph {
     if (!weights.has(`${name}.offsets`)) return product;
     // Σ over a block of x · (scale·q + offset): the offset's share needs only the block's sum of x.
     const inBlocks = reshape(graph, x, [...x.shape.slice(0, -1), perRow, BLOCK]);
-    const sums = reshape(graph, reduceSum(graph, inBlocks, [-1]), [
-      ...x.shape.slice(0, -1),
-      perRow,
-    ]);
+    const sums = sumOfLast(graph, inBlocks);
     const offsets = matMul(graph, sums, this.#weight(`${name}.offsets`), { transposeB: true });
     return add(graph, product, offsets);
   }
@@ -188,7 +180,7 @@ export class DecoderGraph {
     const query = this.rotate(this.#headNorm(q!, layer, "queryNorm"), inputs.positions);
     const key = this.rotate(this.#headNorm(k!, layer, "keyNorm"), inputs.positions);
     const added = { key, value: value! };
-    const read = this.#read(query, inputs.earlier(layer), added, inputs);
+    const read = inputs.attend(query, inputs.earlier(layer), added);
     const mixed = reshape(graph, transpose(graph, read, [0, 2, 1, 3]), [
       ...x.shape.slice(0, -1),
       heads * headDimension,
@@ -196,32 +188,13 @@ export class DecoderGraph {
     return { mixed, added };
   }
 
-  #read(
-    query: Value,
-    earlier: readonly KeyValue[],
-    own: KeyValue,
-    { mask, isDifferentiated, blocks }: DecoderInputs,
-  ): Value {
-    const { graph } = this;
-    if (blocks) return blocks.attend(query, earlier, own);
-    const [frozen, ...between] = earlier;
-    if (!isDifferentiated || !frozen) return attention(graph, query, [...earlier, own], mask);
-    const rest = [...between, own];
-    const join = (pick: (rows: KeyValue) => Value) => concat(graph, rest.map(pick), 2, "K'+T");
-    const live = { key: join(({ key }) => key), value: join(({ value }) => value) };
-    return attentionBehind(graph, query, { frozen, live }, mask);
-  }
-
   /** f32 [B, T, ΣheadsᵢD] → for each i: f32 [B, headsᵢ, T, D]. */
-  #splitHeads(fused: Value, counts: readonly number[]): Value[] {
+  #splitHeads(fused: Value, counts: readonly number[]): readonly Value[] {
     const { graph } = this;
-    const { headDimension } = this.#options.config;
-    const sizes = counts.map((count) => count * headDimension);
-    const parts = split(graph, fused, 2, sizes, graph.integers(sizes));
-    return parts.map((part, index) => {
-      const shape = [...part.shape.slice(0, -1), counts[index]!, headDimension];
-      return transpose(graph, reshape(graph, part, shape), [0, 2, 1, 3]);
-    });
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const shape = [...fused.shape.slice(0, -1), total, this.#options.config.headDimension];
+    const byHead = transpose(graph, reshape(graph, fused, shape), [0, 2, 1, 3]);
+    return split(graph, byHead, 1, counts, graph.integers(counts));
   }
 
   #feedForward(x: Value, layer: number): Value {

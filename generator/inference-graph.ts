@@ -4,6 +4,7 @@ import {
   concat,
   Graph,
   gather,
+  HeadwiseAttention,
   logSumExp,
   multiply,
   topK,
@@ -25,7 +26,7 @@ export const pastNames = (layer: number) => ({
  *
  * Inputs: `virtual` f32 [B, K, H] and `ids` int64 [B, I] (either may have length 0; T = K + I), `positions` int64 [B, T],
  * `mask` f32 [B, 1, T, S + T], `rows` int64 [R] (which of the B·T tokens to score), `drawn` int64 [Q], Q at least 1 (of which of these R
- * the candidates are wanted), `inverseTemperatures` f32 [Q, 1], and per layer `past.L.key`, `past.L.value` f32 [B, KV heads, S, D].
+ * the candidates are wanted), `inverseTemperatures` f32 [Q, 1], and per layer `past.L.key`, `past.L.value` f32 [B, KV heads, 1, S, D].
  *
  * Outputs: `token` int64 [R] the most likely next token, `logits` f32 [R, V]; of the drawn rows `candidates` int64 [Q, C], the
  * likeliest first, their `candidateLogits` f32 [Q, C], `logSum` f32 [Q] = log Σ exp(logits) over the vocabulary and `scaledLogSum` the
@@ -36,11 +37,13 @@ export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new 
   const { width } = options.config;
   const virtual = graph.input("virtual", "float32", ["B", "K", width]);
   const ids = graph.input("ids", "int64", ["B", "I"]);
+  const mask = graph.input("mask", "float32", ["B", 1, "T", "S+T"]);
+  const attention = new HeadwiseAttention(graph, mask);
   const { hidden, added } = decoder.decode({
     embeddings: concat(graph, [virtual, decoder.embed(ids)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
-    mask: graph.input("mask", "float32", ["B", 1, "T", "S+T"]),
-    earlier: (layer) => [pastInput(graph, options, layer, "float32")],
+    earlier: (layer) => [cacheInput(graph, options, layer)],
+    attend: (query, [cached], own) => attention.attend(query, cached!, own),
     rows: graph.input("rows", "int64", ["R"]),
   });
   const logits = decoder.logits(hidden);
@@ -69,14 +72,11 @@ function outputCandidates(graph: Graph, logits: Value, count: number): void {
 }
 
 /** Declares the cache inputs of a layer. */
-export function pastInput(
-  graph: Graph,
-  { config }: DecoderOptions,
-  layer: number,
-  type: "float32" | "float16",
-): KeyValue {
+function cacheInput(graph: Graph, { config }: DecoderOptions, layer: number): KeyValue {
   const names = pastNames(layer);
-  const shape = ["B", config.keyValueHeads, "S", config.headDimension];
-  const input = (name: string) => cast(graph, graph.input(name, type, shape), "float32");
-  return { key: input(names.key), value: input(names.value) };
+  const shape = ["B", config.keyValueHeads, 1, "S", config.headDimension];
+  return {
+    key: graph.input(names.key, "float32", shape),
+    value: graph.input(names.value, "float32", shape),
+  };
 }

@@ -10,7 +10,7 @@ export interface CacheRows {
 }
 
 /**
- * The keys and values of one sequence, in memory allocated once: per layer f32 [1, KV heads, capacity, D], of which
+ * The keys and values of one sequence, in memory allocated once: per layer f32 [1, KV heads, 1, capacity, D], of which
  * the first `length` rows are filled.
  */
 export class KeyValueCache {
@@ -30,12 +30,12 @@ export class KeyValueCache {
     const names = Array.from({ length: layers }, (_, layer) => pastNames(layer)).flatMap(
       ({ key, value }) => [key, value],
     );
-    const shape = [1, keyValueHeads, capacity, headDimension];
+    const shape = [1, keyValueHeads, 1, capacity, headDimension];
     const slice = (index: number) => memory.subarray(index * perTensor, (index + 1) * perTensor);
     this.#tensors = Object.fromEntries(
       names.map((name, index) => [name, floats(slice(index), shape)]),
     );
-    const nothing = floats(new Float32Array(0), [1, keyValueHeads, 0, headDimension]);
+    const nothing = floats(new Float32Array(0), [1, keyValueHeads, 1, 0, headDimension]);
     this.#empty = Object.fromEntries(names.map((name) => [name, nothing]));
     this.#blocks = Array.from({ length: layers * 2 * keyValueHeads }, (_, index) =>
       memory.subarray(index * capacity * headDimension, (index + 1) * capacity * headDimension),

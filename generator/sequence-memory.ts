@@ -8,7 +8,7 @@ const STEP_ROWS = 128;
 
 /**
  * Keys, values and masks of the sequences decoded together. Sequences stand in slots 0 … count − 1 without gaps, so that a run
- * reads the first slots in place: per layer f32 [slots, KV heads, capacity, D] each for keys and values.
+ * reads the first slots in place: per layer f32 [slots, KV heads, 1, capacity, D] each for keys and values.
  */
 export class SequenceMemory {
   readonly #config: DecoderConfig;
@@ -94,7 +94,7 @@ export class SequenceMemory {
 
   #viewFeeds(): Record<string, Tensor> {
     const { keyValueHeads, headDimension } = this.#config;
-    const shape = [this.count, keyValueHeads, this.#capacity, headDimension];
+    const shape = [this.count, keyValueHeads, 1, this.#capacity, headDimension];
     const size = this.count * keyValueHeads * this.#capacity * headDimension;
     const columns = this.#capacity + 1;
     return {

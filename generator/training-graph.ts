@@ -1,4 +1,7 @@
 import {
+  attention,
+  attentionBehind,
+  cast,
   concat,
   dimensionOf,
   expand,
@@ -14,8 +17,8 @@ import {
 } from "../graph/index.ts";
 import { CausalBlocks } from "./causal-blocks.ts";
 import type { Conditioning, LoraShape } from "./conditioning.ts";
-import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
-import { pastInput } from "./inference-graph.ts";
+import { type Attend, DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
+import { pastNames } from "./inference-graph.ts";
 import { InputWeights } from "./input-weights.ts";
 import { buildLora } from "./lora.ts";
 import type { WeightLayout } from "./weight-layout.ts";
@@ -81,13 +84,11 @@ export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
   const { hidden } = decoder.decode({
     embeddings: concat(graph, [decoder.embed(before), shared, decoder.embed(after)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
-    mask,
-    blocks: options.hasBlocks ? new CausalBlocks(graph, mask) : undefined,
+    attend: attendWith(graph, options, mask),
     earlier: (layer) => {
-      const past = options.past ? [pastInput(graph, decoderOptions, layer, options.past)] : [];
+      const past = options.past ? [pastInput(graph, options, layer, options.past)] : [];
       return deep[layer] ? [...past, deep[layer].rows] : past;
     },
-    isDifferentiated: options.past !== undefined,
     rows: graph.input("rows", "int64", ["R"]),
   });
   const loss = crossEntropy(graph, decoder, hidden);
@@ -98,6 +99,35 @@ export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
     graph.output(gradientName(targets[index]!.name), gradient);
   }
   return graph;
+}
+
+/** The first of the earlier rows are frozen passages where there are any; long texts without are read block by block. */
+function attendWith(graph: Graph, options: TrainingGraphOptions, mask: Value): Attend {
+  if (options.hasBlocks) {
+    const blocks = new CausalBlocks(graph, mask);
+    return (query, earlier, own) => blocks.attend(query, earlier, own);
+  }
+  return (query, earlier, own) => {
+    const [frozen, ...between] = earlier;
+    if (!options.past || !frozen) return attention(graph, query, [...earlier, own], mask);
+    const rest = [...between, own];
+    const join = (pick: (rows: KeyValue) => Value) => concat(graph, rest.map(pick), 2, "K'+T");
+    const live = { key: join(({ key }) => key), value: join(({ value }) => value) };
+    return attentionBehind(graph, query, { frozen, live }, mask);
+  };
+}
+
+/** Declares the passages' rows of a layer: [B, KV heads, S, D] each, f32 in the graph. */
+function pastInput(
+  graph: Graph,
+  { config }: TrainingGraphOptions,
+  layer: number,
+  type: "float32" | "float16",
+): KeyValue {
+  const names = pastNames(layer);
+  const shape = ["B", config.keyValueHeads, "S", config.headDimension];
+  const input = (name: string) => cast(graph, graph.input(name, type, shape), "float32");
+  return { key: input(names.key), value: input(names.value) };
 }
 
 const hasDeepRows = ({ kind }: TrainingTarget): boolean => kind === "deep" || kind === "prefix";

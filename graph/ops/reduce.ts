@@ -25,6 +25,15 @@ export function reduceSum(graph: Graph, x: Value, axes: readonly number[]): Valu
   return graph.one(sum, [x, graph.integers(absolute)], { axes: absolute, keepdims: 1 });
 }
 
+const sumAway: Operator = {
+  type: "ReduceSum",
+  infer: ([x]) => [{ type: x!.type, shape: x!.shape.slice(0, -1) }],
+};
+
+/** Σ over the last axis, which is gone: [..., C] → [...]. It has no gradient. @see ONNX operator ReduceSum, opset 13 */
+export const sumOfLast = (graph: Graph, x: Value): Value =>
+  graph.one(sumAway, [x, graph.integers([-1])], { keepdims: 0 });
+
 /** The mean over the last axis, whose length is known, kept as a dimension of length 1. */
 export function meanOfLast(graph: Graph, x: Value): Value {
   return divide(graph, reduceSum(graph, x, [-1]), graph.scalar(x.shape.at(-1) as number));

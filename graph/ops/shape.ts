@@ -65,6 +65,17 @@ const transposition: Operator = {
 export const transpose = (graph: Graph, x: Value, order: readonly number[]): Value =>
   graph.one(transposition, [x], { perm: order });
 
+const insertion = (axis: number): Operator => ({
+  type: "Unsqueeze",
+  infer: ([x]) => [
+    { type: x!.type, shape: [...x!.shape.slice(0, axis), 1, ...x!.shape.slice(axis)] },
+  ],
+});
+
+/** x with an axis of length 1 put in at `axis`. It has no gradient. @see ONNX operator Unsqueeze, opset 13 */
+export const unsqueeze = (graph: Graph, x: Value, axis: number): Value =>
+  graph.one(insertion(axis), [x, graph.integers([axis])]);
+
 const concatenation = (total: Dimension): Operator => ({
   type: "Concat",
   infer: (inputs, { axis }) => {
