@@ -42,10 +42,14 @@ export async function savePrompt(
       await replace(places, fresh);
     } catch (cause) {
       await rm(fresh, { recursive: true, force: true });
-      throw cause instanceof RagError ? cause : writeFailed(prompt.about.name, cause);
+      throw isOfTheDisk(cause) ? writeFailed(prompt.about.name, cause) : cause;
     }
   });
 }
+
+/** What is wrong is the disk, not the prompt. */
+const isOfTheDisk = (cause: unknown): boolean =>
+  !(cause instanceof RagError) || cause.code === "file/write-failed";
 
 /** Loads and checks a prompt. @throws RagError prompt/not-found, prompt/invalid, config/invalid (name) */
 export function loadPrompt(store: string, name: string): Promise<LearnedPrompt> {
@@ -206,7 +210,8 @@ function replacedMeanwhile(name: string): RagError {
   );
 }
 
-function writeFailed(name: string, cause: unknown): RagError {
+function writeFailed(name: string, thrown: unknown): RagError {
+  const cause = thrown instanceof RagError ? (thrown.cause ?? thrown) : thrown;
   return new RagError(
     "file/write-failed",
     `prompt "${name}": its folder could not be changed (${systemCode(cause) ?? errorMessage(cause)}); check free space and permissions. The prompt is as it was.`,
