@@ -88,6 +88,24 @@ export class DecoderRuns {
     return (await this.#session.run(feeds, ["logits"]))["logits"]!.data as Float32Array;
   }
 
+  /**
+   * How much the last `rows` tokens of a piece attend to each row of the cache's view and of the piece: f32 [layers, S + T], summed over
+   * heads and rows. The graph has to observe it.
+   */
+  async attention(
+    step: {
+      readonly ids: readonly number[];
+      readonly cache: KeyValueCache;
+      readonly virtual?: VirtualRows | undefined;
+    },
+    rows: number,
+  ): Promise<Float32Array> {
+    const count = step.ids.length + (step.virtual?.count ?? 0);
+    const last = Array.from({ length: rows }, (_, row) => count - rows + row);
+    const feeds = { ...this.#pieceFeeds(step, last), ...drawFeeds([]) };
+    return (await this.#session.run(feeds, ["attention"]))["attention"]!.data as Float32Array;
+  }
+
   /** Logits after every id of a piece, f32 [ids, V], and the rows it adds to the cache. */
   async scoredPiece(step: {
     readonly ids: readonly number[];

@@ -2,6 +2,7 @@ import { workerData } from "node:worker_threads";
 import { RagError } from "../core/index.ts";
 import { type CallContext, serveWorker } from "../runtime/index.ts";
 import { AdaptedEngines } from "./adapted-engines.ts";
+import { AttentionMeter } from "./attention-meter.ts";
 import { type Adaptation, type Conditioning, isAdaptation } from "./conditioning.ts";
 import { Engine } from "./engine.ts";
 import type { EngineOptions } from "./engine-options.ts";
@@ -52,6 +53,16 @@ serveWorker({
     readonly examples: readonly TrainingExample[];
     readonly conditioning: Conditioning;
   }) => requireOpen(trainer).lossAndGradient(batch.examples, batch.conditioning),
+  attentionShares: async ({
+    examples,
+    conditioning,
+  }: {
+    readonly examples: readonly TrainingExample[];
+    readonly conditioning: Conditioning;
+  }) => {
+    const meter = await AttentionMeter.open(source, options);
+    return meter.shares(examples, conditioning).finally(() => meter.close());
+  },
   closeTrainer: async () => {
     await trainer?.close();
     await adapted.close();

@@ -4,6 +4,7 @@ import {
   type ResolvedModel,
   workerModule,
 } from "../runtime/index.ts";
+import type { AttentionShares } from "./attention-meter.ts";
 import { type Conditioning, DRAFT_SLOT } from "./conditioning.ts";
 import { contextLengthOf, DEFAULT_MAX_SEQUENCES, type EngineOptions } from "./engine-options.ts";
 import type {
@@ -166,6 +167,18 @@ export class Generator {
   ): Promise<LossAndGradient> {
     const batch = { examples, conditioning };
     return (await this.#host.call("lossAndGradient", batch, { signal })) as LossAndGradient;
+  }
+
+  /**
+   * Where the answers of some examples look while they are written, virtual token by virtual token; undefined for conditionings that
+   * add none. Compiles a graph of its own, and frees it again. @throws RagError engine/failed
+   */
+  async attentionShares(
+    examples: readonly TrainingExample[],
+    conditioning: Conditioning,
+  ): Promise<AttentionShares | undefined> {
+    const work = { examples, conditioning };
+    return (await this.#host.call("attentionShares", work)) as AttentionShares | undefined;
   }
 
   /** Frees the training graph and its cached passages. */

@@ -1,3 +1,4 @@
+export type { AttentionShares } from "./attention-meter.ts";
 export {
   type ChatMessage,
   type EncodedChat,

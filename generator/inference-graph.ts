@@ -7,7 +7,9 @@ import {
   HeadwiseAttention,
   logSumExp,
   multiply,
+  reduceSum,
   topK,
+  transpose,
   type Value,
 } from "../graph/index.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
@@ -30,22 +32,37 @@ export const pastNames = (layer: number) => ({
  *
  * Outputs: `token` int64 [R] the most likely next token, `logits` f32 [R, V]; of the drawn rows `candidates` int64 [Q, C], the
  * likeliest first, their `candidateLogits` f32 [Q, C], `logSum` f32 [Q] = log Σ exp(logits) over the vocabulary and `scaledLogSum` the
- * same of logits / temperature; and the new cache rows `added` f32 (`addedHalf` f16) [B, layers · 2 · KV heads, T, D]: keys, then values, of each layer in turn.
+ * same of logits / temperature; with `observesAttention` how much the scored rows attend to each row, `attention` f32 [layers, B, 1, 1,
+ * S + T], summed over heads and scored rows; and the new cache rows `added` f32 (`addedHalf` f16) [B, layers · 2 · KV heads, T, D]: keys, then values, of each layer in turn.
  */
-export function buildInferenceGraph(options: DecoderOptions, graph: Graph = new Graph()): Graph {
+export function buildInferenceGraph(
+  options: DecoderOptions & { readonly observesAttention?: boolean },
+  graph: Graph = new Graph(),
+): Graph {
   const decoder = new DecoderGraph(graph, options);
   const { width } = options.config;
   const virtual = graph.input("virtual", "float32", ["B", "K", width]);
   const ids = graph.input("ids", "int64", ["B", "I"]);
   const mask = graph.input("mask", "float32", ["B", 1, "T", "S+T"]);
-  const attention = new HeadwiseAttention(graph, mask);
+  const rows = graph.input("rows", "int64", ["R"]);
+  const observed: Value[] = [];
+  const observe = (weights: Value) => {
+    const byRow = transpose(graph, reduceSum(graph, weights, [1, 2]), [3, 0, 1, 2, 4]);
+    observed.push(reduceSum(graph, gather(graph, byRow, rows), [0]));
+  };
+  const attention = new HeadwiseAttention(
+    graph,
+    mask,
+    options.observesAttention ? observe : undefined,
+  );
   const { hidden, added } = decoder.decode({
     embeddings: concat(graph, [virtual, decoder.embed(ids)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
     earlier: (layer) => [cacheInput(graph, options, layer)],
     attend: (query, [cached], own) => attention.attend(query, cached!, own),
-    rows: graph.input("rows", "int64", ["R"]),
+    rows,
   });
+  if (observed.length > 0) graph.output("attention", concat(graph, observed, 0, observed.length));
   const logits = decoder.logits(hidden);
   graph.output("logits", logits);
   graph.output("token", argMax(graph, logits));

@@ -69,6 +69,8 @@ const training = z.strictObject({
   isFinished: z.boolean(), // false: a checkpoint of a run that can be resumed
 });
 
+const share = z.number().min(0).max(1.001); // of 1, as f32 sums add up
+
 const record = z
   .strictObject({
     format: z.literal(FORMAT),
@@ -86,6 +88,14 @@ const record = z
     lora: lora.optional(), // of method "lora"
     baseModel,
     training,
+    /** Where the answers of a few training examples look while they are written: means over heads and layers. */
+    attention: z
+      .strictObject({
+        virtualTokens: z.array(share).max(4096), // one by one
+        before: share, // system text and passages
+        after: share, // question and answer
+      })
+      .optional(),
     template: text, // how passages, prompt and question were put together
     instruction: text, // what the virtual tokens started from; "" for random
     /** sha256 of every other file of the prompt. */

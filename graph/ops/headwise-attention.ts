@@ -15,12 +15,17 @@ export class HeadwiseAttention {
   readonly #graph: Graph;
   /** f32 [B, 1, 1, T, S + T] */
   readonly #mask: Value;
+  readonly #observe: ((weights: Value) => void) | undefined;
   /** int64 [2]: S and T, the same in all layers. */
   #lengths: Value | undefined;
 
-  /** mask: f32 [B, 1, T, S + T], added to the scores. */
-  constructor(graph: Graph, mask: Value) {
+  /**
+   * mask: f32 [B, 1, T, S + T], added to the scores. `observe` is told the weights of each use: f32 [B, G, N / G, T, S + T], whose rows
+   * sum to 1.
+   */
+  constructor(graph: Graph, mask: Value, observe?: (weights: Value) => void) {
     this.#graph = graph;
+    this.#observe = observe;
     this.#mask = unsqueeze(graph, mask, 1);
   }
 
@@ -50,6 +55,7 @@ export class HeadwiseAttention {
       this.#mask.shape[4]!,
     );
     const weights = softmax(graph, add(graph, scores, this.#mask));
+    this.#observe?.(weights);
     const read = this.#splitByRun(weights, runs)
       .map((part, index) => matMul(graph, part, runs[index]!.value))
       .reduce((sum, part) => add(graph, sum, part));

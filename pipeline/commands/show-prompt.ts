@@ -63,7 +63,8 @@ function describe(
       training.devCurve.map(({ f1 }) => f1),
     ),
   ];
-  if (tokens.length > 0) lines.push("", tokenTable(tokens));
+  if (about.attention) lines.push(attentionLine(about.attention));
+  if (tokens.length > 0) lines.push("", tokenTable(tokens, about.attention));
   return lines.join("\n");
 }
 
@@ -79,12 +80,23 @@ function curve(name: string, values: readonly number[]): string[] {
   return [`${name}: ${first.toFixed(2)} ${sparkline(values)} ${last.toFixed(2)}`];
 }
 
-function tokenTable(tokens: readonly TokenReport[]): string {
+type Attention = NonNullable<PromptDescription["attention"]>;
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+
+/** Where answers look. */
+function attentionLine({ virtualTokens, before, after }: Attention): string {
+  const own = virtualTokens.reduce((sum, share) => sum + share, 0);
+  return `attention of answers: ${percent(before)} before the virtual tokens, ${percent(own)} on them, ${percent(after)} after`;
+}
+
+function tokenTable(tokens: readonly TokenReport[], attention: Attention | undefined): string {
   return table([
-    ["token", "norm", "nearest words"],
+    ["token", "norm", "attention", "nearest words"],
     ...tokens.map(({ norm, nearest = [] }, index) => [
       String(index + 1),
       norm.toFixed(3),
+      attention ? percent(attention.virtualTokens[index] ?? 0) : "–",
       nearest
         .map(({ token, cosine }) => `${JSON.stringify(token)} ${cosine.toFixed(2)}`)
         .join("  "),

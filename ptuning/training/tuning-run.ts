@@ -1,8 +1,10 @@
 import { RagError, Random } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
+import { conditioningOf } from "../conditioning-of.ts";
 import { answerTogether, generateAnswer } from "../generate-answer.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
-import type { TrainingState } from "../prompt-file.ts";
+import type { LearnedPrompt, TrainingState } from "../prompt-file.ts";
+import type { PromptDescription } from "../prompt-record.ts";
 import { loadPrompt, savePrompt } from "../prompt-store.ts";
 import type { PromptContent } from "../prompt-tensors.ts";
 import { type AnswerScore, meanScore, scoreAnswer } from "../scores.ts";
@@ -27,6 +29,8 @@ export interface RunParts {
 
 /** The last steps whose mean loss is reported. */
 const REPORTED_STEPS = 10;
+/** Few are enough: shares differ little between questions. */
+const ATTENTION_EXAMPLES = 4;
 /** A loss this many times what guessing among all tokens costs will not come back. */
 const EXPLODED = 3;
 
@@ -223,12 +227,22 @@ export class TuningRun {
     });
     // The state of a whole model is three times the model: when nothing is left to train it goes.
     const state = isFinished && "model" in content ? undefined : await this.#state();
-    await savePrompt(storeFolder, { about, content }, state);
+    const observed = isFinished ? await this.#attention({ about, content }) : {};
+    await savePrompt(storeFolder, { about: { ...about, ...observed }, content }, state);
     // A whole model's arrays change with the next step: from here on the best one is the one on disk.
     if (this.#best && "model" in content) {
       const saved = await loadPrompt(storeFolder, this.#settings.name);
       this.#best = { score: this.#best.score, content: saved.content };
     }
+  }
+
+  /** What the record of a finished prompt adds, where it has virtual tokens. */
+  async #attention(prompt: LearnedPrompt): Promise<Pick<PromptDescription, "attention">> {
+    if (prompt.about.virtualTokens === 0) return {};
+    const { data, generator } = this.#parts;
+    const examples = data.examplesOf(0).slice(0, ATTENTION_EXAMPLES);
+    const shares = await generator.attentionShares(examples, conditioningOf(prompt));
+    return shares ? { attention: { ...shares, virtualTokens: [...shares.virtualTokens] } } : {};
   }
 
   async #state(): Promise<TrainingState> {

@@ -1,7 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Engine, TrainerEngine, type TrainingTarget } from "../../generator/index.ts";
+import {
+  Engine,
+  type EngineOptions,
+  TrainerEngine,
+  type TrainingTarget,
+} from "../../generator/index.ts";
 import { modelSource } from "../parity/golden-model.ts";
 
 const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "llama-tied");
@@ -9,6 +14,7 @@ const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "
 /** The tiny random model of the golden files, with everything in f32. */
 export interface TinyEngine {
   readonly engine: Engine;
+  readonly options: EngineOptions;
   trainer(target: TrainingTarget): Promise<TrainerEngine>;
   close(): Promise<void>;
 }
@@ -20,6 +26,7 @@ export async function openTinyEngine(): Promise<TinyEngine> {
   const trainers: TrainerEngine[] = [];
   return {
     engine,
+    options,
     trainer: async (target) => {
       const trainer = TrainerEngine.open(engine, {
         ...options,

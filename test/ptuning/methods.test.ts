@@ -11,6 +11,7 @@ import {
   loadPrompt,
   parseTuneSettings,
   type TuneEvent,
+  templateOf,
   tunePrompt,
 } from "../../ptuning/index.ts";
 import { openSafetensors } from "../../runtime/index.ts";
@@ -110,7 +111,7 @@ describe("every method on the tiny model", () => {
     const prompt = layOutPrompt(tiny.generator.model, {
       question,
       passages: passages!,
-      ...(learned ? { placement: learned.about.placement } : {}),
+      ...(learned ? { template: templateOf(learned) } : {}),
       maxTokens: 1000,
     });
     const conditioning = learned && conditioningOf(learned);
@@ -138,6 +139,12 @@ describe("every method on the tiny model", () => {
       const there = await readdir(folder, { recursive: true });
       for (const file of files) assert.ok(there.includes(join(file)), file);
       assert.equal(typeof (await answer(prompt)), "string");
+      const { virtualTokens, attention } = (await loadPrompt(tiny.storeFolder, prompt)).about;
+      assert.equal(attention?.virtualTokens.length ?? 0, virtualTokens);
+      const shares = attention
+        ? [attention.before, ...attention.virtualTokens, attention.after]
+        : [1];
+      assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-4);
     });
   }
 

@@ -1,0 +1,94 @@
+import { Graph } from "../graph/index.ts";
+import { compileGraph } from "./compiled-graphs.ts";
+import { type Conditioning, isAdaptation } from "./conditioning.ts";
+import { DecoderRuns } from "./decoder-runs.ts";
+import { deepRows } from "./deep-rows.ts";
+import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
+import { withConditioningInFront } from "./in-front.ts";
+import { buildInferenceGraph } from "./inference-graph.ts";
+import { KeyValueCache } from "./key-value-cache.ts";
+import type { DecoderSource } from "./model.ts";
+import type { TrainingExample } from "./trainer-engine.ts";
+import { openWeightLayout } from "./weight-layout.ts";
+
+/** Where the tokens that write an answer look: shares of 1, means over heads, layers, those tokens and examples. */
+export interface AttentionShares {
+  /** Of each virtual token, [K]. */
+  readonly virtualTokens: readonly number[];
+  /** Of what stands before them: system text and passages. */
+  readonly before: number;
+  /** Of what stands after them: the question and the answer so far. */
+  readonly after: number;
+}
+
+/** Reads examples with the serving weights, and tells how attention is shared out. */
+export class AttentionMeter {
+  readonly #model: DecoderSource;
+  readonly #runs: DecoderRuns;
+
+  private constructor(model: DecoderSource, runs: DecoderRuns) {
+    this.#model = model;
+    this.#runs = runs;
+  }
+
+  static async open(model: DecoderSource, options: EngineOptions): Promise<AttentionMeter> {
+    const folder = engineFolder(model, options);
+    const weights = await openWeightLayout(model, {
+      folder,
+      format: options.weights ?? "packed",
+      positions: contextLengthOf(model.config, options),
+    });
+    const exact = options.exact ?? false;
+    const graph = new Graph();
+    buildInferenceGraph({ config: model.config, weights, exact, observesAttention: true }, graph);
+    const session = await compileGraph(graph, folder, options);
+    return new AttentionMeter(model, new DecoderRuns(model.config, session));
+  }
+
+  /** The mean over `examples`, at least one; undefined for changed weights, which add no tokens. @throws RagError engine/failed */
+  async shares(
+    examples: readonly TrainingExample[],
+    conditioning: Conditioning,
+  ): Promise<AttentionShares | undefined> {
+    if (isAdaptation(conditioning)) return undefined;
+    const sums = new Float64Array(conditioning.count + 2);
+    for (const example of examples) {
+      const one = await this.#columns(example, conditioning);
+      for (const [index, share] of one.entries()) sums[index]! += share / examples.length;
+    }
+    const [before = 0, ...rest] = sums;
+    return { before, virtualTokens: rest.slice(0, -1), after: rest.at(-1) ?? 0 };
+  }
+
+  async close(): Promise<void> {
+    await this.#runs.close();
+  }
+
+  /** Shares of one example: what stands before, each virtual token, what stands after. */
+  async #columns(
+    { prefixIds, ids, answerIds }: TrainingExample,
+    conditioning: Conditioning,
+  ): Promise<number[]> {
+    const { config } = this.#model;
+    // The last token of the answer writes nothing any more.
+    const tail = [...ids, ...answerIds.slice(0, -1)];
+    const request = withConditioningInFront({ prefixIds, ids: tail, conditioning }, config);
+    const own = request.conditioning;
+    const deep = own.kind === "deep" ? own : undefined;
+    const virtual = own.kind === "virtual" ? own : undefined;
+    const before = request.prefixIds.length;
+    const cache = new KeyValueCache(config, before + (deep?.count ?? 0));
+    if (before > 0) cache.append((await this.#runs.piece({ ids: request.prefixIds, cache })).added);
+    if (deep) cache.append(deepRows(deep, config, before));
+    const rows = answerIds.length;
+    const attention = await this.#runs.attention({ ids: request.ids, cache, virtual }, rows);
+    const width = attention.length / config.layers;
+    const columns = new Float64Array(width);
+    const parts = config.layers * config.heads * rows;
+    for (const [index, sum] of attention.entries()) columns[index % width]! += sum / parts;
+    const total = (from: number, to: number) =>
+      columns.subarray(from, to).reduce((sum, share) => sum + share, 0);
+    const end = before + own.count;
+    return [total(0, before), ...columns.subarray(before, end), total(end, width)];
+  }
+}
