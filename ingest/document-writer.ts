@@ -1,4 +1,5 @@
 import type { Corpus, Embedder, NewChunk, NewDocument } from "../retriever/index.ts";
+import { embeddedText } from "./embedded-text.ts";
 
 /** A document with its chunks, ready to be embedded and stored. */
 export interface ChunkedDocument {
@@ -55,6 +56,7 @@ export class DocumentWriter {
     this.#waiting = [];
     this.#chunkCount = 0;
     await this.#batch;
+    if (documents.length === 0) return;
     this.#batch = this.#store(documents);
     // A failure is thrown by the next call; until then it must not end the process as unhandled.
     this.#batch.catch(() => {});
@@ -74,10 +76,4 @@ export class DocumentWriter {
     });
     this.#onStored(documents);
   }
-}
-
-/** What the embedder sees of a chunk: where it stands says much about what it is about. */
-function embeddedText({ title }: NewDocument, { heading, text }: NewChunk): string {
-  const place = [title, ...heading.filter((one) => one !== title)].filter((one) => one !== "");
-  return place.length === 0 ? text : `${place.join(" > ")}\n${text}`;
 }

@@ -22,6 +22,7 @@ import { requireReadableSize } from "./readers/file-size.ts";
 import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
 import type { ParsedDocument } from "./readers/parsed-document.ts";
 import { ReaderProcess } from "./readers/reader-process.ts";
+import { type DocumentChange, type FailedDocument, type IngestSummary, Tally } from "./tally.ts";
 
 export interface IngestOptions {
   /** Files, folders and globs. */
@@ -37,10 +38,14 @@ export interface IngestOptions {
   readonly splitter?: TextSplitter | undefined;
   /** Removes documents whose files are gone from below the given paths. */
   readonly prune?: boolean;
+  /** Reads and counts as ever, but writes nothing and embeds nothing. */
+  readonly dryRun?: boolean;
   /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (progress: IngestProgress) => void;
+  /** Called for each document when its change is in the store for good, and for each that is refused. */
+  readonly onChange?: (change: DocumentChange) => void;
 }
 
 export interface IngestProgress {
@@ -48,24 +53,6 @@ export interface IngestProgress {
   /** Documents: files, and lines of .jsonl files. */
   readonly total: number;
   readonly source: string;
-}
-
-export interface FailedDocument {
-  readonly source: string;
-  readonly reason: string;
-}
-
-export interface IngestSummary {
-  readonly documents: {
-    readonly added: number;
-    readonly updated: number;
-    readonly unchanged: number;
-    readonly removed: number;
-    readonly failed: readonly FailedDocument[];
-  };
-  /** Chunks that were added or replaced. */
-  readonly chunks: number;
-  readonly seconds: number;
 }
 
 /** Part of every document's hash: raised when readers or chunker change what they make of a file, so that it is read again. */
@@ -83,7 +70,8 @@ const MAX_PASSAGE_TOKENS = 480;
  * @throws RagError file/not-found when none of the paths exists, file/locked while another ingest uses the store
  */
 export function ingest(options: IngestOptions): Promise<IngestSummary> {
-  const { storeFolder, signal, waitMs } = options;
+  const { storeFolder, signal, waitMs, dryRun } = options;
+  if (dryRun) return new IngestJob(options).run();
   const lock = { job: "ingest", signal, ...(waitMs === undefined ? {} : { waitMs }) };
   return withStoreLock(storeFolder, lock, () => new IngestJob(options).run());
 }
@@ -92,21 +80,17 @@ class IngestJob {
   readonly #options: IngestOptions;
   readonly #reader = new ReaderProcess();
   readonly #writer: DocumentWriter;
-  readonly #failed: FailedDocument[] = [];
+  readonly #tally: Tally;
   readonly #known: ReadonlySet<string>;
   readonly #group: { readonly collection?: string };
   /** Begins every document's hash: what is read differently, or goes elsewhere, has changed. */
   readonly #hashPrefix: string;
-  #added = 0;
-  #updated = 0;
-  #unchanged = 0;
-  #removed = 0;
-  #chunks = 0;
   #done = 0;
   #total = 0;
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    this.#tally = new Tally(options.onChange);
     this.#group = options.collection ? { collection: options.collection } : {};
     const splitter = options.splitter ? `${splitterName(options.splitter)}:` : "";
     this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${splitter}`;
@@ -120,7 +104,6 @@ class IngestJob {
   }
 
   async run(): Promise<IngestSummary> {
-    const started = performance.now();
     const files = await this.#find();
     try {
       for (const file of files) await this.#ingestFile(file);
@@ -130,18 +113,8 @@ class IngestJob {
       await this.#writer.abandon();
     }
     if (this.#options.prune) this.#prune();
-    await this.#saveIndex();
-    return {
-      documents: {
-        added: this.#added,
-        updated: this.#updated,
-        unchanged: this.#unchanged,
-        removed: this.#removed,
-        failed: this.#failed,
-      },
-      chunks: this.#chunks,
-      seconds: (performance.now() - started) / 1000,
-    };
+    if (!this.#options.dryRun) await this.#saveIndex();
+    return this.#tally.summary();
   }
 
   async #find(): Promise<readonly FoundFile[]> {
@@ -150,17 +123,14 @@ class IngestJob {
       root,
       without: resolve(root, storeFolder),
     });
-    this.#failed.push(...refused);
+    for (const { source, reason } of refused) this.#tally.failed(source, reason);
     for (const path of missing) {
       if (prune && this.#holdsBelow(path)) continue;
-      this.#failed.push({
-        source: path,
-        reason: "there is no such file or folder; check the path.",
-      });
+      this.#tally.failed(path, "there is no such file or folder; check the path.");
     }
     if (
       files.length === 0 &&
-      this.#failed.length - refused.length === missing.length &&
+      this.#tally.failures - refused.length === missing.length &&
       missing.length > 0
     ) {
       throw new RagError(
@@ -193,14 +163,14 @@ class IngestJob {
       else await this.#ingestDocument(file, format);
     } catch (thrown) {
       this.#options.signal?.throwIfAborted();
-      this.#fail(file.source, reasonOf(thrown));
+      this.#tally.failed(file.source, reasonOf(thrown));
     }
     if (format !== "jsonl") this.#progress(file.source);
   }
 
   #refuse({ path, source }: FoundFile): void {
     const extension = extname(path) || "files without an extension";
-    this.#fail(source, `${extension} is not read; what is: ${READ_EXTENSIONS.join(" ")}.`);
+    this.#tally.failed(source, `${extension} is not read; what is: ${READ_EXTENSIONS.join(" ")}.`);
   }
 
   async #ingestDocument({ path, source }: FoundFile, format: Format): Promise<void> {
@@ -250,9 +220,11 @@ class IngestJob {
       this.#progress(source);
     }
     if (seen.size === 0 && problems.length === 0) problems.push({ source, reason: "is empty." });
-    this.#failed.push(...problems.slice(0, MAX_NAMED_LINES));
+    for (const problem of problems.slice(0, MAX_NAMED_LINES)) {
+      this.#tally.failed(problem.source, problem.reason);
+    }
     const unnamed = problems.length - MAX_NAMED_LINES;
-    if (unnamed > 0) this.#fail(source, `${unnamed} more lines cannot be read.`);
+    if (unnamed > 0) this.#tally.failed(source, `${unnamed} more lines cannot be read.`);
     // A broken line may be one of those that seem gone.
     if (problems.length === 0)
       this.#removeWhere((id) => id.startsWith(`${source}#`) && !seen.has(id));
@@ -283,24 +255,20 @@ class IngestJob {
 
   #isUnchanged(id: string, hash: string): boolean {
     const isSame = this.#known.has(id) && this.#options.corpus.document(id)?.hash === hash;
-    if (isSame) this.#unchanged++;
+    if (isSame) this.#tally.unchanged();
     return isSame;
   }
 
   async #add(document: ChunkedDocument): Promise<void> {
-    await this.#writer.add(document);
+    if (this.#options.dryRun) this.#count([document]);
+    else await this.#writer.add(document);
   }
 
   #count(documents: readonly ChunkedDocument[]): void {
     for (const { document, chunks } of documents) {
-      if (this.#known.has(document.id)) this.#updated++;
-      else this.#added++;
-      this.#chunks += chunks.length;
+      const kind = this.#known.has(document.id) ? "updated" : "added";
+      this.#tally.stored(kind, document.id, chunks.length);
     }
-  }
-
-  #fail(source: string, reason: string): void {
-    this.#failed.push({ source, reason });
   }
 
   #progress(source: string): void {
@@ -326,12 +294,12 @@ class IngestJob {
   }
 
   #removeWhere(isWanted: (id: string) => boolean): void {
-    const { corpus } = this.#options;
-    corpus.transaction(() => {
-      for (const { id } of [...corpus.documents()]) {
-        if (isWanted(id) && corpus.removeDocument(id)) this.#removed++;
-      }
-    });
+    const { corpus, dryRun } = this.#options;
+    const wanted = () => [...corpus.documents()].map(({ id }) => id).filter(isWanted);
+    const removed = dryRun
+      ? wanted()
+      : corpus.transaction(() => wanted().filter((id) => corpus.removeDocument(id)));
+    for (const id of removed) this.#tally.removed(id);
   }
 
   /** Nothing to do for a run that changed nothing, unless the saved index is damaged. */

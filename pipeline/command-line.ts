@@ -10,10 +10,13 @@ import { ingestCommand } from "./commands/ingest.ts";
 import { mcpCommand } from "./commands/mcp.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { promptsCommand } from "./commands/prompts.ts";
+import { reindexCommand } from "./commands/reindex.ts";
 import { searchCommand } from "./commands/search.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { storeCommand } from "./commands/store.ts";
 import { tuneCommand } from "./commands/tune.ts";
 import { verifyCommand } from "./commands/verify.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
 import { CONFIG_FILE, CONFIG_VARIABLE, readSettings, type Settings } from "./settings.ts";
@@ -94,6 +97,7 @@ function buildProgram(host: CommandHost): Command {
     );
   const commands = [
     ingestCommand(host),
+    watchCommand(host),
     searchCommand(host),
     tuneCommand(host),
     askCommand(host),
@@ -103,6 +107,8 @@ function buildProgram(host: CommandHost): Command {
     compareCommand(host),
     modelsCommand(host),
     promptsCommand(host),
+    storeCommand(host),
+    reindexCommand(host),
     verifyCommand(host),
     doctorCommand(host),
   ];

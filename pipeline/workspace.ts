@@ -16,7 +16,6 @@ import {
 import type { ResolvedModel } from "../runtime/index.ts";
 import type { AnswerParts, Retrieved } from "./answer.ts";
 import type { EngineStatus } from "./answerer.ts";
-import type { Finding } from "./findings.ts";
 import { fetchModel } from "./model-fetching.ts";
 import type { Passage } from "./passage.ts";
 import { choosePrompt } from "./prompt-choice.ts";
@@ -163,25 +162,6 @@ export class Workspace {
         "there are no documents yet; add them on the page or with foreword ingest.",
       );
     }
-  }
-
-  /** What is wrong with the store's documents, if anything. @throws RagError store/empty */
-  async checkDocuments(): Promise<Finding[]> {
-    const corpus = await this.corpus();
-    const { documents, chunks } = corpus.counts();
-    const problems = corpus.checkIntegrity();
-    return [
-      {
-        check: "database",
-        ok: problems.length === 0,
-        detail: problems.length === 0 ? "whole" : problems.join("; "),
-      },
-      {
-        check: "documents",
-        ok: documents > 0,
-        detail: `${documents} documents, ${chunks} passages`,
-      },
-    ];
   }
 
   /** Closes what was opened, the last first. */

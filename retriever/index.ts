@@ -1,7 +1,7 @@
-export { type BackupSummary, backupStore, restoreStore } from "./corpus/backup.ts";
+export { type BackupSummary, backupStore } from "./corpus/backup.ts";
 export { Corpus } from "./corpus/corpus.ts";
 export { flatMetadata } from "./corpus/flat-metadata.ts";
-export { CORPUS_FILE, type CorpusOptions, openCorpus } from "./corpus/open-corpus.ts";
+export { CORPUS_FILE, type CorpusOptions, memoryCorpus, openCorpus } from "./corpus/open-corpus.ts";
 export {
   type ChunkRecord,
   type DocumentRecord,
@@ -32,3 +32,8 @@ export type {
   SearchResult,
   SearchTimings,
 } from "./search/search-options.ts";
+export {
+  type CompactSummary,
+  compactStore,
+  restoreFromBackup,
+} from "./search/store-upkeep.ts";

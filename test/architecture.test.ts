@@ -43,6 +43,7 @@ const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
   "postal-mime": "ingest/",
   "csv-parse/sync": "ingest/",
   chardet: "ingest/",
+  chokidar: "ingest/",
   "proper-lockfile": "core/",
   pino: "core/",
 };

@@ -1,11 +1,18 @@
-import { extname, join } from "node:path";
-import { errorMessage, RagError, sha256, withFileLock } from "../../core/index.ts";
-import { type Corpus, type Embedder, type NewChunk, openRetriever } from "../../retriever/index.ts";
+import { extname } from "node:path";
+import { errorMessage, RagError, sha256 } from "../../core/index.ts";
+import {
+  type Corpus,
+  type Embedder,
+  type NewChunk,
+  openRetriever,
+  withStoreLock,
+} from "../../retriever/index.ts";
 import { chunkDocument } from "../chunks/chunker.ts";
 import { splitterName, splitWith } from "../chunks/split-with.ts";
 import { DocumentWriter } from "../document-writer.ts";
-import type { FailedDocument, IngestProgress, IngestSummary } from "../ingest.ts";
+import type { IngestProgress } from "../ingest.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
+import type { FailedDocument, IngestSummary } from "../tally.ts";
 import { groupDocuments, type LoadedGroup } from "./group-documents.ts";
 import type { DocumentLoader, LoadedDocument, TextSplitter } from "./loaded-document.ts";
 
@@ -20,6 +27,8 @@ export interface LoadedIngestOptions {
   readonly collection?: string | undefined;
   /** Cuts documents instead of Foreword's chunker. */
   readonly splitter?: TextSplitter | undefined;
+  /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
+  readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (progress: IngestProgress) => void;
 }
@@ -35,11 +44,11 @@ const HASH_MARK = "loader:";
  * @throws RagError file/unreadable when the loader fails, request/unsupported for a splitter that rewrites text, file/locked
  */
 export async function ingestLoaded(options: LoadedIngestOptions): Promise<IngestSummary> {
-  const { documents, storeFolder, root, signal } = options;
+  const { documents, storeFolder, root, signal, waitMs = 0 } = options;
   const started = performance.now();
   const loaded = "load" in documents ? await load(documents) : documents;
-  const lock = { waitMs: 0, ...(signal ? { signal } : {}) };
-  const counts = await withFileLock(join(storeFolder, "ingest"), lock, () =>
+  const lock = { job: "ingest", waitMs, signal };
+  const counts = await withStoreLock(storeFolder, lock, () =>
     storeGroups(groupDocuments(loaded, root), options),
   );
   const { chunks, ...rest } = counts;

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { RagError } from "../../core/index.ts";
-import type { FailedDocument, IngestSummary } from "../ingest.ts";
 import { ReaderProcess } from "../readers/reader-process.ts";
+import type { FailedDocument, IngestSummary } from "../tally.ts";
 import { ingestLoaded, type LoadedIngestOptions } from "./ingest-loaded.ts";
 import type { LoadedDocument } from "./loaded-document.ts";
 import { loaderClass } from "./loader-class.ts";

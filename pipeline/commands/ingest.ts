@@ -1,8 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
 import { RagError } from "../../core/index.ts";
 import type { IngestProgress, IngestSummary } from "../../ingest/index.ts";
+import { CORPUS_FILE, memoryCorpus } from "../../retriever/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { waitOption } from "../lock-wait.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `foreword ingest`: files become documents of the store. */
@@ -13,6 +17,11 @@ export function ingestCommand(host: CommandHost): Command {
     )
     .argument("<path...>", "files, folders or globs; each line of a .jsonl is a document")
     .option("--prune", "remove documents whose files are gone")
+    .option(
+      "--dry-run",
+      "say what would be added, updated, removed and refused, and change nothing",
+    )
+    .addOption(waitOption())
     .option("--collection <name>", "a name for these documents, to search in them alone")
     .option(
       "--loader <name>",
@@ -22,6 +31,8 @@ export function ingestCommand(host: CommandHost): Command {
       host.run(command, {}, (context) =>
         ingestPaths(context, paths, {
           prune: flags.prune === true,
+          dryRun: flags.dryRun === true,
+          waitMs: flags.wait,
           collection: flags.collection,
           loader: flags.loader,
         }),
@@ -30,28 +41,30 @@ export function ingestCommand(host: CommandHost): Command {
   return withExample(command, "foreword ingest docs/ handbook.pdf --prune");
 }
 
+interface IngestFlags {
+  readonly prune: boolean;
+  readonly dryRun: boolean;
+  readonly waitMs: number;
+  readonly collection: string | undefined;
+  readonly loader: string | undefined;
+}
+
 async function ingestPaths(
   { terminal, workspace, settings, signal }: CommandContext,
   paths: readonly string[],
-  {
-    loader,
-    ...options
-  }: {
-    readonly prune: boolean;
-    readonly collection: string | undefined;
-    readonly loader: string | undefined;
-  },
+  { loader, ...options }: IngestFlags,
 ): Promise<ExitCode> {
-  if (loader !== undefined && options.prune) {
+  if (loader !== undefined && (options.prune || options.dryRun)) {
     throw new RagError(
       "config/invalid",
-      "--prune: compares the store with files, which a --loader need not have; leave one of them out.",
+      `--${options.prune ? "prune" : "dry-run"}: compares the store with files, which a --loader need not have; leave one of them out.`,
     );
   }
   // The readers of all formats are a lot to load; other commands do without.
   const { ingest, ingestWithLoader } = await import("../../ingest/index.ts");
   const embedder = await workspace.embedder();
-  const corpus = await workspace.corpus(true);
+  const isMissing = options.dryRun && !existsSync(join(settings.store, CORPUS_FILE));
+  const corpus = isMissing ? memoryCorpus(embedder) : await workspace.corpus(true);
   const progress = terminal.progress("documents");
   let summary: IngestSummary;
   try {
@@ -69,7 +82,13 @@ async function ingestPaths(
   } finally {
     progress.end();
   }
-  terminal.result(summary, () => describe(summary, terminal));
+  const { dryRun } = options;
+  const result = dryRun ? { ...summary, dryRun } : summary;
+  terminal.result(result, () =>
+    dryRun
+      ? `Nothing was changed; this would be done:\n${describe(summary, terminal)}`
+      : describe(summary, terminal),
+  );
   const { added, updated, unchanged, failed } = summary.documents;
   if (failed.length === 0) return EXIT.done;
   return added + updated + unchanged > 0 ? EXIT.partlyDone : EXIT.failed;

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { errorMessage } from "../../core/index.ts";
 import { listPrompts, loadPrompt } from "../../ptuning/index.ts";
+import { checkSavedIndex, openCorpus } from "../../retriever/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { describeFindings, type Finding } from "../findings.ts";
@@ -13,14 +14,37 @@ export function verifyCommand(host: CommandHost): Command {
   return withExample(command, "foreword verify --store .foreword");
 }
 
-async function verify(context: CommandContext): Promise<ExitCode> {
+/** Checks documents, index and learned prompts; exit code 1 when something is damaged. */
+export async function verify(context: CommandContext): Promise<ExitCode> {
   const findings = [
-    ...(await context.workspace.checkDocuments()),
+    ...(await checkDocuments(context.settings.store)),
     ...(await checkPrompts(context)),
   ];
   const ok = findings.every((finding) => finding.ok);
   context.terminal.result({ ok, findings }, () => describeFindings(findings));
   return ok ? EXIT.done : EXIT.failed;
+}
+
+/** Opens no model: a store is checked where its embedder is not at hand, too. */
+async function checkDocuments(store: string): Promise<Finding[]> {
+  const corpus = openCorpus(store, { create: false });
+  try {
+    const { documents, chunks } = corpus.counts();
+    const problems = corpus.checkIntegrity();
+    const isWhole = problems.length === 0;
+    const { ok, detail } = await checkSavedIndex(store, corpus);
+    return [
+      { check: "database", ok: isWhole, detail: isWhole ? "whole" : problems.join("; ") },
+      {
+        check: "documents",
+        ok: documents > 0,
+        detail: `${documents} documents, ${chunks} passages, embedded by ${corpus.embedder.id}`,
+      },
+      { check: "index", ok, detail },
+    ];
+  } finally {
+    corpus.close();
+  }
 }
 
 async function checkPrompts({ settings }: CommandContext): Promise<Finding[]> {

@@ -8,7 +8,7 @@ import type { ChunkRecord, DocumentRecord, NewChunk, NewDocument } from "./recor
 import { fromBlob, SELECT_CHUNK, SELECT_DOCUMENT, toBlob, toChunk, toDocument } from "./rows.ts";
 import { parseSnapshots, type StoredSnapshots } from "./snapshots.ts";
 import { storeError } from "./sqlite-errors.ts";
-import { StagedVectors } from "./staged-vectors.ts";
+import { STAGED_TABLE, StagedVectors } from "./staged-vectors.ts";
 
 /** Title, heading, text. More weight for titles helped on no set of questions. */
 const KEYWORD_WEIGHTS = "1.0, 1.0, 1.0";
@@ -183,9 +183,13 @@ export class Corpus {
     return this.#guard(() => integrityProblems(this.#database));
   }
 
-  /** Gives back the space of what was removed, and merges the keyword index. @throws RagError file/write-failed, file/locked */
+  /**
+   * Gives back the space of what was removed, and of a reindexing that was given up, and merges the keyword index.
+   * @throws RagError file/write-failed, file/locked
+   */
   compact(): void {
     this.#guard(() => {
+      this.#database.exec(`DROP TABLE IF EXISTS ${STAGED_TABLE}`);
       this.#database.exec("INSERT INTO keywords (keywords) VALUES ('optimize')");
       this.#database.exec("VACUUM");
       this.#database.pragma("wal_checkpoint(TRUNCATE)");

@@ -48,6 +48,14 @@ export function openCorpus(folder: string, options: CorpusOptions): Corpus {
   }
 }
 
+/** A corpus that lives as long as this process: to see what would be done to a store that is not there yet. */
+export function memoryCorpus(embedder: NonNullable<CorpusOptions["embedder"]>): Corpus {
+  const Sqlite = loadSqlite();
+  const database = new Sqlite(":memory:");
+  prepare(database, ":memory:", embedder);
+  return new Corpus(database, ":memory:");
+}
+
 function makeFolder(folder: string, { create }: CorpusOptions): void {
   if (!create) throw emptyStore(folder);
   try {

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -269,4 +279,54 @@ test("the store's own files are passed over, but a file named in it is read (upl
   assert.deepEqual(sources(), ["a.txt"]);
   const { documents } = await run(["store/uploads/b.txt"], { storeFolder });
   assert.equal(documents.added, 1);
+});
+
+test("a dry run counts what would happen, refusals too, and writes nothing", async (t) => {
+  const { store, root, write, run, sources } = await prepare(t, {
+    "d/a.jsonl": '{"id":1,"text":"one"}\n{"id":2,"text":"two"}\n',
+    "d/b.jsonl": '{"id":1,"text":"one"}\n',
+  });
+  await run(["d"]);
+  await write("d/a.jsonl", '{"id":1,"text":"ONE"}\n{"id":3,"text":"three"}\n');
+  await write("d/empty.jsonl", "");
+  await rm(join(root, "d/b.jsonl"));
+  const before = { sources: sources(), sequence: store.corpus.sequence };
+  const changes: string[] = [];
+  const dryRun = { prune: true, dryRun: true };
+  const embedder = { ...store.embedder, embed: () => assert.fail("nothing is embedded") };
+  const { documents, chunks } = await run(["d"], {
+    ...dryRun,
+    embedder,
+    onChange: ({ kind, source }) => changes.push(`${kind} ${source}`),
+  });
+  const { failed, ...counts } = documents;
+  assert.deepEqual(counts, { added: 1, updated: 1, unchanged: 0, removed: 2 });
+  assert.equal(chunks, 2);
+  assert.deepEqual(failed, [{ source: "d/empty.jsonl", reason: "is empty." }]);
+  assert.deepEqual(changes.sort(), [
+    "added d/a.jsonl#3",
+    "failed d/empty.jsonl",
+    "removed d/a.jsonl#2",
+    "removed d/b.jsonl#1",
+    "updated d/a.jsonl#1",
+  ]);
+  assert.deepEqual({ sources: sources(), sequence: store.corpus.sequence }, before);
+  const { documents: real } = await run(["d"], { prune: true });
+  assert.deepEqual(real, documents);
+});
+
+test("a run that changes nothing leaves the store's files as they are", async (t) => {
+  const { store, run } = await prepare(t, { "a.jsonl": '{"id":1,"text":"one"}' });
+  await run(["a.jsonl"]);
+  const files = async () =>
+    Promise.all(
+      (await readdir(store.folder)).map(async (name) => [
+        name,
+        (await stat(join(store.folder, name))).mtimeMs,
+      ]),
+    );
+  const lockFree = (entries: unknown[][]) => entries.filter(([name]) => name !== "writer.lock");
+  const before = lockFree(await files());
+  assert.equal((await run(["a.jsonl"])).documents.unchanged, 1);
+  assert.deepEqual(lockFree(await files()), before);
 });

@@ -337,6 +337,9 @@ describe("the command line on real documents", () => {
   test("every command's help shows an example", async () => {
     for (const command of [
       "ingest",
+      "watch",
+      "store",
+      "reindex",
       "search",
       "tune",
       "ask",

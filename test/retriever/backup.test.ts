@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { restoreStore } from "../../retriever/corpus/backup.ts";
 import { loadSqlite } from "../../retriever/corpus/sqlite.ts";
-import { backupStore, openCorpus, openRetriever, restoreStore } from "../../retriever/index.ts";
+import { backupStore, openCorpus, openRetriever } from "../../retriever/index.ts";
 import { openTestStore, type TestStore } from "./store.ts";
 
 let store: TestStore;

@@ -1,0 +1,70 @@
+/** What happened to a document: it is in the store for good, or it is refused. */
+export interface DocumentChange {
+  readonly kind: "added" | "updated" | "removed" | "failed";
+  readonly source: string;
+  /** Why it failed. */
+  readonly reason?: string;
+}
+
+export interface FailedDocument {
+  readonly source: string;
+  readonly reason: string;
+}
+
+export interface IngestSummary {
+  readonly documents: {
+    readonly added: number;
+    readonly updated: number;
+    readonly unchanged: number;
+    readonly removed: number;
+    readonly failed: readonly FailedDocument[];
+  };
+  /** Chunks that were added or replaced. */
+  readonly chunks: number;
+  readonly seconds: number;
+}
+
+/** Counts what an ingest does, and tells of each change. */
+export class Tally {
+  readonly #started = performance.now();
+  readonly #onChange: ((change: DocumentChange) => void) | undefined;
+  readonly #failed: FailedDocument[] = [];
+  #counts = { added: 0, updated: 0, unchanged: 0, removed: 0 };
+  #chunks = 0;
+
+  constructor(onChange?: (change: DocumentChange) => void) {
+    this.#onChange = onChange;
+  }
+
+  get failures(): number {
+    return this.#failed.length;
+  }
+
+  stored(kind: "added" | "updated", source: string, chunks: number): void {
+    this.#counts[kind]++;
+    this.#chunks += chunks;
+    this.#onChange?.({ kind, source });
+  }
+
+  unchanged(): void {
+    this.#counts.unchanged++;
+  }
+
+  removed(source: string): void {
+    this.#counts.removed++;
+    this.#onChange?.({ kind: "removed", source });
+  }
+
+  failed(source: string, reason: string): void {
+    this.#failed.push({ source, reason });
+    this.#onChange?.({ kind: "failed", source, reason });
+  }
+
+  summary(): IngestSummary {
+    return {
+      documents: { ...this.#counts, failed: this.#failed },
+      chunks: this.#chunks,
+      seconds: (performance.now() - this.#started) / 1000,
+    };
+  }
+}

@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { RagError } from "../core/index.ts";
+import { ChangeHints } from "./change-hints.ts";
+import { type IngestOptions, ingest } from "./ingest.ts";
+import type { DocumentChange, IngestSummary } from "./tally.ts";
+
+export interface WatchOptions
+  extends Omit<IngestOptions, "prune" | "dryRun" | "onProgress" | "onChange" | "waitMs"> {
+  /** Looks at the files again and again instead of being told of changes: for network drives. */
+  readonly isPolling?: boolean;
+  /** How long files must have been quiet before they are read, in milliseconds. */
+  readonly quietMs?: number;
+  readonly onEvent: (event: WatchEvent) => void;
+}
+
+/** `watching`: the store agrees with the folders, and is kept so; `synced`: it agrees again, after the changes told before. */
+export type WatchEvent =
+  | ({ readonly event: "watching"; readonly paths: readonly string[] } & IngestSummary)
+  | { readonly event: "added" | "updated" | "removed"; readonly source: string }
+  | { readonly event: "failed"; readonly source: string; readonly reason: string }
+  | ({ readonly event: "synced" } & IngestSummary);
+
+const QUIET_MS = 300;
+/** Another ingest may be long; it is waited for. */
+const LOCK_WAIT_MS = 24 * 3_600_000;
+
+/**
+ * Keeps a store in line with folders until it is aborted: adds, replaces and removes. Every change makes it compare all files
+ * again, of which those that are as before cost little; so bursts, renames and lost events end in the same state.
+ * A folder that is gone as a whole (a drive that was taken out) keeps its documents.
+ * @throws RagError file/not-found, file/unreadable, store/*; the signal's reason when it is aborted
+ */
+export async function watch(options: WatchOptions): Promise<never> {
+  const { paths, root, storeFolder, signal, isPolling = false, quietMs = QUIET_MS } = options;
+  const folders = paths.map((path) => resolve(root, path));
+  requireThere(paths, folders);
+  const hints = new ChangeHints({
+    folders,
+    storeFolder: resolve(root, storeFolder),
+    isPolling,
+    quietMs,
+  });
+  const keeper = new StoreKeeper(options, folders);
+  try {
+    await hints.ready();
+    const summary = await keeper.sync();
+    if (summary) options.onEvent({ event: "watching", paths, ...summary });
+    for (;;) {
+      await hints.next(signal);
+      const synced = await keeper.sync();
+      if (synced && hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
+    }
+  } finally {
+    await hints.close();
+  }
+}
+
+/** Runs the ingest job, and tells what is new about it. */
+class StoreKeeper {
+  readonly #options: WatchOptions;
+  readonly #folders: readonly string[];
+  /** Reasons that were told, by source; they are not told again each time. */
+  #told = new Map<string, string>();
+
+  constructor(options: WatchOptions, folders: readonly string[]) {
+    this.#options = options;
+    this.#folders = folders;
+  }
+
+  /** Undefined while a folder is gone. */
+  async sync(): Promise<IngestSummary | undefined> {
+    const failures = new Map<string, string>();
+    const gone = this.#options.paths.filter((_, index) => !existsSync(this.#folders[index]!));
+    for (const path of gone) this.#fail(path, GONE, failures);
+    const summary = gone.length > 0 ? undefined : await this.#ingest(failures);
+    this.#told = failures;
+    return summary;
+  }
+
+  #ingest(failures: Map<string, string>): Promise<IngestSummary> {
+    const { onEvent } = this.#options;
+    return ingest({
+      ...this.#options,
+      prune: true,
+      waitMs: LOCK_WAIT_MS,
+      onChange: ({ kind, source, reason = "" }: DocumentChange) => {
+        if (kind === "failed") this.#fail(source, reason, failures);
+        else onEvent({ event: kind, source });
+      },
+    });
+  }
+
+  #fail(source: string, reason: string, failures: Map<string, string>): void {
+    if (this.#told.get(source) !== reason) {
+      this.#options.onEvent({ event: "failed", source, reason });
+    }
+    failures.set(source, reason);
+  }
+}
+
+const hasChanged = ({ documents: { added, updated, removed } }: IngestSummary): boolean =>
+  added + updated + removed > 0;
+
+const GONE = "is gone as a whole; its documents are kept, and compared again when it is back.";
+
+function requireThere(paths: readonly string[], folders: readonly string[]): void {
+  const missing = paths.filter((_, index) => !existsSync(folders[index]!));
+  if (missing.length === 0) return;
+  throw new RagError(
+    "file/not-found",
+    `${missing.join(", ")}: there is no such folder or file to watch; check the path.`,
+  );
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type WatchEvent, watch } from "../../ingest/index.ts";
+import { openRetriever, withStoreLock } from "../../retriever/index.ts";
+import { openTestStore } from "../retriever/store.ts";
+
+/** A folder with one line-document file that is being watched. */
+async function startWatching(t: TestContext) {
+  const store = await openTestStore();
+  const root = await mkdtemp(join(tmpdir(), "foreword-watch-"));
+  const docs = join(root, "docs");
+  await mkdir(docs);
+  const abort = new AbortController();
+  const events: WatchEvent[] = [];
+  let wake = () => {};
+  const write = (name: string, ...texts: string[]) =>
+    writeFile(join(docs, name), texts.map((text, id) => JSON.stringify({ id, text })).join("\n"));
+  await write("first.jsonl", "the first lamp is red");
+  const watching = watch({
+    paths: ["docs"],
+    root,
+    corpus: store.corpus,
+    embedder: store.embedder,
+    // Inside the watched folder, as .foreword often is: its own writes are no changes.
+    storeFolder: join(docs, "store"),
+    quietMs: 100,
+    signal: abort.signal,
+    onEvent: (event) => {
+      events.push(event);
+      wake();
+    },
+  });
+  watching.catch(() => wake());
+  /** Waits for an event, and forgets those before it. */
+  const until = async (isWanted: (event: WatchEvent) => boolean): Promise<WatchEvent> => {
+    for (;;) {
+      const at = events.findIndex(isWanted);
+      if (at >= 0) return events.splice(0, at + 1).at(-1)!;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      if (abort.signal.aborted) await watching;
+    }
+  };
+  const synced = () => until(({ event }) => event === "synced");
+  t.after(async () => {
+    abort.abort();
+    await assert.rejects(watching, { name: "AbortError" });
+    await store.close();
+    await rm(root, { recursive: true, force: true });
+  });
+  await until(({ event }) => event === "watching");
+  const sources = () => [...store.corpus.documents()].map(({ source }) => source);
+  return { store, docs, events, abort, write, until, synced, sources };
+}
+
+const limit = { timeout: 60_000 };
+
+test("files that come, change, move and go are followed, each told by name", limit, async (t) => {
+  const { store, docs, write, until, synced, sources } = await startWatching(t);
+  const retriever = await openRetriever(store.folder, store);
+  const best = async (query: string) => (await retriever.search(query)).results[0]?.text;
+  await write("second.jsonl", "a heron waits by the lock");
+  await until((event) => event.event === "added" && event.source === "docs/second.jsonl#0");
+  assert.equal(await best("heron lock"), "a heron waits by the lock", "a server sees it at once");
+  await synced();
+  await write("second.jsonl", "a heron flies over the lock");
+  await until((event) => event.event === "updated" && event.source === "docs/second.jsonl#0");
+  await synced();
+  await mkdir(join(docs, "deep"));
+  await rename(join(docs, "second.jsonl"), join(docs, "deep", "third.jsonl"));
+  await synced();
+  assert.deepEqual(sources(), ["docs/deep/third.jsonl#0", "docs/first.jsonl#0"]);
+  await rm(join(docs, "deep"), { recursive: true });
+  await until((event) => event.event === "removed");
+  await synced();
+  assert.deepEqual(sources(), ["docs/first.jsonl#0"]);
+});
+
+test(
+  "an editor's save by renaming, and a burst of files, end in the state of the files",
+  limit,
+  async (t) => {
+    const { docs, write, synced, sources, store, events } = await startWatching(t);
+    await write(".first.jsonl.swp", "half");
+    await write("new~.jsonl", "the first lamp is blue");
+    await rename(join(docs, "new~.jsonl"), join(docs, "first.jsonl"));
+    await synced();
+    assert.match(store.corpus.documentText("docs/first.jsonl#0")!, /blue/);
+    for (let i = 0; i < 60; i++) {
+      await write(`burst${i}.jsonl`, `text ${i}`);
+      if (i % 3 === 0) await rm(join(docs, `burst${i}.jsonl`));
+    }
+    while (sources().length !== 41) await synced();
+    assert.ok(events.every(({ event }) => event !== "failed"));
+  },
+);
+
+test(
+  "a file that cannot be read is named once, not with every change; mended it is added",
+  limit,
+  async (t) => {
+    const { write, docs, until, synced, events } = await startWatching(t);
+    await writeFile(join(docs, "bad.jsonl"), "{no json");
+    const failed = await until(({ event }) => event === "failed");
+    assert.equal("source" in failed && failed.source, "docs/bad.jsonl:1");
+    await write("other.jsonl", "x");
+    await synced();
+    assert.equal(events.filter(({ event }) => event === "failed").length, 0);
+    await write("bad.jsonl", "good now");
+    await until((event) => event.event === "added" && event.source === "docs/bad.jsonl#0");
+  },
+);
+
+test("a folder that vanishes as a whole keeps its documents", limit, async (t) => {
+  const { docs, until, sources } = await startWatching(t);
+  await rename(docs, `${docs}-away`);
+  const gone = await until(({ event }) => event === "failed");
+  assert.match("reason" in gone ? gone.reason : "", /its documents are kept/);
+  assert.deepEqual(sources(), ["docs/first.jsonl#0"]);
+  await rename(`${docs}-away`, docs);
+});
+
+test("while another process ingests, it waits", limit, async (t) => {
+  const { docs, write, synced, sources } = await startWatching(t);
+  await withStoreLock(join(docs, "store"), { job: "ingest" }, async () => {
+    await write("second.jsonl", "later");
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    assert.equal(sources().length, 1);
+  });
+  await synced();
+  assert.equal(sources().length, 2);
+});
+
+test("a folder that is not there is refused by name", async () => {
+  const store = await openTestStore();
+  const watching = watch({
+    paths: ["nowhere"],
+    root: store.folder,
+    corpus: store.corpus,
+    embedder: store.embedder,
+    storeFolder: store.folder,
+    onEvent: () => {},
+  });
+  await assert.rejects(watching, { code: "file/not-found", message: /^nowhere: / });
+  await store.close();
+});
