@@ -12,7 +12,7 @@ import { parseJson } from "./json.ts";
 import { parseMarkdown } from "./markdown.ts";
 import { parseOpenDocument } from "./open-document.ts";
 import { MAX_TEXT_CHARACTERS, type ParsedDocument } from "./parsed-document.ts";
-import { parsePdf } from "./pdf.ts";
+import { parsePdf } from "./pdf/pdf.ts";
 import { parsePlainText } from "./plain-text.ts";
 import { parsePowerPoint } from "./powerpoint.ts";
 import { parseRestructuredText } from "./restructured-text.ts";

@@ -1,13 +1,14 @@
-import { extractTextItems, getDocumentProxy, getMeta } from "unpdf";
-import { errorMessage, RagError } from "../../core/index.ts";
-import { DocumentBuilder } from "./document-builder.ts";
-import type { ParsedDocument } from "./parsed-document.ts";
-import { addPdfBlocks } from "./pdf-layout.ts";
+import { getDocumentProxy, getMeta } from "unpdf";
+import { errorMessage, RagError } from "../../../core/index.ts";
+import { DocumentBuilder } from "../document-builder.ts";
+import type { ParsedDocument } from "../parsed-document.ts";
+import { addPdfBlocks } from "./layout.ts";
+import { type PageText, type PdfDocument, readPage } from "./page-items.ts";
 
 const MAX_PAGES = 5000;
 
 /**
- * A PDF with its pages; the text as the file orders it, headings by size, running heads left out.
+ * A PDF with its pages: text in reading order (columns one after the other, tables row by row), headings by size, running heads left out.
  * @throws RagError file/invalid, file/unsupported (encrypted, or pictures of text only), file/too-large
  */
 export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
@@ -18,19 +19,20 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
       `has ${pdf.numPages} pages, more than ${MAX_PAGES}; split it.`,
     );
   }
-  const { items } = await extractTextItems(pdf);
-  if (items.every((page) => page.every(({ str }) => str.trim() === ""))) {
+  const pages: PageText[] = [];
+  for (let number = 1; number <= pdf.numPages; number++) pages.push(await readPage(pdf, number));
+  if (pages.every(({ items, turned }) => items.length + turned.length === 0)) {
     throw new RagError(
       "file/unsupported",
       `has ${pdf.numPages} pages but no text layer (scanned?); run text recognition (OCR) on it first.`,
     );
   }
   const builder = new DocumentBuilder();
-  addPdfBlocks(items, builder);
+  addPdfBlocks(pages, builder);
   return builder.finish(await titleOf(pdf));
 }
 
-async function open(bytes: Uint8Array) {
+async function open(bytes: Uint8Array): Promise<PdfDocument> {
   try {
     return await getDocumentProxy(bytes, { verbosity: 0 });
   } catch (cause) {
@@ -42,7 +44,7 @@ async function open(bytes: Uint8Array) {
 }
 
 /** The title of the file's information, unless a program put a file name there. */
-async function titleOf(pdf: Awaited<ReturnType<typeof open>>): Promise<string> {
+async function titleOf(pdf: PdfDocument): Promise<string> {
   const { info } = await getMeta(pdf);
   const title = typeof info?.["Title"] === "string" ? info["Title"].trim() : "";
   return /\.(docx?|indd|tex|pdf|pptx?|xlsx?)$/i.test(title) || /^untitled/i.test(title)
