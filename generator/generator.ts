@@ -14,7 +14,7 @@ import type {
   GenerationSummary,
 } from "./generation.ts";
 import type { GeneratorWorkerData } from "./generator-worker.ts";
-import { type Model, readModel } from "./model.ts";
+import { type Model, type OpenedModel, openModel } from "./model.ts";
 import type { PromptScore } from "./prompt-scores.ts";
 import type { LossAndGradient, TrainerOptions, TrainingExample } from "./trainer-engine.ts";
 
@@ -45,14 +45,16 @@ export class Generator {
     options: EngineOptions,
     signal?: AbortSignal,
   ): Promise<Generator> {
-    const model = readModel(resolved);
-    const { name, fingerprint, config, weightsPath } = model;
-    const data: GeneratorWorkerData = {
-      source: { name, fingerprint, config, weightsPath },
-      options,
-    };
+    const opened = openModel(resolved);
+    const data: GeneratorWorkerData = { source: opened.source, options };
     const module = workerModule("generator-worker", import.meta.url);
-    return new Generator(model, options, await LastingWorker.open(module, data, signal));
+    const opening = LastingWorker.open(module, data, signal);
+    // The tokenizer is built while the engine starts in its thread.
+    const [model, host] = await Promise.allSettled([completeSoon(opened), opening]);
+    if (host.status === "rejected") throw host.reason;
+    if (model.status === "fulfilled") return new Generator(model.value, options, host.value);
+    await host.value.close();
+    throw model.reason;
   }
 
   /**
@@ -191,3 +193,9 @@ export class Generator {
     await this.#host.close();
   }
 }
+
+/** After the worker has been sent off. */
+const completeSoon = async ({ complete }: OpenedModel): Promise<Model> => {
+  await new Promise((resolve) => setImmediate(resolve));
+  return complete();
+};

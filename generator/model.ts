@@ -39,55 +39,72 @@ export interface Model extends DecoderSource {
   readonly stopIds: readonly number[];
 }
 
+/** A model of which the decoder is read and the rest can be: an engine starts with the one while the other is read. */
+export interface OpenedModel {
+  readonly source: DecoderSource;
+  /** Reads tokenizer and chat template. @throws RagError model/invalid, model/unsupported */
+  readonly complete: () => Model;
+}
+
 /**
  * Reads a GGUF file, or a folder as transformers saves it.
  * @throws RagError model/invalid, model/unsupported, file/not-found
  */
-export function readModel(resolved: ResolvedModel): Model {
-  return resolved.weightsPath.endsWith(".gguf") ? readGguf(resolved) : readFolder(resolved);
-}
+export const readModel = (resolved: ResolvedModel): Model => openModel(resolved).complete();
 
-function readGguf({ name, fingerprint, weightsPath }: ResolvedModel): Model {
+/** The first half of {@link readModel}. @throws RagError model/invalid, model/unsupported, file/not-found */
+export const openModel = (resolved: ResolvedModel): OpenedModel =>
+  resolved.weightsPath.endsWith(".gguf") ? openGgufModel(resolved) : openFolder(resolved);
+
+function openGgufModel({ name, fingerprint, weightsPath }: ResolvedModel): OpenedModel {
   const file = openWeights(weightsPath);
-  try {
-    const tokenizer = tokenizerFromGguf(file);
-    const end = file.metadata["tokenizer.ggml.eos_token_id"];
-    return {
-      name,
-      fingerprint,
-      config: configFromGguf(file),
-      tokenizer,
-      chatTemplate: chatTemplateOf({ metadata: file.metadata }),
-      stopIds: stopIds(tokenizer, typeof end === "number" ? [end] : []),
-      weightsPath,
-    };
-  } finally {
-    file.close();
-  }
+  // What is known of it stays readable: only weights are read from the open file.
+  file.close();
+  const source = { name, fingerprint, config: configFromGguf(file), weightsPath };
+  return {
+    source,
+    complete: () => {
+      const tokenizer = tokenizerFromGguf(file);
+      const end = file.metadata["tokenizer.ggml.eos_token_id"];
+      return {
+        ...source,
+        tokenizer,
+        chatTemplate: chatTemplateOf({ metadata: file.metadata }),
+        stopIds: stopIds(tokenizer, typeof end === "number" ? [end] : []),
+      };
+    },
+  };
 }
 
-function readFolder(resolved: ResolvedModel): Model {
-  const folder = statSync(resolved.weightsPath).isDirectory()
-    ? resolved.weightsPath
-    : dirname(resolved.weightsPath);
+function openFolder({ name, fingerprint, weightsPath }: ResolvedModel): OpenedModel {
+  const folder = statSync(weightsPath).isDirectory() ? weightsPath : dirname(weightsPath);
   const configPath = join(folder, "config.json");
   const raw = readJson(configPath);
-  const tokenizerConfig = readJsonIfThere(join(folder, "tokenizer_config.json"));
-  const tokenizer = tokenizerFromFiles(readJson(join(folder, "tokenizer.json")), tokenizerConfig);
-  const jinja = join(folder, "chat_template.jinja");
   const config = configFromHuggingFace(raw, basename(configPath));
-  const { eos_token_id: end } = parseWith(endSchema, raw, basename(configPath), "model/invalid");
+  const source = { name, fingerprint, config, weightsPath };
   return {
-    name: resolved.name,
-    fingerprint: resolved.fingerprint,
-    config,
-    tokenizer,
-    chatTemplate: chatTemplateOf({
-      tokenizerConfig,
-      ...(existsSync(jinja) ? { jinjaFile: readFileSync(jinja, "utf8") } : {}),
-    }),
-    stopIds: stopIds(tokenizer, [end ?? []].flat()),
-    weightsPath: resolved.weightsPath,
+    source,
+    complete: () => {
+      const tokenizerConfig = readJsonIfThere(join(folder, "tokenizer_config.json"));
+      const json = readJson(join(folder, "tokenizer.json"));
+      const tokenizer = tokenizerFromFiles(json, tokenizerConfig);
+      const jinja = join(folder, "chat_template.jinja");
+      const { eos_token_id: end } = parseWith(
+        endSchema,
+        raw,
+        basename(configPath),
+        "model/invalid",
+      );
+      return {
+        ...source,
+        tokenizer,
+        chatTemplate: chatTemplateOf({
+          tokenizerConfig,
+          ...(existsSync(jinja) ? { jinjaFile: readFileSync(jinja, "utf8") } : {}),
+        }),
+        stopIds: stopIds(tokenizer, [end ?? []].flat()),
+      };
+    },
   };
 }
 
