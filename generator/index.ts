@@ -30,6 +30,7 @@ export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { chooseModules, linearModules, type Module } from "./modules.ts";
 export { type NearToken, nearestTokens } from "./nearest-tokens.ts";
 export { parameterCount } from "./parameter-count.ts";
+export { splitAtBlock } from "./prefix-cache.ts";
 export type { PromptScore } from "./prompt-scores.ts";
 export { rotateRows } from "./rotary-tables.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";

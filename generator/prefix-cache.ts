@@ -85,6 +85,15 @@ export class PrefixCache {
   }
 }
 
+/** A text whose beginning, in whole blocks, is kept to be found again by texts that begin alike; at least one id stays behind it. */
+export function splitAtBlock(ids: readonly number[]): {
+  readonly prefixIds: readonly number[];
+  readonly ids: readonly number[];
+} {
+  const cut = Math.max(0, Math.floor((ids.length - 1) / BLOCK_TOKENS)) * BLOCK_TOKENS;
+  return { prefixIds: ids.slice(0, cut), ids: ids.slice(cut) };
+}
+
 /** Ids in pieces of a block each, the last one as long as it is. */
 export const blocksOf = (ids: readonly number[]): readonly (readonly number[])[] =>
   Array.from({ length: Math.ceil(ids.length / BLOCK_TOKENS) }, (_, index) =>

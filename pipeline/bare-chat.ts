@@ -4,6 +4,7 @@ import {
   encodeChatSegments,
   type Generator,
   MARK,
+  splitAtBlock,
 } from "../generator/index.ts";
 import type { Message } from "./answerer.ts";
 import { type PromptEmbeddings, requireWidth } from "./prompt-embeddings.ts";
@@ -35,7 +36,7 @@ export async function layOutBareChat(
   });
   const segments = encodeChatSegments(generator.model, marked);
   const [first = []] = segments;
-  if (embeddings.length === 0) return { prefixIds: [], ids: first, conditioning: undefined };
+  if (embeddings.length === 0) return { ...splitAtBlock(first), conditioning: undefined };
   const between = await Promise.all(
     segments
       .slice(1, -1)

@@ -1,5 +1,10 @@
 import { RagError } from "../core/index.ts";
-import type { Conditioning, Generator, PromptScore } from "../generator/index.ts";
+import {
+  type Conditioning,
+  type Generator,
+  type PromptScore,
+  splitAtBlock,
+} from "../generator/index.ts";
 import type { Completion, CompletionRequest, ScoredToken, TextPiece } from "./answerer.ts";
 import { contextOverflow } from "./context-overflow.ts";
 import { generateText, type TextSummary } from "./generated-text.ts";
@@ -56,8 +61,8 @@ export async function* completeText(
     summary = yield* generateText(
       generator,
       {
-        prefixIds: [],
         ...input,
+        ...splitAtBlock(input.ids),
         maxTokens,
         sampling,
         stop,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BLOCK_TOKENS, blocksOf, PrefixCache } from "../../generator/prefix-cache.ts";
+import { BLOCK_TOKENS, blocksOf, PrefixCache, splitAtBlock } from "../../generator/prefix-cache.ts";
 
 const run = (start: number, count: number) => Array.from({ length: count }, (_, i) => start + i);
 const rows = (count: number, mark = 0) => ({ data: new Float32Array(count).fill(mark), count });
@@ -62,4 +62,19 @@ test("the same block behind another beginning is another", () => {
     cache.find([...run(100, 64), ...run(500, 64)]).map(({ data }) => data[0]),
     [2, 2],
   );
+});
+
+test("a text is cut where its whole blocks end, and never to its end", () => {
+  for (const [length, kept] of [
+    [0, 0],
+    [1, 0],
+    [64, 0],
+    [65, 64],
+    [128, 64],
+    [150, 128],
+  ] as const) {
+    const { prefixIds, ids } = splitAtBlock(run(0, length));
+    assert.equal(prefixIds.length, kept);
+    assert.deepEqual([...prefixIds, ...ids], run(0, length));
+  }
 });

@@ -137,6 +137,19 @@ describe("the endpoint with the real models", () => {
     }
   });
 
+  test("what a conversation began with is not read again, and changes nothing", async () => {
+    const text = `Remember this: ${"the tower of Orrin is 61 metres tall. ".repeat(12)}`;
+    const first = await ask("base", text);
+    const again = await ask("base", text);
+    assert.ok((again.usage?.prompt_tokens_details?.cached_tokens ?? 0) >= 64);
+    assert.equal(again.choices[0]?.message.content, first.choices[0]?.message.content);
+    assert.equal(again.usage?.prompt_tokens, first.usage?.prompt_tokens);
+    const prompt = { model: "base", prompt: text, max_tokens: 4 };
+    await client.completions.create(prompt);
+    const { usage } = await client.completions.create(prompt);
+    assert.ok((usage?.prompt_tokens_details?.cached_tokens ?? 0) >= 64);
+  });
+
   test("top_logprobs names the likeliest tokens, the chosen one of a greedy answer first", async () => {
     const { choices } = await ask("base", "Name the capital of France.", {
       max_tokens: 2,
