@@ -17,6 +17,10 @@ export interface BenchOptions {
   /** The folder in which node-llama-cpp is installed; without it Foreword is measured alone. */
   readonly llamaCpp: string | undefined;
   readonly threads: number;
+  /** How long a server is kept under load (serve). */
+  readonly seconds: number;
+  /** Ten minutes of load, for memory (serve). */
+  readonly isSoak: boolean;
 }
 
 const BENCHES: Readonly<
@@ -29,7 +33,7 @@ const BENCHES: Readonly<
   "growth-size": async () => ({ bench: (await import("./growth/growth.ts")).benchSize }),
 };
 
-/** `npm run bench -- NAME [--json] [--python PATH] [--llama-cpp FOLDER] [--threads N]` */
+/** `npm run bench -- NAME [--json] [--python PATH] [--llama-cpp FOLDER] [--threads N] [--seconds N] [--soak]` */
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -39,6 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
       python: { type: "string" },
       "llama-cpp": { type: "string" },
       threads: { type: "string", default: "2" },
+      seconds: { type: "string", default: "60" },
+      soak: { type: "boolean", default: false },
     },
   });
   const name = positionals[0] ?? "";
@@ -53,6 +59,8 @@ async function main(args: readonly string[]): Promise<number> {
     python: values.python,
     llamaCpp: values["llama-cpp"],
     threads: Number(values.threads),
+    seconds: Number(values.seconds),
+    isSoak: values.soak,
   });
   const folder = join(import.meta.dirname, "results");
   await mkdir(folder, { recursive: true });

@@ -1,34 +1,39 @@
 /** One streamed answer, as its client saw it. Times in milliseconds. */
 export interface StreamedAnswer {
+  /** 0 when the stream broke off. */
   readonly status: number;
   /** From request to the first piece of text. */
   readonly firstTokenMs: number;
   readonly totalMs: number;
+  readonly promptTokens: number;
   readonly tokens: number;
+}
+
+export interface StreamedQuestion {
+  readonly model: string;
+  readonly question: string;
+  readonly maxTokens: number;
 }
 
 /** Asks and reads the answer to its end. */
 export async function streamAnswer(
   url: string,
-  request: { readonly model: string; readonly question: string; readonly maxTokens: number },
+  { model, question, maxTokens }: StreamedQuestion,
+  signal?: AbortSignal,
 ): Promise<StreamedAnswer> {
   const started = performance.now();
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: "POST",
+    ...(signal && { signal }),
     headers: { "content-type": "application/json" },
     body: JSON.stringify({
-      model: request.model,
+      model,
       stream: true,
       stream_options: { include_usage: true },
-      max_tokens: request.maxTokens,
-      messages: [{ role: "user", content: request.question }],
+      max_tokens: maxTokens,
+      messages: [{ role: "user", content: question }],
     }),
   });
-  if (!response.ok) {
-    await response.arrayBuffer();
-    const totalMs = performance.now() - started;
-    return { status: response.status, firstTokenMs: Number.NaN, totalMs, tokens: 0 };
-  }
   let firstTokenMs = Number.NaN;
   let text = "";
   for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -37,9 +42,15 @@ export async function streamAnswer(
       firstTokenMs = performance.now() - started;
     }
   }
-  const tokens = Number(/"completion_tokens":(\d+)/.exec(text)?.[1] ?? 0);
-  const isWhole = text.includes("data: [DONE]");
-  return { status: isWhole ? 200 : 0, firstTokenMs, totalMs: performance.now() - started, tokens };
+  const isWhole = !response.ok || text.includes("data: [DONE]");
+  const counted = (name: string) => Number(new RegExp(`"${name}":(\\d+)`).exec(text)?.[1] ?? 0);
+  return {
+    status: isWhole ? response.status : 0,
+    firstTokenMs,
+    totalMs: performance.now() - started,
+    promptTokens: counted("prompt_tokens"),
+    tokens: counted("completion_tokens"),
+  };
 }
 
 /** The value below which this share of the values lies. */

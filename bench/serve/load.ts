@@ -1,8 +1,8 @@
-import { percentile, streamAnswer } from "./client.ts";
+import { percentile, type StreamedQuestion, streamAnswer } from "./client.ts";
 
 export interface LoadResult {
   readonly seconds: number;
-  /** Requests a second that were sent, and what the server can answer alone. */
+  /** Requests a second that were sent, and what the server answers when it has as many as it works on at once. */
   readonly offered: number;
   readonly capacity: number;
   readonly answered: number;
@@ -16,49 +16,79 @@ export interface LoadResult {
 }
 
 const HEALTH_EVERY_MS = 50;
+/** Before counting, so that it starts with a server in full work. */
+const RAMP_MS = 10_000;
+
+/** Which question is asked as the n-th. */
+export type NextQuestion = (index: number) => StreamedQuestion;
+
+/** Closed loop: answers a second with always as many requests under way as it works on at once. */
+export async function answersPerSecond(
+  url: string,
+  load: { readonly ask: NextQuestion; readonly streams: number; readonly seconds: number },
+): Promise<number> {
+  const countsFrom = performance.now() + RAMP_MS;
+  const countsTo = countsFrom + load.seconds * 1000;
+  let asked = 0;
+  let counted = 0;
+  const client = async () => {
+    while (performance.now() < countsTo) {
+      const { status } = await streamAnswer(url, load.ask(asked++));
+      const now = performance.now();
+      if (status === 200 && now >= countsFrom && now < countsTo) counted++;
+    }
+  };
+  await Promise.all(Array.from({ length: load.streams }, client));
+  return counted / load.seconds;
+}
 
 /**
  * Open loop: requests are sent at a fixed rate, however long answers take. The server must go on answering at its own pace, refuse the rest
- * at once, and stay reachable.
+ * at once, and stay reachable. What ends after the ramp and before the end is counted.
  */
 export async function overload(
   url: string,
   load: {
-    readonly questions: readonly string[];
-    readonly maxTokens: number;
+    readonly ask: NextQuestion;
     readonly capacity: number;
     readonly factor: number;
     readonly seconds: number;
   },
 ): Promise<LoadResult> {
-  const offered = load.capacity * load.factor;
+  const { ask, capacity, seconds } = load;
+  const offered = capacity * load.factor;
   const started = performance.now();
-  const endsAt = started + load.seconds * 1000;
+  const countsFrom = started + RAMP_MS;
+  const countsTo = countsFrom + seconds * 1000;
   const health: number[] = [];
   const pulse = setInterval(async () => {
     const asked = performance.now();
     await fetch(`${url}/healthz`).then((response) => response.arrayBuffer());
     health.push(performance.now() - asked);
   }, HEALTH_EVERY_MS);
-  const sent: ReturnType<typeof streamAnswer>[] = [];
-  while (performance.now() < endsAt) {
-    const question = load.questions[sent.length % load.questions.length]!;
-    sent.push(streamAnswer(url, { model: "foreword@none", question, maxTokens: load.maxTokens }));
-    await new Promise((resolve) => setTimeout(resolve, 1000 / offered));
+  const ended = async (index: number) => {
+    const answer = await streamAnswer(url, ask(index));
+    return { ...answer, endedAt: performance.now() };
+  };
+  const sent: ReturnType<typeof ended>[] = [];
+  while (performance.now() < countsTo) {
+    sent.push(ended(sent.length));
+    const next = started + (sent.length * 1000) / offered;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
   }
   const all = await Promise.all(sent);
   clearInterval(pulse);
-  const seconds = (performance.now() - started) / 1000;
-  const answered = all.filter(({ status }) => status === 200);
-  const refused = all.filter(({ status }) => status === 429);
+  const counted = all.filter(({ endedAt }) => endedAt >= countsFrom && endedAt < countsTo);
+  const answered = counted.filter(({ status }) => status === 200);
+  const refused = counted.filter(({ status }) => status === 429);
   return {
     seconds,
     offered,
-    capacity: load.capacity,
+    capacity,
     answered: answered.length,
     refused: refused.length,
-    failed: all.length - answered.length - refused.length,
-    goodput: answered.length / seconds / load.capacity,
+    failed: all.filter(({ status }) => status !== 200 && status !== 429).length,
+    goodput: answered.length / seconds / capacity,
     refusedP99Ms: percentile(
       refused.map(({ totalMs }) => totalMs),
       0.99,

@@ -1,157 +1,159 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { defaultCacheFolder, resolveModel } from "../../runtime/index.ts";
 import { describeMachine, type Machine } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
-import { median, type StreamedAnswer, streamAnswer } from "./client.ts";
-import { overload } from "./load.ts";
+import type { StreamedQuestion } from "./client.ts";
+import { answersPerSecond, type LoadResult, overload } from "./load.ts";
+import { type MemoryResult, watchMemory } from "./memory.ts";
+import { type DeathResult, engineDeath, type LeavingResult, leaveOneByOne } from "./recovery.ts";
+import { runForeword, startForeword, startPeer } from "./served-process.ts";
+import {
+  type FirstTokens,
+  firstTokens,
+  STREAMS,
+  type StreamRates,
+  streamsTogether,
+} from "./streams.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
-const STREAMS = 8;
-const TOKENS = 64;
-const OVERLOAD_TOKENS = 16;
-const OVERLOAD_SECONDS = 60;
-const ROUNDS = 3;
+const DEMO = join(import.meta.dirname, "..", "..", "demo");
+const ANSWER_TOKENS = 16;
+const OVERLOAD = 2;
+/** Questions whose passages the cache holds together. */
+const KNOWN_QUESTIONS = 8;
+/** About 600 tokens. */
+const PASSAGE_CHARACTERS = 2500;
+
+interface ServeResult {
+  readonly machine: Machine;
+  readonly threads: number;
+  readonly together: StreamRates;
+  readonly firstToken: FirstTokens;
+  readonly readText: FirstTokens;
+  readonly load: LoadResult;
+  readonly leaving: LeavingResult;
+  readonly death: DeathResult;
+  readonly memory: MemoryResult | undefined;
+  /** node-llama-cpp behind express: the same requests to the bare model. */
+  readonly peer: { readonly together: StreamRates; readonly readText: FirstTokens } | undefined;
+}
 
 /**
  * The server over the demo documents: streams together against one alone, first token with passages read before against new ones, and
- * twice as many requests as it can answer. Ratios within one run.
+ * twice as many requests as it can answer; clients that leave and an engine that dies. With `--soak` its memory over ten minutes of load; with `--llama-cpp` the peer beside it.
  */
-export async function bench({ say }: BenchOptions): Promise<BenchResult> {
+export async function bench(options: BenchOptions): Promise<BenchResult> {
   const folder = await mkdtemp(join(tmpdir(), "foreword-bench-serve-"));
-  const machine = describeMachine();
-  const store = join(folder, "store");
   try {
-    say("ingesting the demo documents");
-    await ended(foreword(["ingest", "demo/documents", "--store", store, "--quiet"]));
-    const server = await startServer(store);
-    try {
-      const questions = await demoQuestions();
-      const together = await streamsTogether(server.url, say);
-      const firstToken = await firstTokens(server.url, questions, say);
-      const capacity = await answersPerSecond(server.url, questions, say);
-      say(`twice its capacity of ${capacity.toFixed(2)} answers/s for ${OVERLOAD_SECONDS} s`);
-      const load = await overload(server.url, {
-        questions,
-        maxTokens: OVERLOAD_TOKENS,
-        capacity,
-        factor: 2,
-        seconds: OVERLOAD_SECONDS,
-      });
-      const result = { machine, together, firstToken, load };
-      return { result, lines: linesOf(result) };
-    } finally {
-      server.child.kill("SIGTERM");
-      await once(server.child, "exit");
-    }
+    const peer = options.llamaCpp ? await measurePeer(options, options.llamaCpp) : undefined;
+    const own = await measureForeword(options, join(folder, "store"));
+    requireSamePrompts(own.readText, peer?.readText);
+    const { threads } = options;
+    const result = { machine: describeMachine(), threads, ...own, peer };
+    return { result, lines: linesOf(result) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const foreword = (commandArguments: readonly string[]): ChildProcess =>
-  spawn(
-    process.execPath,
-    ["--import", import.meta.resolve("tsx"), "pipeline/main.ts", ...commandArguments],
-    { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] },
-  );
-
-async function ended(child: ChildProcess): Promise<void> {
-  const [code] = await once(child, "exit");
-  if (code !== 0) throw new Error(`foreword ended with ${code}`);
+/** What is compared must be the same. */
+function requireSamePrompts(own: FirstTokens, peer: FirstTokens | undefined): void {
+  if (!peer || own.promptTokens === peer.promptTokens) return;
+  throw new Error(`the peer's prompt has ${peer.promptTokens} tokens, ours ${own.promptTokens}`);
 }
 
-async function startServer(store: string): Promise<{ child: ChildProcess; url: string }> {
-  const flags = ["--port", "0", "--store", store, "--quiet"];
-  const child = foreword(["serve", ...flags, "--parallel", String(STREAMS), "--queue", "8"]);
-  const [line] = await once(child.stdout!.setEncoding("utf8"), "data");
-  return { child, url: (JSON.parse(line as string) as { url: string }).url };
+async function measurePeer({ say, threads }: BenchOptions, folder: string) {
+  const cacheFolder = defaultCacheFolder(process.env, process.platform, homedir());
+  const { weightsPath: gguf } = await resolveModel("smollm2-135m-instruct", { cacheFolder });
+  const server = await startPeer({ folder, gguf, threads, streams: STREAMS });
+  try {
+    say("node-llama-cpp behind express");
+    const together = await streamsTogether(server.url);
+    return { together, readText: await firstTokensOfTexts(server.url) };
+  } finally {
+    await server.stop();
+  }
 }
 
-async function demoQuestions(): Promise<string[]> {
-  const text = await readFile(join(ROOT, "demo", "qa-test.jsonl"), "utf8");
-  return text
+async function measureForeword({ say, threads, seconds, isSoak }: BenchOptions, store: string) {
+  say("ingesting the demo documents");
+  await runForeword(["ingest", join(DEMO, "documents"), "--store", store, "--quiet"]);
+  const flags = ["--store", store, "--threads", String(threads)];
+  const limits = ["--parallel", String(STREAMS), "--queue", String(STREAMS)];
+  const server = await startForeword([...flags, ...limits]);
+  const { url } = server;
+  try {
+    say("streams and first tokens");
+    const together = await streamsTogether(url);
+    const readText = await firstTokensOfTexts(url);
+    const questions = await demoQuestions();
+    const known = questions.slice(0, KNOWN_QUESTIONS);
+    const brief = known.map((question) => ({ ...question, maxTokens: 4 }));
+    const firstToken = await firstTokens(url, brief, brief);
+    const askKnown = (index: number) => known[index % known.length]!;
+    const memory = watchMemory(url);
+    const streams = STREAMS;
+    const half = seconds / 2;
+    const capacity = await answersPerSecond(url, { ask: askKnown, streams, seconds: half });
+    say(`${OVERLOAD} times its capacity of ${capacity.toFixed(2)} answers/s for ${seconds} s`);
+    const load = await overload(url, { ask: askKnown, capacity, factor: OVERLOAD, seconds });
+    if (isSoak) say("load until ten minutes are over");
+    const askAll = (index: number) => questions[index % questions.length]!;
+    const soaked = isSoak ? await memory.untilTenMinutes({ ask: askAll, streams }) : undefined;
+    const leaving = await leaveOneByOne(url);
+    const death = await engineDeath(url, () => server.killEngine());
+    return { together, readText, firstToken, load, memory: soaked, leaving, death };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Of the demo's test set, far from each other, so that their passages differ. */
+async function demoQuestions(): Promise<StreamedQuestion[]> {
+  const text = await readFile(join(DEMO, "qa-test.jsonl"), "utf8");
+  const all = text
     .trim()
     .split("\n")
     .map((line) => (JSON.parse(line) as { question: string }).question);
+  const stride = 23;
+  return all.map((_, index) => ({
+    model: "foreword@none",
+    question: all[(index * stride) % all.length]!,
+    maxTokens: ANSWER_TOKENS,
+  }));
 }
 
-/** Tokens a second of one stream and of {@link STREAMS} at once, in turns. */
-async function streamsTogether(url: string, say: BenchOptions["say"]) {
-  const question = "Write a long story about the sea.";
-  const ask = () => streamAnswer(url, { model: "base", question, maxTokens: TOKENS });
-  const rate = async (count: number) => {
-    const started = performance.now();
-    const answers = await Promise.all(Array.from({ length: count }, ask));
-    const tokens = answers.reduce((sum, answer) => sum + answer.tokens, 0);
-    return (tokens / (performance.now() - started)) * 1000;
-  };
-  await rate(1);
-  const one: number[] = [];
-  const many: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    one.push(await rate(1));
-    many.push(await rate(STREAMS));
-    say(`tokens/s: ${one.at(-1)!.toFixed(1)} alone, ${many.at(-1)!.toFixed(1)} together`);
-  }
-  const [alone, together] = [median(one), median(many)];
-  return { streams: STREAMS, alone, together, ratio: together / alone };
+/** A long text and a question, to the bare model: what another server can be asked too. */
+async function firstTokensOfTexts(url: string): Promise<FirstTokens> {
+  const names = ["brinewell", "caddow-expedition-1846", "church-of-saint-oda"];
+  const texts = await Promise.all(
+    names.map((name) => readFile(join(DEMO, "documents", `${name}.md`), "utf8")),
+  );
+  const ask = (question: string) =>
+    texts.map((text) => ({
+      model: "base",
+      question: `${text.slice(0, PASSAGE_CHARACTERS)}\n\n${question}`,
+      maxTokens: 4,
+    }));
+  return firstTokens(url, ask("What is this about?"), ask("Which year is named first?"));
 }
 
-/** First token of questions whose passages are new, then of the same questions again. */
-async function firstTokens(url: string, questions: readonly string[], say: BenchOptions["say"]) {
-  const some = questions.filter((_, index) => index % 23 === 0).slice(0, 8);
-  const ask = async () => {
-    const answers: StreamedAnswer[] = [];
-    for (const question of some) {
-      answers.push(await streamAnswer(url, { model: "foreword@none", question, maxTokens: 4 }));
-    }
-    return median(answers.map(({ firstTokenMs }) => firstTokenMs));
-  };
-  const coldMs = await ask();
-  const repeatedMs = await ask();
-  say(`first token: ${coldMs.toFixed(0)} ms cold, ${repeatedMs.toFixed(0)} ms repeated`);
-  return { coldMs, repeatedMs, ratio: coldMs / repeatedMs };
-}
-
-/** Answers a second with as many requests under way as it takes. */
-async function answersPerSecond(
-  url: string,
-  questions: readonly string[],
-  say: BenchOptions["say"],
-): Promise<number> {
-  const count = 4 * STREAMS;
-  let next = 0;
-  const worker = async () => {
-    while (next < count) {
-      const question = questions[(next++ * 7) % questions.length]!;
-      await streamAnswer(url, { model: "foreword@none", question, maxTokens: OVERLOAD_TOKENS });
-    }
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: STREAMS }, worker));
-  const rate = (count / (performance.now() - started)) * 1000;
-  say(`capacity: ${rate.toFixed(2)} answers/s`);
-  return rate;
-}
-
-function linesOf({
-  machine,
-  together,
-  firstToken,
-  load,
-}: {
-  readonly machine: Machine;
-  readonly together: Awaited<ReturnType<typeof streamsTogether>>;
-  readonly firstToken: Awaited<ReturnType<typeof firstTokens>>;
-  readonly load: Awaited<ReturnType<typeof overload>>;
-}): string[] {
+function linesOf(result: ServeResult): string[] {
+  const { machine, together, firstToken, readText, load, leaving, death, memory, peer } = result;
+  const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
+  const beside = (own: number, other: number | undefined) =>
+    other === undefined ? own.toFixed(0) : `${own.toFixed(0)} (node-llama-cpp ${other.toFixed(0)})`;
   return [
     `load before: ${machine.load} on ${machine.cores} cores`,
-    `${together.streams} streams together: ${together.ratio.toFixed(2)} times the tokens/s of one`,
-    `first token, repeated passages: ${firstToken.ratio.toFixed(1)} times sooner`,
-    `at ${(load.offered / load.capacity).toFixed(1)} times capacity: goodput ${(100 * load.goodput).toFixed(0)}%, ${load.refused} refused (p99 ${load.refusedP99Ms.toFixed(0)} ms), ${load.failed} failed, healthz p99 ${load.healthP99Ms.toFixed(0)} ms`,
+    `tokens/s: ${beside(together.alone, peer?.together.alone)} alone, ${beside(together.together, peer?.together.together)} of ${together.streams} streams together: ${together.ratio.toFixed(2)} times`,
+    `first token of a text of ${readText.promptTokens} tokens, ms: ${beside(readText.coldMs, peer?.readText.coldMs)} new, ${beside(readText.repeatedMs, peer?.readText.repeatedMs)} read before`,
+    `first token of a question to the documents: ${firstToken.ratio.toFixed(1)} times sooner with passages read before`,
+    `at ${(load.offered / load.capacity).toFixed(1)} times capacity: goodput ${percent(load.goodput)}, ${load.refused} refused (p99 ${load.refusedP99Ms.toFixed(0)} ms), ${load.failed} failed, healthz p99 ${load.healthP99Ms.toFixed(0)} ms`,
+    `a client that leaves is out of the batch after ${leaving.medianMs.toFixed(0)} ms (at most ${leaving.maxMs.toFixed(0)})`,
+    `after the engine's death its client knows in ${death.toldMs.toFixed(0)} ms, the next is answered in ${death.answeredMs.toFixed(0)} ms`,
+    ...(memory
+      ? [`memory after ten minutes of load: ${percent(memory.ratio)} of that after one`]
+      : []),
   ];
 }
