@@ -31,7 +31,10 @@ export function workspaceStoreView(workspace: Workspace, settings: Settings): St
     removeDocument: async (id) => {
       if (!(await corpus()).removeDocument(id)) throw unknownDocument();
     },
-    search: async (query, k, signal) => (await workspace.search(query, { k }, signal)).results,
+    search: async (query, k, signal) => {
+      if ((await corpus()).counts().documents === 0) return [];
+      return (await workspace.search(query, { k }, signal)).results;
+    },
     prompts: async () =>
       (await listPrompts(store)).map((prompt) =>
         "record" in prompt

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Response } from "express";
 import { type Log, RagError } from "../../core/index.ts";
 import { httpStatusOf } from "../http-status.ts";
+import { publicMessage } from "./public-message.ts";
 
 /** An error in OpenAI's shape. */
 export interface ErrorBody {
@@ -32,7 +33,7 @@ export function errorBody(thrown: unknown): ErrorBody {
   const isOurs = thrown instanceof RagError;
   return {
     error: {
-      message: isOurs ? thrown.message : "the server failed; its log says why.",
+      message: isOurs ? publicMessage(thrown) : "the server failed; its log says why.",
       type: errorType(status),
       param: isOurs ? (thrown.param ?? null) : null,
       code: isOurs ? (CODES[thrown.code] ?? null) : null,
@@ -78,7 +79,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
 export function logFailure(log: Log, response: Response, thrown: unknown): void {
   if (!isServersFault(thrown)) return;
   const code = thrown instanceof RagError ? thrown.code : "internal";
-  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  const reason = publicMessage(thrown);
   log.error({ requestId: response.getHeader("x-request-id"), code, reason }, "request failed");
 }
 
