@@ -1,10 +1,15 @@
 import { type Request, type Response, Router } from "express";
 import { RagError } from "../../core/index.ts";
-import { checkPromptName } from "../../ptuning/index.ts";
-import { type JobEvent, type JobRecord, jobRequestSchema } from "../jobs/job-record.ts";
+import { checkPromptName, parseTuneSettings } from "../../ptuning/index.ts";
+import {
+  type JobEvent,
+  type JobRecord,
+  jobRequestSchema,
+  type TuneRequest,
+} from "../jobs/job-record.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { EventStream } from "./event-stream.ts";
-import type { Operation } from "./openapi.ts";
+import { EVENTS, type Operation } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import type { ServerParts } from "./server-parts.ts";
 
@@ -17,7 +22,7 @@ export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   router.post("/api/jobs", async (request, response) => {
     parts.state.requireReady();
     const asked = parseBody(jobRequestSchema, request.body);
-    if (asked.kind === "tune") requirePromptName(asked.settings["name"]);
+    if (asked.kind === "tune") requireTuneSettings(asked.settings);
     response.status(201).json(await jobs.create(asked));
   });
   router.get("/api/jobs/:id", (request, response) => {
@@ -34,13 +39,16 @@ export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   return router;
 }
 
-function requirePromptName(name: unknown): void {
+/** Wrong settings are refused at once, not when the job's turn comes. @throws RagError request/invalid, config/invalid */
+function requireTuneSettings(settings: TuneRequest["settings"]): void {
+  const { name } = settings;
   if (typeof name !== "string") {
     throw new RagError("request/invalid", "settings.name: is missing; name the prompt.", {
       param: "settings.name",
     });
   }
   checkPromptName(name);
+  parseTuneSettings(settings, "settings");
 }
 
 /** Lists stay small: a result holds every compared answer. */
@@ -86,7 +94,6 @@ const isOver = (state: unknown): boolean =>
   state === "done" || state === "failed" || state === "stopped";
 
 const ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
-const EVENTS = { "text/event-stream": { schema: { type: "string" } } };
 
 export const JOB_OPERATIONS: readonly Operation[] = [
   { method: "get", path: "/api/jobs", id: "listJobs", summary: "Jobs, the newest first." },

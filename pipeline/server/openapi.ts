@@ -28,7 +28,8 @@ const TEXT: Json = { "text/plain": { schema: { type: "string" } } };
 const json = (schema: Json): Json => ({ "application/json": { schema } });
 const object = (...required: string[]): Json => ({ type: "object", required });
 const COMPLETION = object("id", "object", "created", "model", "choices", "usage");
-const EVENTS: Json = { "text/event-stream": { schema: { type: "string" } } };
+/** Server-sent events, of which OpenAPI 3.1 has no schema. */
+export const EVENTS: Json = { "text/event-stream": {} };
 const HEALTH: Json = json(object("status"));
 
 /** The operations clients of OpenAI's know, and those for running the server. */

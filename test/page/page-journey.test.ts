@@ -97,7 +97,9 @@ describe("the page with the real models, from an empty store to a trained prompt
     await page.click(".citation");
     const marked = await page.textContent(".reader-text mark");
     assert.match(marked ?? "", /61 metres tall/);
-    await page.keyboard.press("Escape");
+    await page.goto(`${server.url}/#/documents`);
+    assert.equal(await page.isVisible(".reader"), false);
+    await page.goto(`${server.url}/#/chat`);
     await page.click(".answer-sources summary");
     assert.match(
       (await page.textContent(".times")) ?? "",
@@ -128,6 +130,10 @@ describe("the page with the real models, from an empty store to a trained prompt
       state: "attached",
     });
     await first.page.selectOption("#qa-file", "questions.jsonl");
+    await first.page.selectOption("[name=method]", "lora");
+    assert.equal(await first.page.isVisible("[name=rank]"), true);
+    assert.equal(await first.page.isVisible("[name=tokens]"), false);
+    await first.page.selectOption("[name=method]", "p-tuning-v2");
     await first.page.fill("[name=tokens]", "4");
     await first.page.fill("[name=epochs]", "2");
     await first.page.fill("[name=testQuestions]", "2");
@@ -146,7 +152,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     assert.match((await page.textContent(".card h2")) ?? "", /^mine$/);
     await page.click("text=Ask with it");
     await ask(page, "Who was the last keeper?");
-    assert.equal(await page.textContent(".answer-by"), "mine");
+    assert.equal(await page.textContent(".answer-by"), "Learned prompt: mine");
     assert.deepEqual(wrongs, []);
     await page.context().close();
   });

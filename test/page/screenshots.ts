@@ -81,7 +81,6 @@ async function drawTraining(browser: Browser, url: string): Promise<void> {
 async function drawChat(browser: Browser, url: string): Promise<void> {
   const light = await open(browser, url, LIGHT);
   await light.locator(".welcome").waitFor();
-  await draw(light, "welcome");
   await ask(light, "What animals carried the stone uphill for Cobb Lighthouse?");
   await light.click(".answer-sources summary");
   await draw(light, "chat-light");

@@ -6,7 +6,7 @@ import { openPassage } from "./reader.js";
 
 /** @typedef {{ content: string, title: string, filepath: string, document_id: string, page: number | null, start: number, end: number, score: number, used: boolean, cited: boolean, chunk_id: number, heading: string[] }} Passage */
 /** @typedef {{ passages?: Passage[], prompt?: string | null, query?: string | null, timings?: Record<string, number>, abstention?: { reason: string } }} Evidence */
-/** @typedef {{ model: string, text: string, evidence: Evidence | null, tokens: number, problem: string, isStopped: boolean }} Answer */
+/** @typedef {{ model: string, text: string, evidence: Evidence | null, tokens: number, problem: string, isStopped: boolean, isCut: boolean }} Answer */
 /** @typedef {{ role: string, content: string }} Message */
 
 /** @param {string} model @returns {Answer} */
@@ -17,6 +17,7 @@ export const emptyAnswer = (model) => ({
   tokens: 0,
   problem: "",
   isStopped: false,
+  isCut: false,
 });
 
 /** How a model is called where people choose it. @param {string} model */
@@ -24,24 +25,28 @@ export function modelLabel(model) {
   if (model === "foreword") return "Newest learned prompt";
   if (model === "foreword@none") return "Without a learned prompt";
   if (model === "base") return "Model alone, no documents";
-  return model.replace(/^foreword@/, "");
+  return learnedLabel(model.replace(/^foreword@/, ""));
 }
+
+/** @param {string} name */
+const learnedLabel = (name) => `Learned prompt: ${name}`;
 
 /** What made an answer; known for certain once it is there. @param {Answer} answer */
 function answeredBy({ model, evidence }) {
   if (model !== "foreword") return modelLabel(model);
   if (!evidence) return "From the documents";
-  return evidence.prompt ? evidence.prompt : modelLabel("foreword@none");
+  return evidence.prompt ? learnedLabel(evidence.prompt) : modelLabel("foreword@none");
 }
 
 /** One answer of a turn: asks for it, shows it as it comes, and what it was made of. */
 export class AnswerCard {
   /**
    * @param {Answer} answer
-   * @param {() => void} onRegenerate
+   * @param {{ question: string, onRegenerate: () => void }} turn
    */
-  constructor(answer, onRegenerate) {
+  constructor(answer, { question, onRegenerate }) {
     this.answer = answer;
+    this.question = question;
     this.body = h("div", { class: "answer-text" });
     this.foot = h("div", { class: "answer-foot" });
     this.sources = h("div", { class: "answer-sources" });
@@ -86,6 +91,7 @@ export class AnswerCard {
   take(chunk) {
     const delta = chunk.choices[0]?.delta ?? {};
     this.answer.text += delta.content ?? "";
+    if (chunk.choices[0]?.finish_reason === "length") this.answer.isCut = true;
     if (delta.context) this.answer.evidence = delta.context;
     if (chunk.usage) this.answer.tokens = chunk.usage.completion_tokens;
     if (this.isFrameWaiting) return;
@@ -97,7 +103,7 @@ export class AnswerCard {
   }
 
   show() {
-    const { text, evidence, problem, isStopped } = this.answer;
+    const { text, evidence, problem, isStopped, isCut } = this.answer;
     this.by.textContent = answeredBy(this.answer);
     this.element.classList.toggle("running", this.isRunning);
     this.element.setAttribute("aria-busy", String(this.isRunning));
@@ -107,7 +113,9 @@ export class AnswerCard {
       this.body.replaceChildren(h("p", { class: "waiting" }, "Searching and reading…"));
     }
     if (problem) this.body.append(h("p", { class: "problem", role: "alert" }, problem));
-    if (isStopped) this.body.append(h("p", { class: "faint" }, "Stopped."));
+    if (isStopped) this.body.append(h("p", { class: "aside" }, "Stopped."));
+    if (isCut)
+      this.body.append(h("p", { class: "aside" }, "Cut off: this is the most it may write."));
     this.foot.replaceChildren(...(this.isRunning ? [] : this.footNodes()));
     this.sources.replaceChildren(
       ...(evidence && !this.isRunning ? this.sourceNodes(evidence) : []),
@@ -156,8 +164,8 @@ export class AnswerCard {
     ];
   }
 
-  /** @param {Evidence} evidence */
-  sourceNodes({ passages = [], timings, query, prompt }) {
+  /** What the answer was made of. @param {Evidence} evidence */
+  sourceNodes({ passages = [], timings, query }) {
     const used = passages.filter((passage) => passage.used).length;
     const times = timings
       ? `search ${milliseconds(timings["retrievalMs"] ?? 0)} · reading ${milliseconds(timings["prefillMs"] ?? 0)} · writing ${milliseconds(timings["decodeMs"] ?? 0)}`
@@ -173,8 +181,9 @@ export class AnswerCard {
         {},
         h("summary", {}, passages.length > 0 ? summary : "How it was made"),
         h("p", { class: "faint times" }, `${times}${rate}`),
-        prompt ? h("p", { class: "faint" }, `Learned prompt: ${prompt}`) : null,
-        query ? h("p", { class: "faint" }, `Searched for: ${query}`) : null,
+        query && query !== this.question
+          ? h("p", { class: "faint" }, `Searched for: ${query}`)
+          : null,
         passageList(passages),
       ),
     ];

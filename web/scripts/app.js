@@ -11,6 +11,7 @@ const VIEWS = {
   prompts: { title: "Prompts", open: promptsView },
 };
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+const reader = /** @type {HTMLDialogElement} */ (document.getElementById("reader"));
 let leaving = new AbortController();
 
 /** Shows the view that the address names; what the one before still did is stopped. */
@@ -20,6 +21,7 @@ function show() {
   const view = /** @type {typeof VIEWS[string]} */ (VIEWS[key]);
   leaving.abort();
   leaving = new AbortController();
+  reader.close();
   main.replaceChildren();
   main.className = `view-${key}`;
   document.title = `${view.title} · Foreword`;

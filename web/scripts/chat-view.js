@@ -142,7 +142,11 @@ class Chat {
   /** @param {Turn} turn */
   turnNode(turn) {
     const cards = turn.answers.map(
-      (answer, index) => new AnswerCard(answer, () => this.regenerate(turn, index)),
+      (answer, index) =>
+        new AnswerCard(answer, {
+          question: turn.question,
+          onRegenerate: () => this.regenerate(turn, index),
+        }),
     );
     const columns = h(
       "div",

@@ -9,6 +9,12 @@ function fate({ used, cited }) {
   return used ? "read" : "dropped";
 }
 
+/** Where in its document a passage stands, as far as that is known. @param {Passage} passage */
+function sectionOf({ title, heading, page }) {
+  const section = heading.filter((name) => name !== title).at(-1);
+  return `${section ? ` · ${section}` : ""}${page ? ` · p. ${page}` : ""}`;
+}
+
 /**
  * Passages in the order of their scores, each opening its place in the document.
  * @param {Passage[]} passages
@@ -28,7 +34,12 @@ export function passageList(passages) {
           h(
             "span",
             { class: "passage-head" },
-            h("span", { class: "passage-title" }, passage.title || passage.filepath),
+            h(
+              "span",
+              {},
+              h("span", { class: "passage-title" }, passage.title || passage.filepath),
+              h("span", { class: "faint" }, sectionOf(passage)),
+            ),
             h("span", { class: "fate" }, fate(passage)),
           ),
           h("span", { class: "passage-text" }, passage.content),

@@ -1,0 +1,163 @@
+import { getJson, jobEvents, postJson } from "./api.js";
+import { lineChart, smoothed } from "./chart.js";
+import { comparison } from "./comparison.js";
+import { h, messageOf, notify } from "./dom.js";
+
+/** One training run, live or over. */
+export class TrainingRun {
+  /** @param {any} job @param {AbortSignal} signal */
+  constructor(job, signal) {
+    this.job = job;
+    this.signal = signal;
+    /** @type {any[]} */
+    this.losses = [];
+    /** @type {any[]} */
+    this.scores = [];
+    this.note = "";
+    this.steps = 1;
+    this.status = h("p", { class: "run-status", role: "status" });
+    this.charts = h("div", { class: "charts" });
+    this.actions = h("p", { class: "card-actions" });
+    this.result = h("div", { class: "result" });
+    this.isFrameWaiting = false;
+    this.element = h(
+      "article",
+      { class: "card run" },
+      h("h2", {}, job.request.settings.name, h("span", { class: "tag" }, job.request.questions)),
+      this.status,
+      this.charts,
+      this.actions,
+      this.result,
+    );
+  }
+
+  /** Reads what was told and what comes, until the run ends. */
+  async follow() {
+    try {
+      for await (const event of jobEvents(this.job.id, this.signal)) this.take(event);
+      this.job = await getJson(`/api/jobs/${this.job.id}`);
+      this.paint();
+      if (this.job.result?.comparison) this.result.replaceChildren(comparison(this.job.result));
+    } catch (thrown) {
+      if (!this.signal.aborted) this.status.textContent = messageOf(thrown);
+    }
+  }
+
+  /** @param {any} event */
+  take(event) {
+    if (event.event === "state") this.job.state = event.state;
+    else this.note = noteOn(event) ?? this.note;
+    if (event.event === "step") {
+      this.steps = event.steps;
+      // A run that went on from a checkpoint repeats the steps after it.
+      this.losses = this.losses.filter(({ x }) => x < event.step);
+      this.losses.push({ x: event.step, y: event.loss });
+    }
+    if (event.event === "dev") {
+      this.scores = this.scores.filter(({ x }) => x < event.epoch);
+      this.scores.push({ x: event.epoch, y: event.f1 });
+    }
+    if (this.isFrameWaiting) return;
+    this.isFrameWaiting = true;
+    requestAnimationFrame(() => {
+      this.isFrameWaiting = false;
+      this.paint();
+    });
+  }
+
+  paint() {
+    const { state, error, request } = this.job;
+    this.status.textContent = statusText(state, this.note, error);
+    const epochs = request.settings.epochs ?? 4;
+    /** @param {Node} chart @param {string} caption */
+    const figure = (chart, caption) => h("figure", {}, chart, h("figcaption", {}, caption));
+    this.charts.replaceChildren(
+      ...(this.losses.length > 1
+        ? [
+            figure(
+              lineChart(smoothed(this.losses, 6), { label: "Training loss", maxX: this.steps }),
+              "Training loss by step",
+            ),
+          ]
+        : []),
+      ...(this.scores.length > 0
+        ? [
+            figure(
+              lineChart(this.scores, {
+                label: "Held-out F1",
+                maxX: epochs,
+                minY: 0,
+                digits: 0,
+                dots: true,
+              }),
+              "Held-out F1 by epoch",
+            ),
+          ]
+        : []),
+    );
+    this.actions.replaceChildren(...this.buttons(state));
+  }
+
+  /** @param {string} state */
+  buttons(state) {
+    const act = (/** @type {"stop" | "resume"} */ verb) => async () => {
+      try {
+        this.job = await postJson(`/api/jobs/${this.job.id}/${verb}`);
+        this.paint();
+        if (verb === "resume") await this.follow();
+      } catch (thrown) {
+        notify(messageOf(thrown));
+      }
+    };
+    if (state === "running" || state === "waiting") {
+      return [h("button", { type: "button", onclick: act("stop") }, "Stop")];
+    }
+    if (state === "stopped" || state === "failed") {
+      return [h("button", { type: "button", onclick: act("resume") }, "Go on")];
+    }
+    const { name } = this.job.request.settings;
+    return [
+      h(
+        "a",
+        { class: "button", href: `#/chat/${encodeURIComponent(`foreword@${name}`)}` },
+        "Ask with it",
+      ),
+    ];
+  }
+}
+
+/** @param {string} state @param {string} note @param {string | null} error */
+function statusText(state, note, error) {
+  if (state === "failed") return `Failed: ${error ?? "its process ended"}`;
+  if (state === "waiting") return "Waiting for another job to end.";
+  if (state === "stopped") return `Stopped. ${note}`;
+  return state === "done" ? `Done. ${note}` : note || "Starting…";
+}
+
+/** @param {any} event */
+function noteOn(event) {
+  switch (event.event) {
+    case "loading":
+      return "Loading the model…";
+    case "retrieving":
+      return `Retrieving passages for ${event.pairs} questions…`;
+    case "prepared":
+      return `${event.examples} examples, ${event.dev} held out, ${event.trainableParameters.toLocaleString("en")} trained numbers.`;
+    case "step":
+      return `Step ${event.step} of ${event.steps}, epoch ${event.epoch}, loss ${event.loss.toFixed(3)}, ${remaining(event.secondsLeft)} left.`;
+    case "dev":
+      return `Epoch ${event.epoch}: held-out EM ${event.em.toFixed(1)}, F1 ${event.f1.toFixed(1)}.`;
+    case "done":
+      return `${event.steps} steps in ${remaining(event.seconds)}, loss ${event.trainLoss.toFixed(3)}.`;
+    case "compared":
+      return `Comparing answers: ${event.done} of ${event.total}.`;
+    default:
+      return undefined;
+  }
+}
+
+/** @param {number} seconds */
+function remaining(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
