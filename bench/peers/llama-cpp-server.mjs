@@ -32,7 +32,9 @@ function knownTokens({ contextTokens }, tokens) {
 
 async function takeSequence(tokens) {
   const known = (sequence) => knownTokens(sequence, tokens);
-  const best = free.reduce((one, other) => (known(other) > known(one) ? other : one));
+  const closest = free.reduce((one, other) => (known(other) > known(one) ? other : one));
+  // The system text alone is no reason to give up what another request may come back to: then the one not used for longest.
+  const best = known(closest) > tokens.length / 2 ? closest : free[0];
   free.splice(free.indexOf(best), 1);
   const end = best.nextTokenIndex;
   const start = known(best);
