@@ -48,25 +48,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** The curves in the middle of a run, then what changed; in a store that has the prompt only the latter. */
+/** The curves of a run, in its middle where it still runs, then what changed. */
 async function drawTraining(browser: Browser, url: string): Promise<void> {
   const page = await open(browser, `${url}/#/training`, LIGHT);
-  const { prompts } = (await (await fetch(`${url}/api/prompts`)).json()) as { prompts: object[] };
-  if (prompts.length === 0) {
-    const lines = (await readFile(join(ROOT, "demo", "qa-train.jsonl"), "utf8")).split("\n");
-    const some = lines.filter((_, index) => index % 4 === 0).join("\n");
-    const file = { name: "questions.jsonl", mimeType: "text/plain", buffer: Buffer.from(some) };
-    await page.setInputFiles("#qa-upload", file);
-    await page.locator('#qa-file option[value="questions.jsonl"]').waitFor({ state: "attached" });
-    await page.selectOption("#qa-file", "questions.jsonl");
-    await page.fill("[name=name]", PROMPT);
-    await page.fill("[name=epochs]", "3");
-    await page.fill("[name=testQuestions]", "12");
-    await page.click("text=Start training");
-    // The second score on held-out questions makes a line.
-    await page.locator(".charts .dot").nth(2).waitFor({ timeout: TRAINING_MS });
-    await draw(page, "training");
-  }
+  const { jobs } = (await (await fetch(`${url}/api/jobs`)).json()) as { jobs: object[] };
+  if (jobs.length === 0) await startTraining(page);
+  // The second score on held-out questions makes a line.
+  await page.locator(".charts .dot").nth(2).waitFor({ timeout: TRAINING_MS });
+  await draw(page, "training");
   await page.locator(".comparison").waitFor({ timeout: TRAINING_MS });
   await page.locator(".comparison").scrollIntoViewIfNeeded();
   await page.locator(".comparison h3").evaluate((heading) => heading.scrollIntoView());
@@ -76,6 +65,19 @@ async function drawTraining(browser: Browser, url: string): Promise<void> {
   await page.locator(".card .facts").first().waitFor();
   await draw(page, "prompts");
   await page.context().close();
+}
+
+async function startTraining(page: Page): Promise<void> {
+  const lines = (await readFile(join(ROOT, "demo", "qa-train.jsonl"), "utf8")).split("\n");
+  const some = lines.filter((_, index) => index % 4 === 0).join("\n");
+  const file = { name: "questions.jsonl", mimeType: "text/plain", buffer: Buffer.from(some) };
+  await page.setInputFiles("#qa-upload", file);
+  await page.locator('#qa-file option[value="questions.jsonl"]').waitFor({ state: "attached" });
+  await page.selectOption("#qa-file", "questions.jsonl");
+  await page.fill("[name=name]", PROMPT);
+  await page.fill("[name=epochs]", "3");
+  await page.fill("[name=testQuestions]", "12");
+  await page.click("text=Start training");
 }
 
 async function drawChat(browser: Browser, url: string): Promise<void> {
