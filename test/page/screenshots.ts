@@ -55,11 +55,10 @@ async function drawTraining(browser: Browser, url: string): Promise<void> {
   if (jobs.length === 0) await startTraining(page);
   // The second score on held-out questions makes a line.
   await page.locator(".charts .dot").nth(2).waitFor({ timeout: TRAINING_MS });
+  await scrollTo(page, ".run");
   await draw(page, "training");
   await page.locator(".comparison").waitFor({ timeout: TRAINING_MS });
-  await page.locator(".comparison").scrollIntoViewIfNeeded();
-  await page.locator(".comparison h3").evaluate((heading) => heading.scrollIntoView());
-  await page.evaluate("scrollBy(0, -80)");
+  await scrollTo(page, ".comparison");
   await draw(page, "before-and-after");
   await page.goto(`${url}/#/prompts`);
   await page.locator(".card .facts").first().waitFor();
@@ -112,6 +111,15 @@ async function open(browser: Browser, url: string, look: BrowserContextOptions):
   const page = await (await browser.newContext({ ...look, reducedMotion: "reduce" })).newPage();
   await page.goto(url);
   return page;
+}
+
+/** Just below the page's bar, which stays on top. */
+async function scrollTo(page: Page, selector: string): Promise<void> {
+  await page
+    .locator(selector)
+    .first()
+    .evaluate((element) => element.scrollIntoView());
+  await page.evaluate("scrollBy(0, -80)");
 }
 
 async function ask(page: Page, question: string): Promise<void> {

@@ -44,7 +44,7 @@ export class TrainingForm {
       },
       this.fileField(),
       field("Name", nameInput()),
-      field("Method", this.method),
+      field("Method", this.method, "field long"),
       ...Object.values(this.methodFields),
       field("Epochs", number("epochs", { value: 4, min: 1, max: 100 })),
       field("Questions kept out", number("testQuestions", { value: 24, min: 0, max: 200 })),
@@ -165,8 +165,9 @@ function moreFields() {
   );
 }
 
-/** @param {string} label @param {HTMLElement} control */
-const field = (label, control) => h("label", { class: "field" }, h("span", {}, label), control);
+/** @param {string} label @param {HTMLElement} control @param {string} [className] */
+const field = (label, control, className = "field") =>
+  h("label", { class: className }, h("span", {}, label), control);
 
 /** @param {string} name @param {{ value: number, min: number, max: number }} range */
 const number = (name, range) => h("input", { type: "number", name, required: true, ...range });
