@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type Database from "better-sqlite3";
+import { errorMessage, RagError } from "../../core/index.ts";
 
 /** The first Node whose Node-API (version 10) the newer binding asks for. */
 const FIRST_WITH_NODE_API_10 = [22, 14] as const;
@@ -7,10 +8,21 @@ const FIRST_WITH_NODE_API_10 = [22, 14] as const;
 /**
  * SQLite for the running Node. better-sqlite3 12 runs on Node 20 but ends the process when Node 24.19 or later
  * collects a statement; 13 cannot be loaded by Node 20. Both are installed and have the same interface.
+ * @throws RagError file/unreadable when it is not installed, or no file can be opened
  * @see docs/decisions/2026-11-24-two-sqlite-bindings.md
  */
 export function loadSqlite(nodeVersion: string = process.versions.node): typeof Database {
-  return createRequire(import.meta.url)(sqlitePackage(nodeVersion));
+  const name = sqlitePackage(nodeVersion);
+  try {
+    return createRequire(import.meta.url)(name);
+  } catch (cause) {
+    const [reason] = errorMessage(cause).split("\n");
+    throw new RagError(
+      "file/unreadable",
+      `${name}: SQLite cannot be loaded (${reason}); install Foreword again, and check the limit of open files.`,
+      { cause },
+    );
+  }
 }
 
 /** The package to load under a version of Node, such as "24.21.0". */

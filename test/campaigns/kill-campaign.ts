@@ -30,7 +30,8 @@ export interface CampaignOptions {
 /** What a document may be found as: several versions while a change of it is neither acknowledged nor seen. */
 type Allowed = Map<string, Set<number | null>>;
 
-const WORKER = join(import.meta.dirname, "store-worker.ts");
+/** The process that is killed; see there. */
+export const WORKER = join(import.meta.dirname, "store-worker.ts");
 
 /**
  * Kills processes that change one store, at random moments, with SIGKILL. Each next process is a fresh one that checks what the
@@ -44,7 +45,7 @@ export async function killCampaign(options: CampaignOptions): Promise<CampaignRe
   const problems: string[] = [];
   let acknowledged = 0;
   try {
-    await prepare(root);
+    await prepareStore(root);
     for (let kill = 0; kill <= options.kills; kill++) {
       const isLast = kill === options.kills;
       const delayMs = isLast ? 0 : random.integer(options.longestMs ?? 500);
@@ -61,7 +62,8 @@ export async function killCampaign(options: CampaignOptions): Promise<CampaignRe
   return { kills: options.kills, within, acknowledged, problems };
 }
 
-async function prepare(root: string): Promise<void> {
+/** A store large enough for a graph, and an empty folder `docs` beside it. */
+export async function prepareStore(root: string): Promise<void> {
   const embedder = hashEmbedder(16);
   const storeFolder = join(root, "store");
   await mkdir(join(root, "docs"));
