@@ -66,6 +66,32 @@ for (const [name, make] of [
   });
 }
 
+for (const [name, make] of [
+  ["exact", () => new ExactIndex()],
+  ["HNSW", () => HnswIndex.empty(DIMENSION)],
+] as const) {
+  test(`${name}: copies of a vector are all found, zero vectors score 0, and after all are removed there is nothing`, () => {
+    const random = new Random(6);
+    const index = make();
+    const repeated = unitVector(random);
+    for (let id = 1; id <= 60; id++) index.add(id, repeated);
+    for (let id = 61; id <= 400; id++) index.add(id, unitVector(random));
+    index.add(401, new Float32Array(DIMENSION));
+    const found = index.search(repeated, 60);
+    assert.deepEqual(
+      found.map(({ id }) => id),
+      Array.from({ length: 60 }, (_, i) => i + 1),
+    );
+    assert.ok(found.every(({ score }) => Math.abs(score - 1) < 1e-5));
+    const zero = index.search(new Float32Array(DIMENSION), 5);
+    assert.equal(zero.length, 5);
+    assert.ok(zero.every(({ score }) => score === 0));
+    for (let id = 1; id <= 401; id++) index.remove(id);
+    assert.equal(index.size, 0);
+    assert.deepEqual(index.search(repeated, 10), []);
+  });
+}
+
 describe("searching a store", () => {
   let store: TestStore;
   beforeEach(async () => {
@@ -235,6 +261,21 @@ describe("the index file of a large store", () => {
     const { results } = await retriever.search("word77 of row7", query);
     assert.equal(results[0]!.text.split(" ")[0], "word77");
     await other.close();
+  });
+
+  test("is empty once every document is removed, and starts again with the next", async () => {
+    const retriever = await openRetriever(store.folder, store);
+    store.corpus.transaction(() => {
+      for (const { id } of [...store.corpus.documents()]) store.corpus.removeDocument(id);
+    });
+    await assert.rejects(retriever.search("word77"), { code: "store/empty" });
+    await retriever.saveIndex();
+    assert.deepEqual(
+      (await readdir(store.folder)).filter((name) => name.startsWith("index")),
+      [],
+    );
+    await store.put("first", "word77 again");
+    assert.equal((await retriever.search("word77")).results[0]!.documentId, "first");
   });
 
   test("a graph that was not written to its end, as on a full disk, is noticed", async () => {
