@@ -11,20 +11,17 @@ import {
   openRetriever,
   withStoreLock,
 } from "../retriever/index.ts";
-import { chunkDocument } from "./chunks/chunker.ts";
-import { splitterName, splitWith } from "./chunks/split-with.ts";
+import { type Cutting, cutDocument, cuttingName } from "./chunks/cut-document.ts";
 import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
 import { isGone } from "./gone-documents.ts";
 import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
-import type { TextSplitter } from "./loaders/loaded-document.ts";
 import { requireReadableSize } from "./readers/file-size.ts";
 import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
-import type { ParsedDocument } from "./readers/parsed-document.ts";
 import { ReaderProcess } from "./readers/reader-process.ts";
 import { type DocumentChange, type FailedDocument, type IngestSummary, Tally } from "./tally.ts";
 
-export interface IngestOptions {
+export interface IngestOptions extends Cutting {
   /** Files, folders and globs. */
   readonly paths: readonly string[];
   readonly corpus: Corpus;
@@ -34,8 +31,6 @@ export interface IngestOptions {
   readonly root: string;
   /** A name for what is ingested, to search in it alone. */
   readonly collection?: string | undefined;
-  /** A LangChain text splitter, to cut files with instead of Foreword's chunker; lines of .jsonl files are passages already. */
-  readonly splitter?: TextSplitter | undefined;
   /** Removes documents whose files are gone from below the given paths. */
   readonly prune?: boolean;
   /** Reads and counts as ever, but writes nothing and embeds nothing. */
@@ -92,8 +87,7 @@ class IngestJob {
     this.#options = options;
     this.#tally = new Tally(options.onChange);
     this.#group = options.collection ? { collection: options.collection } : {};
-    const splitter = options.splitter ? `${splitterName(options.splitter)}:` : "";
-    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${splitter}`;
+    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${cuttingName(options)}`;
     this.#known = new Set([...options.corpus.documents()].map(({ id }) => id));
     this.#writer = new DocumentWriter({
       corpus: options.corpus,
@@ -178,7 +172,7 @@ class IngestJob {
     if (this.#isUnchanged(source, hash)) return;
     const parsed = await this.#reader.read(path, format, this.#options.signal);
     const title = parsed.title || basename(path, extname(path));
-    const chunks = await this.#chunksOf(parsed);
+    const chunks = await cutDocument(parsed, this.#options.embedder, this.#options);
     const document = {
       id: source,
       source,
@@ -190,13 +184,6 @@ class IngestJob {
       metadata: {},
     };
     await this.#add({ document, chunks });
-  }
-
-  async #chunksOf(parsed: ParsedDocument): Promise<NewChunk[]> {
-    const { embedder, splitter } = this.#options;
-    const countTokens = (text: string) => embedder.countTokens(text);
-    if (!splitter) return chunkDocument(parsed, countTokens);
-    return splitWith(splitter, parsed, { countTokens, maxTokens: embedder.maxTokens });
   }
 
   /** Small files, of which folders are full, are read at once: opening a stream takes longer than hashing them. */
@@ -243,14 +230,15 @@ class IngestJob {
       text,
       metadata,
     };
-    await this.#add({ document, chunks: this.#passageChunks(document) });
+    await this.#add({ document, chunks: await this.#passageChunks(document) });
   }
 
-  #passageChunks({ title, text }: NewDocument): NewChunk[] {
-    const countTokens = (part: string) => this.#options.embedder.countTokens(part);
+  async #passageChunks({ title, text }: NewDocument): Promise<NewChunk[]> {
+    const { embedder, overlap } = this.#options;
     const whole = { start: 0, end: text.length };
-    if (countTokens(text) <= MAX_PASSAGE_TOKENS) return [{ ...whole, heading: [], text }];
-    return chunkDocument({ title, text, blocks: [{ kind: "paragraph", ...whole }] }, countTokens);
+    if (embedder.countTokens(text) <= MAX_PASSAGE_TOKENS) return [{ ...whole, heading: [], text }];
+    const document = { title, text, blocks: [{ kind: "paragraph" as const, ...whole }] };
+    return cutDocument(document, embedder, { overlap });
   }
 
   #isUnchanged(id: string, hash: string): boolean {

@@ -1,7 +1,7 @@
 import type { NewChunk } from "../../retriever/index.ts";
 import { headingText } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
-import { splitBlock } from "./split-block.ts";
+import { sentenceStarts, splitBlock } from "./split-block.ts";
 
 export interface ChunkSizes {
   /** Tokens after which a chunk ends at the next border. */
@@ -10,10 +10,17 @@ export interface ChunkSizes {
   readonly maxTokens: number;
   /** A chunk smaller than this goes on over the next heading. */
   readonly minTokens: number;
+  /** A chunk that ends within a section is begun again by the next one for up to so many tokens, from the border of a sentence. */
+  readonly overlapTokens: number;
 }
 
 /** Passages of about a hundred words: enough to answer from, few enough that three of them fill a small model's attention. */
-export const CHUNK_SIZES: ChunkSizes = { targetTokens: 180, maxTokens: 240, minTokens: 60 };
+export const CHUNK_SIZES: ChunkSizes = {
+  targetTokens: 180,
+  maxTokens: 240,
+  minTokens: 60,
+  overlapTokens: 0,
+};
 
 /** The part of a block that goes into a chunk whole. */
 export interface Piece {
@@ -28,11 +35,27 @@ interface Draft {
   tokens: number;
   readonly heading: readonly string[];
   readonly page: number | undefined;
+  /** Of the block it ends with. */
+  last: Block;
+  /** Tokens of the table's head that its heading repeats. */
+  readonly headTokens: number;
 }
+
+interface TableHead {
+  readonly text: string;
+  readonly end: number;
+  readonly tokens: number;
+}
+
+/** A table's head is repeated if it takes at most this share of a chunk. */
+const MAX_HEAD_SHARE = 0.25;
+/** No chunk is as long as this: so long a table need not be counted to know that it does not fit. */
+const MAX_WHOLE_CHARACTERS = 20_000;
 
 /**
  * Cuts a document at the borders of paragraphs, and of sentences where a paragraph is too long. A heading begins a new chunk and is
- * kept as the chunk's heading path; the chunk's text is the document's from `start` to `end`, to the character.
+ * kept as the chunk's heading path; the chunk's text is the document's from `start` to `end`, to the character. A table stays whole if it fits;
+ * else it is cut between rows, and its first row ends the heading path of the parts that lack it.
  * `countTokens`: of the embedder, whose input a chunk becomes.
  */
 export function chunkDocument(
@@ -65,9 +88,18 @@ class Chunker {
       this.#enterSection(block);
       return;
     }
-    for (const piece of splitBlock(this.#text, block, this.#countTokens, this.#sizes.maxTokens)) {
-      this.#addPiece(piece, block.page);
-    }
+    const head = block.kind === "table" ? this.#headOf(block) : undefined;
+    const most = this.#sizes.maxTokens - (head?.tokens ?? 0);
+    const isLong = block.end - block.start > MAX_WHOLE_CHARACTERS;
+    const tokens =
+      !head || isLong
+        ? Number.POSITIVE_INFINITY
+        : this.#countTokens(this.#text.slice(block.start, block.end));
+    const pieces =
+      tokens <= this.#sizes.maxTokens
+        ? [{ start: block.start, end: block.end, tokens }]
+        : splitBlock(this.#text, block, this.#countTokens, most);
+    for (const piece of pieces) this.#addPiece(piece, block, head);
   }
 
   finish(): NewChunk[] {
@@ -89,20 +121,58 @@ class Chunker {
     this.#path.push({ level, text: headingText(this.#text.slice(start, end)) });
   }
 
-  #addPiece(piece: Piece, page: number | undefined): void {
+  #addPiece(piece: Piece, block: Block, head: TableHead | undefined): void {
     const { targetTokens, maxTokens } = this.#sizes;
     const draft = this.#draft;
     // What lies between (a heading that was passed over) counts as well.
     const grown = draft ? this.#countTokens(this.#text.slice(draft.end, piece.end)) : 0;
-    if (draft && (draft.tokens >= targetTokens || draft.tokens + grown > maxTokens))
-      this.#endDraft();
+    const most = maxTokens - (draft?.headTokens ?? 0);
+    if (draft && (draft.tokens >= targetTokens || draft.tokens + grown > most)) this.#endDraft();
     if (this.#draft) {
       this.#draft.end = piece.end;
       this.#draft.tokens += grown;
-    } else {
-      const heading = this.#path.map(({ text }) => text).filter((text) => text !== "");
-      this.#draft = { ...piece, heading, page };
-    }
+      this.#draft.last = block;
+    } else this.#draft = this.#begin(piece, { block, head, before: draft });
+  }
+
+  #begin(
+    piece: Piece,
+    from: {
+      readonly block: Block;
+      readonly head: TableHead | undefined;
+      readonly before: Draft | undefined;
+    },
+  ): Draft {
+    const { block, before } = from;
+    const head = from.head && piece.start >= from.head.end ? from.head : undefined;
+    const path = this.#path.map(({ text }) => text).filter((text) => text !== "");
+    const heading = head ? [...path, head.text] : path;
+    const own = { heading, last: block, headTokens: head?.tokens ?? 0 };
+    const { start, end, tokens } = piece;
+    const earlier = before ? this.#overlapStart(before, piece, block) : undefined;
+    if (earlier === undefined || !before) return { ...own, start, end, tokens, page: block.page };
+    const page = earlier < before.last.start ? before.page : before.last.page;
+    const all = this.#countTokens(this.#text.slice(earlier, end));
+    return { ...own, start: earlier, end, tokens: all, page };
+  }
+
+  /** Where the last sentences of a chunk begin that the next one repeats; none for tables and code. */
+  #overlapStart(before: Draft, piece: Piece, block: Block): number | undefined {
+    const { overlapTokens, maxTokens } = this.#sizes;
+    const areText = block.kind === "paragraph" && before.last.kind === "paragraph";
+    if (overlapTokens === 0 || !areText) return undefined;
+    const fits = (start: number) =>
+      this.#countTokens(this.#text.slice(start, before.end)) <= overlapTokens &&
+      this.#countTokens(this.#text.slice(start, piece.end)) <= maxTokens;
+    return sentenceStarts(this.#text, before).find((start) => start > before.start && fits(start));
+  }
+
+  #headOf({ start, end }: Block): TableHead | undefined {
+    const row = this.#text.slice(start, end).split("\n", 1)[0]!;
+    const text = row.replace(/^[\s|]+|[\s|]+$/g, "");
+    const tokens = this.#countTokens(text);
+    const isShort = tokens <= MAX_HEAD_SHARE * this.#sizes.maxTokens;
+    return isShort && text !== "" ? { text, end: start + row.length, tokens } : undefined;
   }
 
   #endDraft(): void {
@@ -118,7 +188,8 @@ class Chunker {
       this.#countTokens,
       this.#sizes.maxTokens,
     )) {
-      this.#done.push({ ...piece, heading: [], page: undefined });
+      const last = { kind: "paragraph" as const, start: 0, end };
+      this.#done.push({ ...piece, heading: [], page: undefined, last, headTokens: 0 });
     }
   }
 }

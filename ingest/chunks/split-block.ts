@@ -38,6 +38,13 @@ export function* splitBlock(
   }
 }
 
+/** Where sentences begin in a range of text, and lines. */
+export function sentenceStarts(text: string, { start, end }: Range): number[] {
+  return [...lines(text, start, end)].flatMap((line) =>
+    [...SENTENCES.segment(text.slice(line.start, line.end))].map(({ index }) => line.start + index),
+  );
+}
+
 function* parts(text: string, { kind, start, end }: Block): Generator<Range> {
   const isByLine = kind !== "paragraph" || /\n\s*([-*+•]|\d+[.)])\s/.test(text.slice(start, end));
   if (isByLine) {

@@ -43,12 +43,6 @@ export async function splitWith(
   return chunks;
 }
 
-/** Tells splitters with other settings apart. */
-export function splitterName(splitter: TextSplitter): string {
-  const { chunkSize, chunkOverlap } = splitter as Readonly<Record<string, unknown>> & TextSplitter;
-  return `${splitter.constructor.name}/${chunkSize}/${chunkOverlap}`;
-}
-
 /** Finds pieces one after the other in a text, comparing all characters but white space. */
 class PieceLocator {
   /** The text without white space, and where each of its characters stands. */

@@ -1,22 +1,15 @@
 import { extname } from "node:path";
 import { errorMessage, RagError, sha256 } from "../../core/index.ts";
-import {
-  type Corpus,
-  type Embedder,
-  type NewChunk,
-  openRetriever,
-  withStoreLock,
-} from "../../retriever/index.ts";
-import { chunkDocument } from "../chunks/chunker.ts";
-import { splitterName, splitWith } from "../chunks/split-with.ts";
+import { type Corpus, type Embedder, openRetriever, withStoreLock } from "../../retriever/index.ts";
+import { type Cutting, cutDocument, cuttingName } from "../chunks/cut-document.ts";
 import { DocumentWriter } from "../document-writer.ts";
 import type { IngestProgress } from "../ingest.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { FailedDocument, IngestSummary } from "../tally.ts";
 import { groupDocuments, type LoadedGroup } from "./group-documents.ts";
-import type { DocumentLoader, LoadedDocument, TextSplitter } from "./loaded-document.ts";
+import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
 
-export interface LoadedIngestOptions {
+export interface LoadedIngestOptions extends Cutting {
   /** A LangChain loader, or documents that one has loaded. */
   readonly documents: DocumentLoader | readonly LoadedDocument[];
   readonly corpus: Corpus;
@@ -25,8 +18,6 @@ export interface LoadedIngestOptions {
   /** What the sources of files are relative to. */
   readonly root: string;
   readonly collection?: string | undefined;
-  /** Cuts documents instead of Foreword's chunker. */
-  readonly splitter?: TextSplitter | undefined;
   /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -101,7 +92,7 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
         };
         const grouped = collection === undefined ? {} : { collection };
         const document = { id, source, ...own, ...grouped };
-        await writer.add({ document, chunks: await chunksOf(group, options) });
+        await writer.add({ document, chunks: await cutDocument(parsed, embedder, options) });
       }
       options.onProgress?.({ done: index + 1, total: groups.length, source });
     }
@@ -114,19 +105,9 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
   return { ...counts, failed };
 }
 
-function chunksOf(
-  { parsed }: LoadedGroup,
-  { embedder, splitter }: LoadedIngestOptions,
-): Promise<NewChunk[]> | NewChunk[] {
-  const countTokens = (text: string) => embedder.countTokens(text);
-  if (!splitter) return chunkDocument(parsed, countTokens);
-  return splitWith(splitter, parsed, { countTokens, maxTokens: embedder.maxTokens });
-}
-
 function hashOf({ parsed, metadata }: LoadedGroup, options: LoadedIngestOptions): string {
   const parts = [parsed.title, parsed.text, parsed.blocks, metadata];
-  const splitter = options.splitter ? splitterName(options.splitter) : "";
-  return `${HASH_MARK}${LOADING_VERSION}:${options.collection ?? ""}:${splitter}:${sha256(JSON.stringify(parts))}`;
+  return `${HASH_MARK}${LOADING_VERSION}:${options.collection ?? ""}:${cuttingName(options)}${sha256(JSON.stringify(parts))}`;
 }
 
 /** By the file's ending, such as "srt". */

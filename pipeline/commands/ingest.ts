@@ -6,6 +6,7 @@ import type { IngestProgress, IngestSummary } from "../../ingest/index.ts";
 import { CORPUS_FILE, memoryCorpus } from "../../retriever/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { wholeNumber } from "../flag-numbers.ts";
 import { waitOption } from "../lock-wait.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -24,6 +25,11 @@ export function ingestCommand(host: CommandHost): Command {
     .addOption(waitOption())
     .option("--collection <name>", "a name for these documents, to search in them alone")
     .option(
+      "--overlap <tokens>",
+      "repeat up to so many tokens of the passage before, in whole sentences (default 0, at most 120)",
+      wholeNumber("overlap"),
+    )
+    .option(
       "--loader <name>",
       "read each path with a LangChain loader: obsidian, notion, chatgpt or module#Class",
     )
@@ -35,6 +41,7 @@ export function ingestCommand(host: CommandHost): Command {
           waitMs: flags.wait,
           collection: flags.collection,
           loader: flags.loader,
+          overlap: flags.overlap,
         }),
       ),
     );
@@ -47,6 +54,7 @@ interface IngestFlags {
   readonly waitMs: number;
   readonly collection: string | undefined;
   readonly loader: string | undefined;
+  readonly overlap: number | undefined;
 }
 
 async function ingestPaths(
@@ -61,7 +69,8 @@ async function ingestPaths(
     );
   }
   // The readers of all formats are a lot to load; other commands do without.
-  const { ingest, ingestWithLoader } = await import("../../ingest/index.ts");
+  const { ingest, ingestWithLoader, requireOverlap } = await import("../../ingest/index.ts");
+  requireOverlap(options.overlap, "--overlap");
   const embedder = await workspace.embedder();
   const isMissing = options.dryRun && !existsSync(join(settings.store, CORPUS_FILE));
   const corpus = isMissing ? memoryCorpus(embedder) : await workspace.corpus(true);

@@ -6,7 +6,7 @@ import { parsePlainText } from "../../ingest/readers/plain-text.ts";
 import { BertEmbedder, type NewChunk } from "../../retriever/index.ts";
 import { defaultModel } from "../default-model.ts";
 
-const sizes = { targetTokens: 30, maxTokens: 40, minTokens: 10 };
+const sizes = { targetTokens: 30, maxTokens: 40, minTokens: 10, overlapTokens: 0 };
 const words = (text: string) => text.split(/\s+/).filter((word) => word !== "").length;
 const chunk = (document: ParsedDocument, count = words): NewChunk[] =>
   chunkDocument(document, count, sizes);
@@ -83,6 +83,40 @@ test("a table that is too long is cut between rows", () => {
   assertFaithful(document, chunks);
   assert.ok(chunks.length > 1);
   for (const { text } of chunks) assert.match(text, /^\|[\s\S]*\|$/);
+  const [first, ...others] = chunks;
+  assert.deepEqual(first!.heading, []);
+  for (const { heading } of others) assert.deepEqual(heading, ["name | year"]);
+});
+
+test("a table that fits stays whole, after a text that is cut for it", () => {
+  const table = Array.from({ length: 8 }, (_, index) => `| ship ${index} |`).join("\n");
+  const text = `${sentence("pier")} ${sentence("mill")} ${sentence("inn")}`;
+  const document = parseMarkdown(`${text}\n\n| ships |\n| --- | --- |\n${table}`);
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.equal(chunks.length, 2);
+  assert.match(chunks[1]!.text, /^\| ships \|[\s\S]*ship 7 \|$/);
+});
+
+test("chunks overlap by whole sentences, within a section only", () => {
+  const names = Array.from({ length: 12 }, (_, index) => `pier ${index}`);
+  const section = (some: readonly string[]) => some.map(sentence).join(" ");
+  const body = `# One\n\n${section(names.slice(0, 6))}\n\n# Two\n\n${section(names.slice(6))}`;
+  const document = parseMarkdown(body);
+  const chunks = chunkDocument(document, words, { ...sizes, overlapTokens: 14 });
+  assert.ok(chunks.length > 4);
+  for (const [index, { start, end, text, heading }] of chunks.entries()) {
+    assert.equal(text, body.slice(start, end));
+    assert.ok(words(text) <= sizes.maxTokens);
+    const before = chunks[index - 1];
+    if (!before) continue;
+    if (heading[0] !== before.heading[0]) assert.ok(start > before.end);
+    else {
+      const shared = body.slice(start, before.end);
+      assert.match(shared, /^The pier \d+ was [^.]*\.$/);
+      assert.ok(words(shared) <= 14);
+    }
+  }
 });
 
 test("text without spaces or sentences is still cut", () => {
