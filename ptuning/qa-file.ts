@@ -1,8 +1,5 @@
-import { createReadStream } from "node:fs";
 import { basename } from "node:path";
-import type { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
-import { errorMessage, RagError, sha256, systemCode } from "../core/index.ts";
+import { RagError, readWholeFile, sha256 } from "../core/index.ts";
 import { type QaPair, type QaProblem, toQaPair } from "./qa-record.ts";
 import { readSquad } from "./squad-json.ts";
 
@@ -32,7 +29,7 @@ const NEWLINE = 0x0a;
  */
 export async function readQaFile(path: string, signal?: AbortSignal): Promise<QaFile> {
   const name = basename(path);
-  const bytes = await readWhole(path, name, signal);
+  const bytes = await readWholeFile(path, { maxBytes: MAX_FILE_BYTES, signal });
   const entries = parseWhole(bytes, name) ?? parseLines(bytes);
   return { ...sortEntries(entries, name), hash: sha256(bytes) };
 }
@@ -109,56 +106,4 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     return undefined;
   }
-}
-
-async function readWhole(path: string, name: string, signal?: AbortSignal): Promise<Buffer> {
-  const file = createReadStream(path, signal ? { signal } : {});
-  const pieces: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const piece of /\.gz$/i.test(name) ? unzipped(file) : file) {
-      size += piece.length;
-      if (size > MAX_FILE_BYTES) {
-        throw new RagError(
-          "file/too-large",
-          `${name}: holds more than ${MAX_FILE_BYTES / 2 ** 20} MB of questions; split it.`,
-        );
-      }
-      pieces.push(piece);
-    }
-  } catch (cause) {
-    signal?.throwIfAborted();
-    throw cause instanceof RagError ? cause : readError(name, cause);
-  } finally {
-    file.destroy();
-  }
-  return Buffer.concat(pieces);
-}
-
-function unzipped(file: Readable): Readable {
-  const gunzip = createGunzip();
-  file.on("error", (error) => gunzip.destroy(error));
-  return file.pipe(gunzip);
-}
-
-function readError(name: string, cause: unknown): RagError {
-  const code = systemCode(cause);
-  if (code === "ENOENT") {
-    return new RagError("file/not-found", `${name}: there is no such file; check the path.`, {
-      cause,
-    });
-  }
-  if (code?.startsWith("Z_")) {
-    return new RagError(
-      "file/invalid",
-      `${name}: the gzip data is damaged or cut off (${errorMessage(cause)}); fetch the file again.`,
-      { cause },
-    );
-  }
-  const reason = code === "EISDIR" ? "it is a folder" : (code ?? errorMessage(cause));
-  return new RagError(
-    "file/unreadable",
-    `${name}: cannot be read as a file of questions (${reason}).`,
-    { cause },
-  );
 }

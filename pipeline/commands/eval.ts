@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
 import { RagError, writeFileAtomic } from "../../core/index.ts";
@@ -15,17 +16,22 @@ import {
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { BEST_HAND_PROMPT } from "../evaluation/hand-prompts.ts";
 import { htmlReport } from "../evaluation/report.ts";
-import { evaluationTable } from "../evaluation/table.ts";
+import { retrievalMetrics } from "../evaluation/retrieval-metrics.ts";
+import { rankedDocuments, readRetrievalSet } from "../evaluation/retrieval-set.ts";
+import { evaluationTable, retrievalLine } from "../evaluation/table.ts";
 import { wholeNumber } from "../flag-numbers.ts";
 import type { Workspace } from "../workspace.ts";
 
 /** Retrieval is measured this deep. */
 const RANKS = 10;
+/** Several passages may be of one document: these hold ten documents and more. */
+const RANKED_PASSAGES = 50;
 const SEED = 1;
 
 interface EvalFlags {
   readonly arms?: string;
   readonly limit?: number;
+  readonly split?: string;
   readonly unanswerable?: boolean;
   readonly report?: string;
   readonly hand: string;
@@ -38,7 +44,7 @@ export function evalCommand(host: CommandHost): Command {
     .description("score answers without retrieval, plain RAG, a hand-written and learned prompts")
     .argument(
       "<qa>",
-      "JSONL {id, question, answers, passageId?} or {input, output}, SQuAD JSON or FlashRAG JSONL",
+      "JSONL {id, question, answers, passageId?} or {input, output}, SQuAD JSON or FlashRAG JSONL; or a BEIR folder (queries, qrels) for retrieval alone",
     )
     .option(
       "--arms <names>",
@@ -49,20 +55,47 @@ export function evalCommand(host: CommandHost): Command {
       "--unanswerable",
       "with the questions of SQuAD 2.0 that have no answer: an empty one is right",
     )
+    .option("--split <name>", "of a BEIR folder (default: test, or the only one)")
     .option("--tokens <count>", "the learned prompts' first virtual tokens only")
     .option("--k <count>", "passages for every arm (default: as the prompts were trained, or 3)")
     .option("--hand <text>", "the hand-written prompt", BEST_HAND_PROMPT)
     .option("--answers", "with --json: every arm's answer to every question")
     .option("--report <file>", "write a self-contained HTML page")
     .action((path: string, flags) =>
-      host.run(command, { k: flags.k, tokens: flags.tokens }, (context) =>
-        evaluateFile(context, path, flags),
+      host.run(command, { k: flags.k, tokens: flags.tokens }, async (context) =>
+        (await isFolder(path))
+          ? evaluateRetrieval(context, path, flags)
+          : evaluateFile(context, path, flags),
       ),
     );
   return withExample(
     command,
     "foreword eval questions.jsonl --arms no-retrieval,rag,hand,handbook --report report.html",
   );
+}
+
+/** Of a retrieval set: no arms, for there are no answers. */
+async function evaluateRetrieval(
+  { terminal, workspace, signal }: CommandContext,
+  folder: string,
+  flags: EvalFlags,
+): Promise<void> {
+  const { split, queries: all } = await readRetrievalSet(folder, flags.split, signal);
+  const queries = all.slice(0, limitOf(flags) ?? all.length);
+  await workspace.requireDocuments();
+  const texts = queries.map(({ text }) => text);
+  const found = await workspace.retrieveMany(texts, RANKED_PASSAGES, signal);
+  const ranked = queries.map((query, index) => rankedDocuments(query, found[index]!));
+  const retrieval = retrievalMetrics(ranked);
+  terminal.result(
+    { n: queries.length, split, arms: {}, retrieval },
+    () => `${queries.length} queries (${split})\nretrieval: ${retrievalLine({ retrieval })}`,
+  );
+}
+
+function limitOf({ limit }: EvalFlags): number | undefined {
+  if (limit === undefined || limit >= 1) return limit;
+  throw new RagError("config/invalid", `--limit: expected at least 1, found ${limit}.`);
 }
 
 async function evaluateFile(
@@ -98,15 +131,18 @@ async function evaluateFile(
   );
 }
 
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false, // reading it says what is wrong
+  );
+
 async function readPairs(
   { terminal, signal }: CommandContext,
   path: string,
   flags: EvalFlags,
 ): Promise<readonly QaPair[]> {
-  const { limit } = flags;
-  if (limit !== undefined && limit < 1) {
-    throw new RagError("config/invalid", `--limit: expected at least 1, found ${limit}.`);
-  }
+  const limit = limitOf(flags);
   const { pairs, skipped, unanswerable } = await readQaFile(path, signal);
   for (const { where, problem } of skipped) {
     terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);

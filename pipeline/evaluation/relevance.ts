@@ -11,13 +11,13 @@ export function relevantPassages(pair: QaPair, found: readonly Passage[]): Ranke
   const wanted = pair.passageId ?? pair.document;
   if (wanted === undefined) return { ranked: [], relevant: new Map() };
   const ranked = found.map((passage) =>
-    namesOf(passage).includes(wanted) ? wanted : `other:${passage.documentId}`,
+    documentNames(passage).includes(wanted) ? wanted : `other:${passage.documentId}`,
   );
   return { ranked, relevant: new Map([[wanted, 1]]) };
 }
 
-/** What a question file may call the document of a passage. */
-function namesOf({ documentId, source, title }: Passage): readonly string[] {
+/** What a file of questions or judgements may call the document of a passage. */
+export function documentNames({ documentId, source, title }: Passage): readonly string[] {
   // A line of a .jsonl has the source `file.jsonl#id`.
   const fragment = source.slice(source.indexOf("#") + 1);
   const file = basename(source.replace(/#.*$/, ""));

@@ -19,7 +19,9 @@ export function armRows(arms: Evaluation["arms"]): readonly (readonly string[])[
 }
 
 /** What retrieval found, as pairs of name and value; empty when it was not measured. */
-export function retrievalRows({ retrieval }: Evaluation): readonly (readonly [string, string])[] {
+export function retrievalRows({
+  retrieval,
+}: Pick<Evaluation, "retrieval">): readonly (readonly [string, string])[] {
   if (!retrieval) return [];
   const { recall, mrr, ndcg10 } = retrieval;
   const ranks = [1, 3, 5, 10] as const;
@@ -33,13 +35,17 @@ export function retrievalRows({ retrieval }: Evaluation): readonly (readonly [st
 /** The result for a terminal. */
 export function evaluationTable(result: Evaluation): string {
   const head = `${result.n} questions, ${result.k} passages each; scores 0 to 100 with 95% paired bootstrap intervals`;
-  const retrieval = retrievalRows(result)
-    .map(([name, value]) => `${name} ${value}`)
-    .join("  ");
+  const retrieval = retrievalLine(result);
   const lines = [head, "", table([ARM_COLUMNS, ...armRows(result.arms)])];
   if (retrieval !== "") lines.push("", `retrieval: ${retrieval}`);
   return lines.join("\n");
 }
+
+/** What retrieval found in one line; "" when it was not measured. */
+export const retrievalLine = (result: Pick<Evaluation, "retrieval">): string =>
+  retrievalRows(result)
+    .map(([name, value]) => `${name} ${value}`)
+    .join("  ");
 
 const range = ([low, high]: ArmResult["emInterval"]) => `${low.toFixed(1)}–${high.toFixed(1)}`;
 

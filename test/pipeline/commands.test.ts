@@ -169,6 +169,29 @@ describe("the command line on real documents", () => {
     assert.equal((await json("prompts", "show", "tiny")).virtualTokens, 4);
   });
 
+  test("eval of a BEIR folder: retrieval alone", async () => {
+    const set = join(folder, "set");
+    await mkdir(join(set, "qrels"), { recursive: true });
+    const queries = [
+      { _id: "q1", text: lamp },
+      { _id: "q2", text: "How many people lived in Halmeray in 2016?" },
+      { _id: "q3", text: "never judged" },
+    ];
+    await writeFile(
+      join(set, "queries.jsonl"),
+      queries.map((one) => JSON.stringify(one)).join("\n"),
+    );
+    const head = "query-id\tcorpus-id\tscore\n";
+    const rows = "q1\tcobb-lighthouse.html\t1\nq2\tcensus-2016.docx\t2\nq2\tport-ansel.md\t0\n";
+    await writeFile(join(set, "qrels", "test.tsv"), head + rows);
+    const { n, split, retrieval } = await json("eval", "set");
+    assert.deepEqual([n, split, retrieval.queries], [2, "test", 2]);
+    assert.equal(retrieval.recall[3], 1);
+    assert.ok(retrieval.ndcg10 > 0.6);
+    const { stdout } = await run("eval", "set");
+    assert.match(stdout, /2 queries \(test\)\nretrieval: recall@1 /);
+  });
+
   test("eval: arms with intervals, retrieval measures, and a report that stands alone", async () => {
     const report = join(folder, "report.html");
     const result = await json(
