@@ -182,7 +182,8 @@ export class TrainerEngine {
       past: variant === "past" ? (this.#isHalf ? "float16" : "float32") : undefined,
       hasBlocks: variant === "blocks",
     });
-    const session = await compileGraph(graph, folder, options);
+    // Each weight is in two products, read once as it is and once transposed: two packed copies would be twice the model's size.
+    const session = await compileGraph(graph, folder, { ...options, packWeights: false });
     this.#sessions.set(variant, session);
     return session;
   }

@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly provider?: Provider;
   /** "all" rewrites the graph for speed; "none" takes it as it is, for one that was saved optimised. */
   readonly optimize?: "all" | "none";
+  /** Keeps a copy of every weight in the order that products read it in: faster, for the weights' size in memory once more. True unless set. */
+  readonly packWeights?: boolean;
   /** Saves the rewritten graph there. */
   readonly saveOptimizedTo?: string;
 }
@@ -40,6 +42,7 @@ export class Session {
       executionProviders: [requireProvider(provider)],
       graphOptimizationLevel: options.optimize === "none" ? "disabled" : "all",
       logSeverityLevel: 4,
+      ...(options.packWeights === false ? { extra: { session: { disable_prepacking: "1" } } } : {}),
       // DirectML plans memory itself.
       ...(provider === "directml" ? { enableMemPattern: false } : {}),
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
