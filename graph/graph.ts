@@ -70,6 +70,12 @@ export class Graph {
     return this.#constant(`t${name}`, "float32", shape, content);
   }
 
+  /** The same for bytes: rounded weights small enough to travel with the graph. */
+  bytes(name: string, shape: readonly number[], content: Uint8Array | Int8Array): Value {
+    const type = content instanceof Int8Array ? "int8" : "uint8";
+    return this.#constant(`b${name}`, type, shape, content);
+  }
+
   /** A frozen weight in an external file. The same name gives the same value. */
   weight(name: string, type: ElementType, shape: readonly number[], external: ExternalData): Value {
     const key = `w${name}`;
@@ -138,7 +144,7 @@ export class Graph {
     key: string,
     type: ElementType,
     shape: readonly number[],
-    content: Float32Array | BigInt64Array,
+    content: Float32Array | BigInt64Array | Uint8Array | Int8Array,
   ): Value {
     const known = this.#constants.get(key);
     if (known) return known;

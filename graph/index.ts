@@ -8,7 +8,14 @@ export { add, divide, multiply, negate, subtract } from "./ops/arithmetic.ts";
 export { attention, attentionBehind, type KeyValueRows } from "./ops/attention.ts";
 export { gather, pickPerRow } from "./ops/gather.ts";
 export { HeadwiseAttention } from "./ops/headwise-attention.ts";
-export { type MatMulOptions, matMul, type PackedMatrix, packedMatMul } from "./ops/matmul.ts";
+export {
+  type ByteMatrix,
+  byteMatMul,
+  type MatMulOptions,
+  matMul,
+  type PackedMatrix,
+  packedMatMul,
+} from "./ops/matmul.ts";
 export { layerNorm, rmsNorm } from "./ops/normalization.ts";
 export { meanOfLast, reduceSum, sumOfLast, sumOfSquares } from "./ops/reduce.ts";
 export { type RotaryTables, rotate } from "./ops/rotary.ts";

@@ -1,5 +1,5 @@
 /** Element types a graph can hold. */
-export type ElementType = "float32" | "float16" | "int64" | "int32" | "uint8" | "bool";
+export type ElementType = "float32" | "float16" | "int64" | "int32" | "uint8" | "int8" | "bool";
 
 /**
  * One dimension: a number, or a letter for what is known only when the graph runs. Letters of this

@@ -39,6 +39,7 @@ const GLOBAL_SETTINGS = [
   "cache",
   "model",
   "embedder",
+  "embedderPrecision",
   "threads",
   "provider",
   "contextLength",
@@ -79,6 +80,7 @@ function buildProgram(host: CommandHost): Command {
     .option("--cache <folder>", "downloaded models (default: the system's cache folder)")
     .option("--model <name>", "generator: a name or a path (default: smollm2-135m-instruct)")
     .option("--embedder <name>", "embedder: a name or a path (default: all-minilm-l6-v2)")
+    .option("--embedder-precision <precision>", "f32, or int8: faster, less exact (default: f32)")
     .option("--threads <count>", "CPU threads for the generator (default: all cores)")
     .option(
       "--provider <name>",

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { PRECISIONS } from "../retriever/index.ts";
 import { PROVIDERS } from "../runtime/index.ts";
 
 /** A whole number, or its decimal digits (flags and variables are text). */
@@ -35,6 +36,7 @@ const settable = z.strictObject({
   cache: text, // folder of downloaded models
   model: text, // the generator: a name or a path
   embedder: text,
+  embedderPrecision: z.enum(PRECISIONS),
   prompt: text, // learned prompt's name, or "none"
   tokens: whole(1, 4096), // of the learned prompt: its first so many
   k: whole(1, 50), // passages

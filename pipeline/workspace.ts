@@ -190,9 +190,10 @@ export class Workspace {
   }
 
   async #openEmbedder(): Promise<Embedder> {
-    const { embedder: name, threads } = this.#settings;
+    const { embedder: name, embedderPrecision: precision, threads } = this.#settings;
     const embedder = await BertEmbedder.open(await this.resolveModel(name), {
       ...(threads === undefined ? {} : { threads }),
+      ...(precision === undefined ? {} : { precision }),
       signal: this.#signal,
     });
     this.#closers.push(() => embedder.close());

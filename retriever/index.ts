@@ -13,7 +13,8 @@ export {
 } from "./corpus/records.ts";
 export type { StagedVectors } from "./corpus/staged-vectors.ts";
 export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
-export { BertEmbedder } from "./embedder/bert-embedder.ts";
+export { PRECISIONS, type Precision } from "./embedder/bert-config.ts";
+export { BertEmbedder, type EmbedderOptions } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
 export {
   type FieldTests,

@@ -96,3 +96,26 @@ export const packedMatMul = (graph: Graph, x: Value, w: PackedMatrix, exact: boo
     block_size: 32,
     accuracy_level: exact ? 1 : 4,
   });
+
+export interface ByteMatrix {
+  /** int8 [K, N]: value = scale · q. */
+  readonly values: Value;
+  /** f32 [N] */
+  readonly scales: Value;
+}
+
+const byteProduct: Operator = {
+  type: "DynamicQuantizeMatMul",
+  domain: "com.microsoft",
+  infer: ([x, w]) => [{ type: "float32", shape: [...x!.shape.slice(0, -1), w!.shape[1]!] }],
+};
+
+/**
+ * x × W + bias where W [K, N] is kept in signed bytes with a scale for each column, and x is rounded to bytes as it comes, with one scale
+ * for all of it. Several times faster than f32, and less exact; least on x86 processors without VNNI, whose sums of two products
+ * saturate. Frozen only: it has no gradient.
+ * x: f32 [..., K], bias: f32 [N] → f32 [..., N].
+ * @see ONNX Runtime operator com.microsoft.DynamicQuantizeMatMul
+ */
+export const byteMatMul = (graph: Graph, x: Value, w: ByteMatrix, bias: Value): Value =>
+  graph.one(byteProduct, [x, w.values, w.scales, undefined, bias]);

@@ -18,6 +18,10 @@ export interface BertConfig {
   readonly origin: string | undefined;
 }
 
+/** How the products with weights are computed: exactly, or with weights and inputs rounded to bytes, which is faster. */
+export const PRECISIONS = ["f32", "int8"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 const size = z.int().positive().max(1_000_000);
 const schema = z.looseObject({
   model_type: z.string(),

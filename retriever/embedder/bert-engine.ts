@@ -1,7 +1,7 @@
 import { encodeOnnx } from "../../graph/index.ts";
 import { floats, integers, openWeights, Session } from "../../runtime/index.ts";
-import type { BertConfig } from "./bert-config.ts";
 import { buildBertGraph } from "./bert-graph.ts";
+import type { BertWorkerData } from "./bert-worker.ts";
 
 /** Softmax makes such a score exactly 0 in f32. */
 const BLOCKED = -1e9;
@@ -16,20 +16,11 @@ export class BertEngine {
     this.#pooling = pooling;
   }
 
-  static async open({
-    config,
-    weightsPath,
-    pooling,
-    threads,
-  }: {
-    readonly config: BertConfig;
-    readonly weightsPath: string;
-    readonly pooling: "mean" | "cls";
-    readonly threads?: number;
-  }): Promise<BertEngine> {
+  static async open(data: BertWorkerData): Promise<BertEngine> {
+    const { config, weightsPath, pooling, precision, threads } = data;
     const file = openWeights(weightsPath);
     try {
-      const model = encodeOnnx(buildBertGraph(config, file));
+      const model = encodeOnnx(buildBertGraph(config, file, precision));
       return new BertEngine(await Session.create(model, threads ? { threads } : {}), pooling);
     } finally {
       file.close();

@@ -1,6 +1,7 @@
 import { RagError } from "../../core/index.ts";
 import {
   add,
+  byteMatMul,
   divide,
   Graph,
   gather,
@@ -17,7 +18,8 @@ import {
   type Value,
 } from "../../graph/index.ts";
 import type { WeightFile } from "../../runtime/index.ts";
-import type { BertConfig } from "./bert-config.ts";
+import type { BertConfig, Precision } from "./bert-config.ts";
+import { toBytes } from "./byte-weights.ts";
 
 /** Keeps a text without tokens from dividing by zero, as in the reference. */
 const SMALLEST_COUNT = 1e-9;
@@ -30,9 +32,13 @@ const SMALLEST_NORM = 1e-12;
  * token and very negative for padding. Output: `embedding` f32 [B, D], D = H.
  * @see Devlin et al., arXiv 1810.04805; Reimers and Gurevych, arXiv 1908.10084 (mean pooling)
  */
-export function buildBertGraph(config: BertConfig, file: WeightFile): Graph {
+export function buildBertGraph(
+  config: BertConfig,
+  file: WeightFile,
+  precision: Precision = "f32",
+): Graph {
   const graph = new Graph();
-  const bert = new BertLayers(graph, config, file);
+  const bert = new BertLayers(graph, { config, file, precision });
   const ids = graph.input("ids", "int64", ["B", "T"]);
   const positions = graph.input("positions", "int64", ["T"]);
   const mask = graph.input("mask", "float32", ["B", 1, 1, "T"]);
@@ -59,11 +65,20 @@ class BertLayers {
   readonly #graph: Graph;
   readonly #config: BertConfig;
   readonly #file: WeightFile;
+  readonly #precision: Precision;
 
-  constructor(graph: Graph, config: BertConfig, file: WeightFile) {
+  constructor(
+    graph: Graph,
+    of: {
+      readonly config: BertConfig;
+      readonly file: WeightFile;
+      readonly precision: Precision;
+    },
+  ) {
     this.#graph = graph;
-    this.#config = config;
-    this.#file = file;
+    this.#config = of.config;
+    this.#file = of.file;
+    this.#precision = of.precision;
   }
 
   embed(ids: Value, positions: Value): Value {
@@ -121,10 +136,22 @@ class BertLayers {
   }
 
   #linear(x: Value, name: string, rows: number, columns: number): Value {
-    const product = matMul(this.#graph, x, this.#weight(name, [rows, columns]), {
-      transposeB: true,
-    });
-    return add(this.#graph, product, this.#tensor(`${name}.bias`, [rows]));
+    const graph = this.#graph;
+    const bias = this.#tensor(`${name}.bias`, [rows]);
+    if (this.#precision === "int8") {
+      return byteMatMul(graph, x, this.#byteMatrix(name, rows, columns), bias);
+    }
+    const weight = this.#weight(name, [rows, columns]);
+    return add(graph, matMul(graph, x, weight, { transposeB: true }), bias);
+  }
+
+  #byteMatrix(name: string, rows: number, columns: number) {
+    const weight = readTensor(this.#file, `${name}.weight`, [rows, columns]);
+    const { values, scales } = toBytes(weight, rows, columns);
+    return {
+      values: this.#graph.bytes(name, [columns, rows], values),
+      scales: this.#graph.table(`${name}.scale`, [rows], scales),
+    };
   }
 
   #norm(x: Value, name: string): Value {

@@ -1,7 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { RagError } from "../../core/index.ts";
 import { serveWorker } from "../../runtime/index.ts";
-import type { BertConfig } from "./bert-config.ts";
+import type { BertConfig, Precision } from "./bert-config.ts";
 import { BertEngine } from "./bert-engine.ts";
 
 /** What the embedder hands to its worker at the start. */
@@ -9,6 +9,7 @@ export interface BertWorkerData {
   readonly config: BertConfig;
   readonly weightsPath: string;
   readonly pooling: "mean" | "cls";
+  readonly precision: Precision;
   readonly threads?: number;
 }
 

@@ -60,3 +60,32 @@ describe("all-MiniLM-L6-v2 as our own graph", () => {
     await assert.rejects(embedding, { name: "AbortError" });
   });
 });
+
+describe("all-MiniLM-L6-v2 in int8", () => {
+  let embedder: BertEmbedder;
+  before(async () => {
+    const resolved = await defaultModel("all-minilm-l6-v2");
+    embedder = await BertEmbedder.open(resolved, { precision: "int8" });
+  });
+  after(() => embedder.close());
+
+  test("stays close to PyTorch's vectors: cosine over 0.98 each, 0.99 in the middle", async () => {
+    const vectors = await embedder.embed(references.map(({ text }) => text));
+    const cosines = references.map(({ vector }, index) =>
+      vector.reduce((sum, x, i) => sum + x * vectors[index]![i]!, 0),
+    );
+    cosines.sort((a, b) => a - b);
+    assert.ok(cosines[0]! > 0.98, cosines.join(" "));
+    assert.ok(cosines[references.length / 2]! > 0.99, cosines.join(" "));
+  });
+
+  test("a text's vector does not depend on its neighbours at all", async () => {
+    const [alone] = await embedder.embed([references[0]!.text]);
+    const among = await embedder.embed([references[11]!.text, references[0]!.text]);
+    assert.deepEqual(among[1], alone);
+  });
+
+  test("has an identity of its own", () => {
+    assert.match(embedder.id, /^all-minilm-l6-v2@[0-9a-f]{16}\/mean\/int8$/);
+  });
+});
