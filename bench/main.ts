@@ -16,6 +16,10 @@ export interface BenchOptions {
   readonly python: string | undefined;
   /** The folder in which node-llama-cpp is installed; without it Foreword is measured alone. */
   readonly llamaCpp: string | undefined;
+  /** A folder with @huggingface/transformers and an exported model (see peers/README.md). */
+  readonly transformersJs: string | undefined;
+  /** The file or folder a bench works on, where it needs one. */
+  readonly data: string | undefined;
   readonly threads: number;
   /** How long a server is kept under load (serve). */
   readonly seconds: number;
@@ -26,14 +30,19 @@ export interface BenchOptions {
 const BENCHES: Readonly<
   Record<string, () => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>>
 > = {
+  embed: () => import("./embed/embed.ts"),
   generate: () => import("./generate/generate.ts"),
+  index: () => import("./index/index.ts"),
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
   "growth-context": async () => ({ bench: (await import("./growth/growth.ts")).benchContext }),
   "growth-size": async () => ({ bench: (await import("./growth/growth.ts")).benchSize }),
 };
 
-/** `npm run bench -- NAME [--json] [--python PATH] [--llama-cpp FOLDER] [--threads N] [--seconds N] [--soak]` */
+/**
+ * `npm run bench -- NAME [--json] [--data PATH] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
+ * [--soak]`
+ */
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -42,6 +51,8 @@ async function main(args: readonly string[]): Promise<number> {
       json: { type: "boolean", default: false },
       python: { type: "string" },
       "llama-cpp": { type: "string" },
+      "transformers-js": { type: "string" },
+      data: { type: "string" },
       threads: { type: "string", default: "2" },
       seconds: { type: "string", default: "60" },
       soak: { type: "boolean", default: false },
@@ -58,6 +69,8 @@ async function main(args: readonly string[]): Promise<number> {
     say: (line) => process.stderr.write(`${line}\n`),
     python: values.python,
     llamaCpp: values["llama-cpp"],
+    transformersJs: values["transformers-js"],
+    data: values.data,
     threads: Number(values.threads),
     seconds: Number(values.seconds),
     isSoak: values.soak,
