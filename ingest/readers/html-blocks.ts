@@ -24,6 +24,8 @@ const BOUNDARIES = new Set(
 );
 
 const MAX_PAGE = 100_000;
+/** Nothing, or an item of a list without text. */
+const EMPTY_LINE = /^\s*(?:-|\d+\.)?\s*$/;
 
 /** Adds the blocks below a node to a document, in reading order. */
 export function addHtmlBlocks(root: HtmlNode, builder: DocumentBuilder): void {
@@ -38,7 +40,8 @@ export function inlineText(node: HtmlNode): string {
 class HtmlWalk {
   readonly #builder: DocumentBuilder;
   #text = "";
-  #listDepth = 0;
+  /** Of each list around the text: the number of its next item; none where items have no numbers. */
+  readonly #lists: (number | undefined)[] = [];
   /** Of the printed book, where a page names it. */
   #page: number | undefined;
   #nextPage: number | undefined;
@@ -100,20 +103,26 @@ class HtmlWalk {
 
   /** A list with all below it is one paragraph, an item a line. */
   #list(node: HtmlNode): void {
-    if (this.#listDepth === 0) this.#flush();
-    this.#listDepth++;
+    if (this.#lists.length === 0) this.#flush();
+    const isNumbered = node.nodeName.toUpperCase() === "OL";
+    this.#lists.push(isNumbered ? wholeNumber(node.getAttribute?.("start"), 1) : undefined);
     this.#children(node);
-    this.#listDepth--;
-    if (this.#listDepth === 0) this.#flush();
+    this.#lists.pop();
+    if (this.#lists.length === 0) this.#flush();
   }
 
   #item(node: HtmlNode): void {
-    this.#text += `\n${"  ".repeat(Math.max(0, this.#listDepth - 1))}- `;
+    const depth = Math.max(0, this.#lists.length - 1);
+    const next = this.#lists[depth];
+    const number = next === undefined ? undefined : wholeNumber(node.getAttribute?.("value"), next);
+    if (number !== undefined) this.#lists[depth] = number + 1;
+    const mark = number === undefined ? "-" : `${number}.`;
+    this.#text += `\n${"  ".repeat(depth)}${mark} `;
     this.#children(node);
   }
 
   #boundary(node: HtmlNode): void {
-    if (this.#listDepth > 0) {
+    if (this.#lists.length > 0) {
       this.#children(node);
       this.#text += " ";
       return;
@@ -127,13 +136,17 @@ class HtmlWalk {
     const text = this.#text
       .split("\n")
       .map((line) => line.replace(/(\S)[^\S\n]+/g, "$1 ").trimEnd())
-      .filter((line) => line.trim() !== "" && line.trim() !== "-")
+      .filter((line) => !EMPTY_LINE.test(line))
       .join("\n");
     this.#text = "";
     this.#builder.add("paragraph", text, this.#place());
     this.#page = this.#nextPage ?? this.#page;
   }
 }
+
+/** What an attribute says, where it is a whole number. */
+const wholeNumber = (text: string | null | undefined, otherwise: number): number =>
+  /^-?\d{1,9}$/.test(text ?? "") ? Number(text) : otherwise;
 
 /** @see EPUB 3.3 Structural Semantics, "pagebreak"; DPUB-ARIA 1.1, doc-pagebreak */
 function isPageBreak(node: HtmlNode): boolean {

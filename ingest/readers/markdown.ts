@@ -4,17 +4,23 @@ import type { Block, ParsedDocument } from "./parsed-document.ts";
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*#*[ \t]*$/;
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
+/** A line of tags, a comment, a rule, or where a link leads: nothing that is read. */
+const MARKUP =
+  /^(?:(?:<(?:\/?[A-Za-z]|!--)[^<>]*>\s*)+|<!--.*-->|([-*_])(?:[ \t]*\1){2,}|\[[^\]]+\]:\s+\S.*)$/;
 const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$/;
 
 /**
- * Markdown keeps its text, marks included, so offsets are the file's. Front matter is left out but for its title.
+ * Markdown keeps its text, marks included, so offsets are the file's. Front matter is left out but for its title, and so are
+ * lines of tags only, comments, rules and the targets of links.
  * @see CommonMark 0.31, sections 4.2, 4.3, 4.5; GitHub Flavored Markdown, section 4.10 (tables)
  */
 export function parseMarkdown(text: string): ParsedDocument {
   const lines = splitLines(text);
   const front = frontMatter(lines);
-  const blocks = new MarkdownScan(lines, front.lineCount).blocks();
-  const first = blocks.find(({ level }) => level === 1);
+  const scanned = new MarkdownScan(lines, front.lineCount).blocks();
+  const blocks = scanned.filter((block) => !isMarkup(text, block));
+  const opening = blocks[0]?.kind === "heading" ? blocks[0] : undefined;
+  const first = blocks.find(({ level }) => level === 1) ?? opening;
   return {
     title: front.title || (first ? headingText(text.slice(first.start, first.end)) : ""),
     text,
@@ -31,6 +37,15 @@ export function headingText(source: string): string {
     .replace(/\{(#|\/\*)[^}]*\}\s*$/, "")
     .replace(/[*_`]/g, "")
     .trim();
+}
+
+function isMarkup(text: string, { kind, start, end }: Block): boolean {
+  if (kind !== "paragraph") return false;
+  const part = text.slice(start, end);
+  return (
+    /^<!--[\s\S]*-->$/.test(part.trim()) ||
+    part.split("\n").every((line) => MARKUP.test(line.trim()))
+  );
 }
 
 function frontMatter(lines: readonly Line[]): { title: string; lineCount: number } {

@@ -5,6 +5,8 @@ import { OfficePackage } from "./office-package.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 import { walkXml } from "./xml.ts";
 
+/** mammoth's way from a foot- or endnote back to its place. */
+const NOTE_LINK = / *<a href="#[\w-]*note-ref-[\w-]*">↑<\/a>/g;
 const MAIN_PART = "word/document.xml";
 
 /** A Word document (.docx): headings by their styles, lists and tables, headers and footers once; pictures are left out. */
@@ -21,7 +23,7 @@ export async function parseWord(bytes: Uint8Array): Promise<ParsedDocument> {
   );
   const builder = new DocumentBuilder();
   builder.add("paragraph", runningText(file, "header"));
-  addHtmlFragment(value, builder);
+  addHtmlFragment(value.replace(NOTE_LINK, ""), builder);
   builder.add("paragraph", runningText(file, "footer"));
   return builder.finish(file.title());
 }
