@@ -165,7 +165,8 @@ export class ForewordVectorStore extends VectorStore {
     if (this.#isClosed) return;
     this.#isClosed = true;
     try {
-      await this.#store.retriever.saveIndex();
+      // A store that was embedded anew has an index of its own.
+      if (this.#isCurrent()) await this.#store.retriever.saveIndex();
     } finally {
       await this.#store.close();
     }
@@ -196,6 +197,7 @@ export class ForewordVectorStore extends VectorStore {
     const own = documents.map((document, index) => ids?.[index] ?? document.id ?? randomUUID());
     const { corpus } = this.#store;
     corpus.transaction(() => {
+      this.#requireEmbedder();
       for (const [index, document] of documents.entries()) {
         const stored = storedDocument(document, own[index]!);
         const page = pageOf(document.metadata);
@@ -212,6 +214,21 @@ export class ForewordVectorStore extends VectorStore {
       }
     });
     return own;
+  }
+
+  /** Another process may have embedded the store anew since it was opened. */
+  #isCurrent(): boolean {
+    const { corpus, embedder } = this.#store;
+    return corpus.embedder.id === embedder.id;
+  }
+
+  #requireEmbedder(): void {
+    const { corpus, folder } = this.#store;
+    if (this.#isCurrent()) return;
+    throw new RagError(
+      "store/mismatch",
+      `${folder}: was embedded again by ${corpus.embedder.id} while it was in use; open it again with that embedder.`,
+    );
   }
 
   #requireNoPassage(id: string): void {

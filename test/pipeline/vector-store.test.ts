@@ -11,7 +11,7 @@ import { AIMessage, type BaseMessage, HumanMessage } from "@langchain/core/messa
 import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { createAgent } from "langchain";
 import { Random } from "../../core/index.ts";
-import { ingest } from "../../ingest/index.ts";
+import { ingest, reindex } from "../../ingest/index.ts";
 import {
   ForewordEmbeddings,
   ForewordRetriever,
@@ -186,6 +186,14 @@ test("a store is found again by the next process, and refuses other embeddings",
   closing(own);
   assert.equal(own.store.corpus.embedder.id, "langchain/Letters/letters-2/3");
   assert.equal((await own.similaritySearch("xyz", 1))[0]?.pageContent, "abc");
+});
+
+test("a store that was embedded anew meanwhile takes no vectors of the old embedder", async (t) => {
+  const { folder, closing } = await storeFolder(t);
+  const store = await openTest(t, { folder, closing });
+  await store.addDocuments([document("tide")]);
+  await reindex({ storeFolder: folder, embedder: hashEmbedder(32, "another") });
+  await assert.rejects(store.addDocuments([document("reef")]), { code: "store/mismatch" });
 });
 
 test("passages of ingested files are found with their place; only whole documents are removed", async (t) => {
