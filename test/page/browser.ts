@@ -6,7 +6,7 @@ export async function openBrowser(): Promise<Browser> {
   const executablePath = findChromium();
   if (!executablePath) {
     throw new Error(
-      "the page is tested in Chromium, and there is none: apt-get install chromium, or name one with FOREWORD_CHROMIUM",
+      "the page is tested in Chromium, and there is none: apt-get install chromium, or name one with TEST_CHROMIUM",
     );
   }
   // Containers run tests as root, where Chromium's sandbox cannot be made.

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 
-/** Where systems put Chromium or Chrome; FOREWORD_CHROMIUM names another. */
+/** Where systems put Chromium or Chrome; TEST_CHROMIUM names another. */
 const PLACES = [
-  process.env["FOREWORD_CHROMIUM"] ?? "",
+  process.env["TEST_CHROMIUM"] ?? "",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",

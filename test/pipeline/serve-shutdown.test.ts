@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { defaultCacheFolder } from "../../runtime/index.ts";
 import { startForeword } from "./foreword.ts";
 
-/** More by hand: FOREWORD_SHUTDOWNS=20. */
-const ROUNDS = Number(process.env["FOREWORD_SHUTDOWNS"] ?? 1);
+/** More by hand: TEST_SHUTDOWNS=20. (FOREWORD_ is for settings: the command line refuses others.) */
+const ROUNDS = Number(process.env["TEST_SHUTDOWNS"] ?? 1);
 const STREAMS = 6;
 
 test("SIGTERM under load: exit 0 within the time given, every stream ended or told", async () => {
