@@ -51,10 +51,12 @@ export class Generator {
     const opening = LastingWorker.open(module, data, signal);
     // The tokenizer is built while the engine starts in its thread.
     const [model, host] = await Promise.allSettled([completeSoon(opened), opening]);
+    if (model.status === "rejected") {
+      if (host.status === "fulfilled") await host.value.close();
+      throw model.reason;
+    }
     if (host.status === "rejected") throw host.reason;
-    if (model.status === "fulfilled") return new Generator(model.value, options, host.value);
-    await host.value.close();
-    throw model.reason;
+    return new Generator(model.value, options, host.value);
   }
 
   /**

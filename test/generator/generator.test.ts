@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { cpSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, mock, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { encodeChat, Generator, GREEDY } from "../../generator/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
 import { defaultModel } from "../default-model.ts";
+import { temporaryFolder } from "../runtime/temporary-folder.ts";
 
 describe("the generator in its worker, with the real model", () => {
   let generator: Generator;
@@ -106,4 +109,19 @@ describe("the generator in its worker, with the real model", () => {
       { code: "engine/failed" },
     );
   });
+});
+
+test("a model without a readable tokenizer is refused though its engine starts, and the engine is ended", async (context) => {
+  const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "llama-tied");
+  const folder = temporaryFolder(context);
+  cpSync(golden, folder, { recursive: true });
+  writeFileSync(join(folder, "tokenizer.json"), '{"model": {}}');
+  const threads = mock.method(Worker.prototype, "postMessage");
+  const weightsPath = join(folder, "model.safetensors");
+  const model = { name: "tiny", folder, weightsPath, fingerprint: "d".repeat(64) };
+  const opening = Generator.open(model, { cacheFolder: folder, contextLength: 64, threads: 1 });
+  await assert.rejects(opening, { code: "model/invalid", message: /tokenizer\.json/ });
+  const requests = threads.mock.calls.map(({ arguments: [request] }) => request.kind);
+  threads.mock.restore();
+  assert.deepEqual(requests, ["call", "end"]);
 });
