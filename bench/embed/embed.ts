@@ -7,7 +7,7 @@ import { best, describeMachine, timed } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
 import { EmbeddingProcess } from "../peers/embedding-process.ts";
 
-const PASSAGES = 96;
+const PASSAGES = 48;
 const ROUNDS = 3;
 
 /** One way of embedding: seconds of each round, and what came out of the last. */
@@ -25,7 +25,7 @@ interface Contestant extends Measured {
 
 /**
  * Passages a second of the default embedder, f32 and int8, beside sentence-transformers (`--python`) and transformers.js (`--transformers-js`)
- * on the same texts: `--data FILE` names jsonl lines `{text}`, of which the first 96 are taken.
+ * on the same texts: `--data FILE` names jsonl lines `{text}`, of which the first 48 are taken.
  */
 export async function bench(options: BenchOptions): Promise<BenchResult> {
   const texts = await readTexts(options.data);
