@@ -20,6 +20,8 @@ export interface BenchOptions {
   readonly transformersJs: string | undefined;
   /** The file or folder a bench works on, where it needs one. */
   readonly data: string | undefined;
+  /** How many vectors (index). */
+  readonly count: number;
   readonly threads: number;
   /** How long a server is kept under load (serve). */
   readonly seconds: number;
@@ -40,7 +42,7 @@ const BENCHES: Readonly<
 };
 
 /**
- * `npm run bench -- NAME [--json] [--data PATH] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
+ * `npm run bench -- NAME [--json] [--data PATH] [--count N] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
  * [--soak]`
  */
 async function main(args: readonly string[]): Promise<number> {
@@ -53,6 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
       "llama-cpp": { type: "string" },
       "transformers-js": { type: "string" },
       data: { type: "string" },
+      count: { type: "string", default: "100000" },
       threads: { type: "string", default: "2" },
       seconds: { type: "string", default: "60" },
       soak: { type: "boolean", default: false },
@@ -71,6 +74,7 @@ async function main(args: readonly string[]): Promise<number> {
     llamaCpp: values["llama-cpp"],
     transformersJs: values["transformers-js"],
     data: values.data,
+    count: Number(values.count),
     threads: Number(values.threads),
     seconds: Number(values.seconds),
     isSoak: values.soak,

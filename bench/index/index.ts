@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "../../core/index.ts";
@@ -8,7 +8,6 @@ import { openCorpus } from "../../retriever/index.ts";
 import { describeMachine } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
 
-const VECTORS = 100_000;
 const DIMENSION = 384;
 const QUERIES = 100;
 const K = 10;
@@ -25,13 +24,13 @@ interface VectorSet {
 
 /**
  * Recall@10 of the graph against comparing with every vector, at default settings: when built, after loading, after 30% were removed; seconds
- * of processor time, memory. On random directions, and with `--data STORE` on the vectors of a store, moved a little until there are 100,000.
+ * of processor time, size. On random directions, and with `--data STORE` on the vectors of a store, moved a little until there are enough (`--count`, 100,000).
  */
-export async function bench({ data, say }: BenchOptions): Promise<BenchResult> {
+export async function bench({ data, count, say }: BenchOptions): Promise<BenchResult> {
   const results: object[] = [];
-  if (data) results.push(await measure(real(data), say));
-  results.push(await measure(randomDirections(), say));
-  const setting = { vectors: VECTORS, dimension: DIMENSION, queries: QUERIES, k: K };
+  if (data) results.push(await measure(real(data, count), say));
+  results.push(await measure(randomDirections(count), say));
+  const setting = { vectors: count, dimension: DIMENSION, queries: QUERIES, k: K };
   const result = {
     machine: describeMachine(),
     measure: "processor milliseconds",
@@ -43,17 +42,15 @@ export async function bench({ data, say }: BenchOptions): Promise<BenchResult> {
 
 async function measure(set: VectorSet, say: (line: string) => void): Promise<object> {
   say(`${set.name}: building`);
-  const before = process.memoryUsage().rss;
   const exact = new ExactIndex();
   for (const [id, vector] of set.vectors.entries()) exact.add(id, vector);
   const built = HnswIndex.empty(DIMENSION);
   const started = processorMs();
   for (const [id, vector] of set.vectors.entries()) built.add(id, vector);
   const buildSeconds = (processorMs() - started) / 1000;
-  const memoryMiB = Math.round((process.memoryUsage().rss - before) / 2 ** 20);
   say(`${set.name}: searching`);
   const fresh = compare(built, exact, set.queries);
-  const loaded = await saveAndLoad(built);
+  const { loaded, graphMiB } = await saveAndLoad(built);
   const afterLoad = compare(loaded, exact, set.queries);
   for (const id of set.vectors.keys()) {
     if ((id * 7919) % 10 >= REMOVED_SHARE * 10) continue;
@@ -61,7 +58,7 @@ async function measure(set: VectorSet, say: (line: string) => void): Promise<obj
     exact.remove(id);
   }
   const afterDeletes = compare(loaded, exact, set.queries);
-  return { name: set.name, buildSeconds, memoryMiB, fresh, afterLoad, afterDeletes };
+  return { name: set.name, buildSeconds, graphMiB, fresh, afterLoad, afterDeletes };
 }
 
 /** Recall, and milliseconds a query; the first search, which chooses efSearch, by itself. */
@@ -82,32 +79,34 @@ function compare(graph: HnswIndex, exact: ExactIndex, queries: readonly Float32A
   return { recall, queryMs: (middle - began) / queries.length, exactMs, firstMs };
 }
 
-async function saveAndLoad(index: HnswIndex): Promise<HnswIndex> {
+/** The graph as a file holds it is what it takes in memory, too. */
+async function saveAndLoad(index: HnswIndex) {
   const folder = await mkdtemp(join(tmpdir(), "foreword-bench-index-"));
   try {
     const path = join(folder, "index.hnsw");
     index.write(path);
-    return HnswIndex.read(path, DIMENSION, [...index.ids]);
+    const graphMiB = (await stat(path)).size / 2 ** 20;
+    return { loaded: HnswIndex.read(path, DIMENSION, [...index.ids]), graphMiB };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function randomDirections(): VectorSet {
+function randomDirections(count: number): VectorSet {
   const random = new Random(1);
   const draw = () => unit(Float32Array.from({ length: DIMENSION }, () => random.normal()));
-  const vectors = Array.from({ length: VECTORS }, draw);
+  const vectors = Array.from({ length: count }, draw);
   return { name: "random", vectors, queries: Array.from({ length: QUERIES }, draw) };
 }
 
-function real(store: string): VectorSet {
+function real(store: string, count: number): VectorSet {
   const random = new Random(2);
   const corpus = openCorpus(store, { create: false });
   const base = [...corpus.vectors()].map(({ vector }) => vector);
   corpus.close();
   const near = (vector: Float32Array, noise: number) =>
     unit(vector.map((x) => x + (noise * random.normal()) / Math.sqrt(DIMENSION)));
-  const vectors = Array.from({ length: VECTORS }, (_, i) =>
+  const vectors = Array.from({ length: count }, (_, i) =>
     i < base.length ? base[i]! : near(base[i % base.length]!, COPY_NOISE),
   );
   const queries = Array.from({ length: QUERIES }, () =>
