@@ -35,6 +35,7 @@ const BENCHES: Readonly<
   embed: () => import("./embed/embed.ts"),
   generate: () => import("./generate/generate.ts"),
   index: () => import("./index/index.ts"),
+  ingest: () => import("./ingest/ingest.ts"),
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
   "growth-context": async () => ({ bench: (await import("./growth/growth.ts")).benchContext }),
