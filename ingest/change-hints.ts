@@ -1,3 +1,4 @@
+import { mkdirSync, realpathSync } from "node:fs";
 import { sep } from "node:path";
 import { type FSWatcher, watch as watchFiles } from "chokidar";
 import { errorMessage, RagError, systemCode } from "../core/index.ts";
@@ -5,7 +6,7 @@ import { errorMessage, RagError, systemCode } from "../core/index.ts";
 export interface HintOptions {
   /** Absolute. */
   readonly folders: readonly string[];
-  /** Absolute; what lies in it is no document. */
+  /** Absolute; what lies in it is no document. Made when it is not there. */
   readonly storeFolder: string;
   /** Looks at the files again and again instead of being told: for network drives. */
   readonly isPolling: boolean;
@@ -27,11 +28,15 @@ export class ChangeHints {
 
   constructor(options: HintOptions) {
     this.#options = options;
-    this.#watcher = watchFiles([...options.folders], {
+    // By their real names, under which changes are told; links in them are not followed.
+    const folders = options.folders.map((folder) => realpathSync(folder));
+    mkdirSync(options.storeFolder, { recursive: true });
+    const storeFolder = realpathSync(options.storeFolder);
+    this.#watcher = watchFiles(folders, {
       ignoreInitial: true,
       followSymlinks: false,
       usePolling: options.isPolling,
-      ignored: (path) => isIgnored(path, options),
+      ignored: (path) => isIgnored(path, { folders, storeFolder }),
     });
     this.#watcher.on("all", () => this.#changed());
     this.#watcher.on("error", (cause) => {
@@ -92,7 +97,10 @@ export class ChangeHints {
 }
 
 /** Hidden files, code of others and the store are no documents; a folder that is watched by name may lie in a hidden one. */
-function isIgnored(path: string, { folders, storeFolder }: HintOptions): boolean {
+function isIgnored(
+  path: string,
+  { folders, storeFolder }: Pick<HintOptions, "folders" | "storeFolder">,
+): boolean {
   const own = path.split("/").join(sep);
   if (own === storeFolder || own.startsWith(storeFolder + sep)) return true;
   const folder = folders.find((one) => own.startsWith(one + sep));

@@ -1,7 +1,8 @@
 import { Command } from "commander";
-import type { WatchEvent } from "../../ingest/index.ts";
+import type { WatchEvent, WatchOptions } from "../../ingest/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { wholeNumber } from "../flag-numbers.ts";
 
 /** `foreword watch`: a store that follows its folders. */
 export function watchCommand(host: CommandHost): Command {
@@ -10,9 +11,18 @@ export function watchCommand(host: CommandHost): Command {
     .argument("<path...>", "folders or files")
     .option("--poll", "look at the files again and again: for network drives")
     .option("--collection <name>", "a name for these documents, to search in them alone")
+    .option(
+      "--overlap <tokens>",
+      "repeat up to so many tokens of the passage before, as with ingest (default 0, at most 120)",
+      wholeNumber("overlap"),
+    )
     .action((paths: string[], flags) =>
       host.run(command, {}, (context) =>
-        watchPaths(context, paths, { isPolling: flags.poll === true, ...flags }),
+        watchPaths(context, paths, {
+          isPolling: flags.poll === true,
+          collection: flags.collection,
+          overlap: flags.overlap,
+        }),
       ),
     );
   return withExample(command, "foreword watch docs/ --json");
@@ -21,11 +31,12 @@ export function watchCommand(host: CommandHost): Command {
 async function watchPaths(
   context: CommandContext,
   paths: readonly string[],
-  options: { readonly isPolling: boolean; readonly collection?: string },
+  options: Pick<WatchOptions, "isPolling" | "collection" | "overlap">,
 ): Promise<ExitCode> {
   const { terminal, workspace, settings, signal } = context;
   // The readers of all formats are a lot to load; other commands do without.
-  const { watch } = await import("../../ingest/index.ts");
+  const { requireOverlap, watch } = await import("../../ingest/index.ts");
+  requireOverlap(options.overlap, "--overlap");
   const embedder = await workspace.embedder();
   const corpus = await workspace.corpus(true);
   try {
@@ -35,8 +46,7 @@ async function watchPaths(
       embedder,
       storeFolder: settings.store,
       root: process.cwd(),
-      isPolling: options.isPolling,
-      collection: options.collection,
+      ...options,
       signal,
       onEvent: (event) => {
         if (terminal.isJson) terminal.event(event);

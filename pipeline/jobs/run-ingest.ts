@@ -3,6 +3,9 @@ import type { IngestSummary } from "../../ingest/index.ts";
 import { uploadsFolder } from "../uploads.ts";
 import type { IngestRequest, JobRun } from "./job-record.ts";
 
+/** A watch, or somebody's ingest, may be writing to the store just now. */
+const LOCK_WAIT_MS = 600_000;
+
 /** Adds uploaded files to the store; tells of each file when it is read. */
 export async function runIngest(
   { files }: IngestRequest,
@@ -18,6 +21,7 @@ export async function runIngest(
     embedder,
     storeFolder: resolve(settings.store),
     root: uploadsFolder(settings.store, "documents"),
+    waitMs: LOCK_WAIT_MS,
     signal,
     onProgress: ({ done, total, source }) => tell({ event: "file", done, total, source }),
   });
