@@ -155,7 +155,7 @@ function makeNewest(database: Database.Database, present: number): void {
   const set = database.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
   set.run("sequence", String(sequence));
   set.run("epoch", randomUUID());
-  database.exec("DELETE FROM meta WHERE key IN ('snapshots', 'staging')");
+  database.exec("DELETE FROM meta WHERE key IN ('vouched', 'staging')");
 }
 
 /** The old database's log must not be taken for the new one's, so it goes first; it belongs to nothing that can be read. */

@@ -6,7 +6,6 @@ import { type Condition, filterCondition } from "./filter-sql.ts";
 import { integrityProblems } from "./integrity.ts";
 import type { ChunkRecord, DocumentRecord, NewChunk, NewDocument } from "./records.ts";
 import { fromBlob, SELECT_CHUNK, SELECT_DOCUMENT, toBlob, toChunk, toDocument } from "./rows.ts";
-import { parseSnapshots, type StoredSnapshots } from "./snapshots.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { STAGED_TABLE, StagedVectors } from "./staged-vectors.ts";
 
@@ -165,16 +164,19 @@ export class Corpus {
     return this.#meta("epoch");
   }
 
-  /** Index snapshots made from this store: sha256 of their manifests, and the sequence number of the newest. */
-  get snapshots(): StoredSnapshots {
-    return parseSnapshots(this.#findMeta("snapshots"));
+  /** sha256 of the manifests of index snapshots that were made from this store, the newest first. */
+  get snapshots(): readonly string[] {
+    return JSON.parse(this.#findMeta("vouched") ?? "[]");
   }
 
-  /** Vouches for a snapshot before it is put in place; the one before it stays valid, should this process die now. */
-  vouchForSnapshot(manifest: string, sequence: number): void {
-    const manifests = [manifest, ...this.snapshots.manifests].slice(0, 2);
-    this.#run("INSERT OR REPLACE INTO meta VALUES ('snapshots', ?)", [
-      JSON.stringify({ manifests, sequence }),
+  /**
+   * Vouches for a snapshot before it is put in place. `inPlace`: the manifest that it will replace, which stays valid, should
+   * this process die in between.
+   */
+  vouchForSnapshot(manifest: string, inPlace: string | undefined): void {
+    const kept = this.snapshots.filter((one) => one === inPlace && one !== manifest);
+    this.#run("INSERT OR REPLACE INTO meta VALUES ('vouched', ?)", [
+      JSON.stringify([manifest, ...kept]),
     ]);
   }
 

@@ -66,7 +66,7 @@ export class StagedVectors {
       set.run("epoch", randomUUID());
       database.exec(
         `UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'sequence';
-         DELETE FROM meta WHERE key IN ('staging', 'snapshots');
+         DELETE FROM meta WHERE key IN ('staging', 'vouched');
          DROP TABLE ${STAGED_TABLE};`,
       );
       return true;

@@ -19,9 +19,10 @@ export interface SnapshotKey {
 
 const MAX_IDS = 2 ** 26;
 const schema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   embedderId: z.string(),
   dimension: z.int().positive(),
+  sequence: z.int().nonnegative(), // the store's, when the index agreed with it
   file: z.string().regex(/^index-[0-9a-f]{16}\.hnsw$/),
   sha256: z.string(),
   byteLength: z.int().nonnegative(),
@@ -43,14 +44,14 @@ export interface SnapshotPlace {
 
 /**
  * Saves the index of a store: the graph under a name made from its checksum, then the manifest that vouches for it. `vouch`
- * is called with the sha256 of the manifest before that is put in place, so that the store can tell its own snapshots from
- * those of another. Killed in between, the old pair is still whole.
+ * is called with the sha256 of the manifest before that is put in place, and with that of the one in place, so that the store
+ * can tell its own snapshots from those of another. Killed in between, the old pair is still whole.
  * @throws RagError file/write-failed, also for a disk that is full, which hnswlib does not notice
  */
 export async function saveSnapshot(
   { folder, key }: SnapshotPlace,
-  index: HnswIndex,
-  vouch: (manifest: string) => void,
+  { index, sequence }: { readonly index: HnswIndex; readonly sequence: number },
+  vouch: (manifest: string, inPlace: string | undefined) => void,
 ): Promise<void> {
   const temporary = temporaryPath(join(folder, "index.hnsw"));
   try {
@@ -67,14 +68,16 @@ export async function saveSnapshot(
     const file = `index-${checksum.slice(0, 16)}.hnsw`;
     await rename(temporary, join(folder, file));
     const manifest = JSON.stringify({
-      version: 1,
+      version: 2,
       ...key,
+      sequence,
       file,
       sha256: checksum,
       byteLength: size,
       ids: [...index.ids],
     });
-    vouch(sha256(manifest));
+    const inPlace = await readIfThere(join(folder, MANIFEST));
+    vouch(sha256(manifest), inPlace === undefined ? undefined : sha256(inPlace));
     await writeFileAtomic(join(folder, MANIFEST), manifest);
     await removeGraphs(folder, file);
   } finally {
@@ -94,8 +97,11 @@ async function removeGraphs(folder: string, kept?: string): Promise<void> {
   }
 }
 
-/** Why a snapshot is not loaded: there is none, or what is wrong with it in words. */
-export type SnapshotProblem = "none" | (string & {});
+/** What a look at a snapshot found: its manifest when it may be loaded, what is wrong with it in words, or neither where there is none. */
+export interface SnapshotCheck {
+  readonly manifest?: Manifest;
+  readonly problem?: string;
+}
 
 /**
  * Loads the snapshot if it is whole and belongs to this store; otherwise it has to be built again. `vouched`: sha256 of the
@@ -105,25 +111,27 @@ export async function loadSnapshot(
   place: SnapshotPlace,
   vouched: readonly string[],
 ): Promise<HnswIndex | undefined> {
-  const found = await checkSnapshot(place, vouched);
-  if (typeof found === "string") return undefined;
-  return HnswIndex.read(join(place.folder, found.file), place.key.dimension, found.ids);
+  const { manifest } = await checkSnapshot(place, vouched);
+  if (!manifest) return undefined;
+  return HnswIndex.read(join(place.folder, manifest.file), place.key.dimension, manifest.ids);
 }
 
-/** The manifest of a snapshot that may be loaded, or why it may not. */
+/** Whether a snapshot may be loaded. */
 export async function checkSnapshot(
   { folder, key }: SnapshotPlace,
   vouched: readonly string[],
-): Promise<Manifest | SnapshotProblem> {
+): Promise<SnapshotCheck> {
   const text = await readIfThere(join(folder, MANIFEST));
-  if (text === undefined) return "none";
-  if (!vouched.includes(sha256(text))) return "its manifest was not written by this store";
+  if (text === undefined) return {};
+  if (!vouched.includes(sha256(text))) {
+    return { problem: "its manifest was not written by this store" };
+  }
   const manifest = schema.parse(JSON.parse(text));
   if (manifest.embedderId !== key.embedderId || manifest.dimension !== key.dimension) {
-    return "it holds vectors of another embedder";
+    return { problem: "it holds vectors of another embedder" };
   }
   const isWhole = await isIntact(join(folder, manifest.file), manifest);
-  return isWhole ? manifest : `${manifest.file} is damaged or gone`;
+  return isWhole ? { manifest } : { problem: `${manifest.file} is damaged or gone` };
 }
 
 async function isIntact(

@@ -42,11 +42,11 @@ export class IndexKeeper {
   /** Loads what an earlier process saved, if it is whole; once, before the first {@link IndexKeeper.follow}. */
   async load(): Promise<void> {
     if (this.#sequence >= 0 || this.#corpus.counts().chunks < EXACT_BELOW) return;
-    const { epoch, manifests } = this.#corpus.snapshot(() => ({
+    const { epoch, vouched } = this.#corpus.snapshot(() => ({
       epoch: this.#corpus.epoch,
-      manifests: this.#corpus.snapshots.manifests,
+      vouched: this.#corpus.snapshots,
     }));
-    const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, manifests);
+    const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, vouched);
     if (!loaded || this.#sequence >= 0) return;
     this.#epoch = epoch;
     this.#index = loaded;
@@ -96,11 +96,11 @@ export class IndexKeeper {
 
   /** Writes the index beside the database, so that the next start need not build it. */
   async save(): Promise<void> {
-    const sequence = this.#sequence;
-    if (!(this.#index instanceof HnswIndex)) return removeSnapshot(this.#folder);
+    const index = this.#index;
+    if (!(index instanceof HnswIndex)) return removeSnapshot(this.#folder);
     const place = { folder: this.#folder, key: this.#key };
-    await saveSnapshot(place, this.#index, (manifest) =>
-      this.#corpus.vouchForSnapshot(manifest, sequence),
+    await saveSnapshot(place, { index, sequence: this.#sequence }, (manifest, inPlace) =>
+      this.#corpus.vouchForSnapshot(manifest, inPlace),
     );
   }
 
@@ -159,13 +159,13 @@ export async function checkSavedIndex(
     return { ok: true, isCurrent: true, detail: `not needed below ${EXACT_BELOW} passages` };
   }
   const { id: embedderId, dimension } = corpus.embedder;
-  const { manifests, sequence } = corpus.snapshots;
-  const found = await checkSnapshot({ folder, key: { embedderId, dimension } }, manifests);
-  if (found === "none") return { ok: true, isCurrent: false, detail: "none; built when needed" };
-  if (typeof found === "string") {
+  const key = { embedderId, dimension };
+  const { manifest, problem } = await checkSnapshot({ folder, key }, corpus.snapshots);
+  if (problem !== undefined) {
     const advice = 'it is not used; run "foreword reindex" to write it again';
-    return { ok: false, isCurrent: false, detail: `${found}; ${advice}` };
+    return { ok: false, isCurrent: false, detail: `${problem}; ${advice}` };
   }
-  const isCurrent = sequence === corpus.sequence;
+  if (!manifest) return { ok: true, isCurrent: false, detail: "none; built when needed" };
+  const isCurrent = manifest.sequence === corpus.sequence;
   return { ok: true, isCurrent, detail: isCurrent ? "whole" : "whole; brought up to date on use" };
 }

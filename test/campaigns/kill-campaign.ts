@@ -22,10 +22,12 @@ export interface CampaignResult {
 export interface CampaignOptions {
   readonly kills: number;
   readonly seed: number;
-  /** A kill comes at most so long after a process began to work. */
-  readonly longestMs?: number;
   readonly onKill?: (kill: number) => void;
 }
+
+/** A worker is killed after at most so many lines, whatever the machine's speed, and so long after the last of them. */
+const MOST_LINES = 10;
+const LONGEST_DELAY_MS = 120;
 
 /** What a document may be found as: several versions while a change of it is neither acknowledged nor seen. */
 type Allowed = Map<string, Set<number | null>>;
@@ -48,8 +50,11 @@ export async function killCampaign(options: CampaignOptions): Promise<CampaignRe
     await prepareStore(root);
     for (let kill = 0; kill <= options.kills; kill++) {
       const isLast = kill === options.kills;
-      const delayMs = isLast ? 0 : random.integer(options.longestMs ?? 500);
-      const lines = await runUntilKilled(root, random.integer(2 ** 31), delayMs);
+      const moment = {
+        afterLines: isLast ? 0 : random.integer(MOST_LINES),
+        delayMs: isLast ? 0 : random.integer(LONGEST_DELAY_MS),
+      };
+      const lines = await runUntilKilled(root, random.integer(2 ** 31), moment);
       const { problems: found, doing, done } = follow(lines, allowed);
       problems.push(...found.map((problem) => `kill ${kill}: ${problem}`));
       acknowledged += done;
@@ -73,8 +78,12 @@ export async function prepareStore(root: string): Promise<void> {
   corpus.close();
 }
 
-/** Lines of a worker that is killed some time after its check. */
-async function runUntilKilled(root: string, seed: number, delayMs: number): Promise<WorkerLine[]> {
+/** Lines of a worker that is killed some time after its check and so many lines more. */
+async function runUntilKilled(
+  root: string,
+  seed: number,
+  { afterLines, delayMs }: { readonly afterLines: number; readonly delayMs: number },
+): Promise<WorkerLine[]> {
   const child = spawn(process.execPath, ["--import", "tsx", WORKER, root, String(seed)], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -86,7 +95,7 @@ async function runUntilKilled(root: string, seed: number, delayMs: number): Prom
     // The last line may be cut.
     if (!text.endsWith("}")) continue;
     lines.push(JSON.parse(text));
-    if (lines.length === 1) timer = setTimeout(() => child.kill("SIGKILL"), delayMs);
+    if (lines.length === 1 + afterLines) timer = setTimeout(() => child.kill("SIGKILL"), delayMs);
   }
   clearTimeout(timer);
   if (errors.length > 0) throw new Error(`a worker failed: ${errors.join("")}`);

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { copyFile, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { Random } from "../../core/index.ts";
+import { Random, sha256 } from "../../core/index.ts";
 import { ExactIndex } from "../../retriever/index/exact-index.ts";
 import { requireWholeGraph } from "../../retriever/index/graph-file.ts";
 import { HnswIndex } from "../../retriever/index/hnsw-index.ts";
-import { openCorpus, openRetriever } from "../../retriever/index.ts";
+import { checkSavedIndex, openCorpus, openRetriever } from "../../retriever/index.ts";
 import { documentOf, openTestStore, type TestStore } from "./store.ts";
 
 const DIMENSION = 24;
@@ -276,6 +276,19 @@ describe("the index file of a large store", () => {
     );
     await store.put("first", "word77 again");
     assert.equal((await retriever.search("word77")).results[0]!.documentId, "first");
+  });
+
+  test("stays valid however many processes die before they put a newer one in its place", async () => {
+    const manifest = await readFile(join(store.folder, "index.json"), "utf8");
+    const inPlace = sha256(manifest);
+    for (const died of ["first", "second", "third"]) {
+      store.corpus.vouchForSnapshot(sha256(died), inPlace);
+      assert.deepEqual(store.corpus.snapshots, [sha256(died), inPlace]);
+    }
+    assert.equal((await checkSavedIndex(store.folder, store.corpus)).ok, true);
+    await store.put("late", "word77 of row7 again");
+    const { ok, isCurrent } = await checkSavedIndex(store.folder, store.corpus);
+    assert.deepEqual([ok, isCurrent], [true, false]);
   });
 
   test("a graph that was not written to its end, as on a full disk, is noticed", async () => {
