@@ -84,17 +84,33 @@ export class DecoderGraph {
     const { graph } = this;
     const { weights, config } = this.#options;
     if (weights.has("embedding")) return gather(graph, this.#weight("embedding"), ids);
-    // 8-bit table: q and scale are fetched apart and multiplied for the fetched rows only.
-    const blocks = config.width / BLOCK;
-    const table = this.#weight("embedding.blocks");
-    const scales = reshape(graph, this.#weight("embedding.scales"), [config.vocabulary, blocks, 1]);
-    const centred = subtract(
-      graph,
-      cast(graph, gather(graph, table, ids), "float32"),
-      graph.scalar(128),
-    );
-    const rows = multiply(graph, centred, gather(graph, scales, ids));
+    // Blocks are fetched as they are, and only those become numbers.
+    const perRow = config.width / BLOCK;
+    const fetched = (name: string) => {
+      const values = this.#weight(`embedding.${name}`);
+      return gather(graph, reshape(graph, values, [config.vocabulary, perRow, 1]), ids);
+    };
+    const centred = this.#centred(gather(graph, this.#weight("embedding.blocks"), ids));
+    const scaled = multiply(graph, centred, fetched("scales"));
+    const rows = weights.has("embedding.offsets") ? add(graph, scaled, fetched("offsets")) : scaled;
     return reshape(graph, rows, [...ids.shape, config.width]);
+  }
+
+  /** Blocks of quantised values around 0: uint8 [..., bytes] → f32 [..., 32]. */
+  #centred(blocks: Value): Value {
+    const { graph } = this;
+    if (blocks.shape.at(-1) === BLOCK) {
+      return subtract(graph, cast(graph, blocks, "float32"), graph.scalar(128));
+    }
+    // A byte holds two values, the first in its low half.
+    const pairs = Float32Array.from({ length: 512 }, (_, i) => ((i >> 1) >> (4 * (i & 1))) & 15);
+    const table = graph.table(
+      "nibbles",
+      [256, 2],
+      pairs.map((value) => value - 8),
+    );
+    const values = gather(graph, table, cast(graph, blocks, "int64"));
+    return reshape(graph, values, [...blocks.shape.slice(0, -1), BLOCK]);
   }
 
   /** All layers. What follows the last attention is computed for the wanted rows only. */

@@ -10,7 +10,7 @@ export interface EngineOptions {
   readonly cacheFolder: string;
   readonly threads?: number;
   readonly provider?: Provider;
-  /** "packed" serves blocks as in the file; "float32" computes everything in f32. */
+  /** "packed" (the default) serves blocks as in the file; "int8" and "int4" round the rest; "float32" computes everything in f32. */
   readonly weights?: WeightFormat;
   /** With packed weights: computes in f32 instead of rounding activations to 8 bits. */
   readonly exact?: boolean;

@@ -65,6 +65,48 @@ function packEightBit(raw: Uint8Array): PackedBlocks {
   return { bits: 8, blocks, scales };
 }
 
+/**
+ * Rounds f32 values, whole blocks of {@link BLOCK}, to 8 bits (scale = largest / 127) or to 4 (scale = range / 15, with an offset): what
+ * Q8_0 and Q4_1 do, with scales kept in f32.
+ */
+export function roundBlocks(values: Float32Array, bits: 4 | 8): PackedBlocks {
+  const count = values.length / BLOCK;
+  const blocks = new Uint8Array((values.length * bits) / 8);
+  const scales = new Float32Array(count);
+  const offsets = new Float32Array(bits === 4 ? count : 0);
+  for (let block = 0; block < count; block++) {
+    const own = values.subarray(block * BLOCK, (block + 1) * BLOCK);
+    const target = blocks.subarray((block * BLOCK * bits) / 8, ((block + 1) * BLOCK * bits) / 8);
+    if (bits === 8) scales[block] = roundToEight(own, target);
+    else {
+      const { scale, least } = roundToFour(own, target);
+      scales[block] = scale;
+      offsets[block] = least + 8 * scale;
+    }
+  }
+  return { bits, blocks, scales, ...(bits === 4 ? { offsets } : {}) };
+}
+
+function roundToEight(values: Float32Array, target: Uint8Array): number {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const scale = Math.fround(largest / 127);
+  for (const [i, value] of values.entries()) {
+    target[i] = 128 + (scale === 0 ? 0 : Math.round(value / scale));
+  }
+  return scale;
+}
+
+function roundToFour(values: Float32Array, target: Uint8Array): { scale: number; least: number } {
+  const least = Math.min(...values);
+  const scale = Math.fround((Math.max(...values) - least) / 15);
+  const step = (value: number) =>
+    scale === 0 ? 0 : Math.min(15, Math.round((value - least) / scale));
+  for (let pair = 0; pair < target.length; pair++) {
+    target[pair] = step(values[2 * pair]!) | (step(values[2 * pair + 1]!) << 4);
+  }
+  return { scale, least };
+}
+
 /** IEEE 754 binary16 to a number. */
 function halfToFloat(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;

@@ -16,12 +16,15 @@ import type { DecoderConfig } from "./config.ts";
 import type { DecoderWeights } from "./decoder-graph.ts";
 import { type ModelPlan, type Projection, planModel } from "./families/index.ts";
 import type { DecoderSource } from "./model.ts";
-import { BLOCK } from "./packing.ts";
+import { BLOCK, type PackedBlocks, roundBlocks } from "./packing.ts";
 import { rotaryTables } from "./rotary-tables.ts";
 import { WeightParts } from "./weight-parts.ts";
 
-/** "float32": every weight as f32, for gradients. "packed": 4- and 8-bit blocks as in the file, for inference. */
-export type WeightFormat = "float32" | "packed";
+/**
+ * "float32": every weight as f32, for gradients. For inference "packed": 4- and 8-bit blocks as in the file, everything else as f32;
+ * "int8" and "int4": everything else rounded to blocks as well, which is faster, smaller and less exact.
+ */
+export type WeightFormat = "float32" | "packed" | "int8" | "int4";
 
 const VERSION = 1;
 /** Operating systems map files page-wise; ONNX Runtime maps a tensor only where a page begins. */
@@ -194,13 +197,25 @@ async function writeMatrix(
 ): Promise<void> {
   const { name, parts, columns } = projection;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  const packed = format === "packed" ? source.packed(projection) : undefined;
+  const packed = format === "float32" ? undefined : blocksOf(source, projection, format);
   if (!packed) return writer.floats(name, [rows, columns], source.matrix(projection));
   const perRow = columns / BLOCK;
   const shape = [rows, perRow, packed.blocks.length / (rows * perRow)];
   await writer.bytes(`${name}.blocks`, "uint8", shape, packed.blocks);
   await writer.floats(`${name}.scales`, [rows * perRow], packed.scales);
   if (packed.offsets) await writer.floats(`${name}.offsets`, [rows, perRow], packed.offsets);
+}
+
+function blocksOf(
+  source: WeightParts,
+  projection: Projection,
+  format: Exclude<WeightFormat, "float32">,
+): PackedBlocks | undefined {
+  const stored = source.packed(projection);
+  if (stored || format === "packed" || projection.columns % BLOCK !== 0) return stored;
+  // Rounding shows most in the table of embeddings, which is the output projection of many models too.
+  const bits = format === "int8" || projection.name === "embedding" ? 8 : 4;
+  return roundBlocks(source.matrix(projection), bits);
 }
 
 async function writeRotaryTables(

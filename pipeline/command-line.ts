@@ -38,6 +38,7 @@ const GLOBAL_SETTINGS = [
   "store",
   "cache",
   "model",
+  "modelPrecision",
   "embedder",
   "embedderPrecision",
   "threads",
@@ -79,6 +80,10 @@ function buildProgram(host: CommandHost): Command {
     .option("--store <folder>", "documents, index and learned prompts (default: .foreword)")
     .option("--cache <folder>", "downloaded models (default: the system's cache folder)")
     .option("--model <name>", "generator: a name or a path (default: smollm2-135m-instruct)")
+    .option(
+      "--model-precision <precision>",
+      "of a generator that is not in 4 or 8 bits: int8 or int4, smaller and faster (default: as stored)",
+    )
     .option("--embedder <name>", "embedder: a name or a path (default: all-minilm-l6-v2)")
     .option("--embedder-precision <precision>", "f32, or int8: faster, less exact (default: f32)")
     .option("--threads <count>", "CPU threads for the generator (default: all cores)")

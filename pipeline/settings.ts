@@ -35,6 +35,7 @@ const settable = z.strictObject({
   store: text, // folder of documents, index and learned prompts
   cache: text, // folder of downloaded models
   model: text, // the generator: a name or a path
+  modelPrecision: z.enum(["int8", "int4"]), // of a generator's weights that are not in blocks already
   embedder: text,
   embedderPrecision: z.enum(PRECISIONS),
   prompt: text, // learned prompt's name, or "none"

@@ -176,10 +176,11 @@ export class Workspace {
   }
 
   async #openGenerator(): Promise<Generator> {
-    const { model, cache, threads, provider, contextLength } = this.#settings;
+    const { model, modelPrecision, cache, threads, provider, contextLength } = this.#settings;
     const resolved = await this.resolveModel(model);
     const options = {
       cacheFolder: cache,
+      weights: modelPrecision ?? ("packed" as const),
       ...(threads === undefined ? {} : { threads }),
       ...(provider === undefined ? {} : { provider }),
       ...(contextLength === undefined ? {} : { contextLength }),

@@ -22,6 +22,8 @@ const ANSWER = 12;
 const DECODED = 8;
 /** Bytes of memory a weight takes while training: its own four, and two copies packed for the two products it is in. */
 const TRAINING_BYTES_PER_WEIGHT = 12;
+/** Of the free memory that a model may take. */
+const MEMORY_SHARE = 0.8;
 
 /** Seconds of one context length, or one model. */
 interface Cost {
@@ -73,8 +75,8 @@ async function measureSizes(threads: number, say: (line: string) => void) {
   for (const shape of SHAPES) {
     const parameters = parameterCount(shape);
     const needed = parameters * TRAINING_BYTES_PER_WEIGHT + 2 ** 30;
-    // Half, for others use the machine too.
-    if (needed > freemem() / 2) {
+    // Others use the machine too.
+    if (needed > MEMORY_SHARE * freemem()) {
       const line = `${(parameters / 1e6).toFixed(0)}M weights need ${(needed / 2 ** 30).toFixed(1)} GiB, ${(freemem() / 2 ** 30).toFixed(1)} are free`;
       leftOut.push(line);
       continue;

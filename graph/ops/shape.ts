@@ -222,12 +222,21 @@ export function zerosLike(graph: Graph, x: Value): Value {
   return graph.one(operator, [shapeOf(graph, x)]);
 }
 
+/** Element types that are cast to, with their numbers in ONNX's TensorProto. */
+const CASTS = [
+  ["float32", 1],
+  ["int64", 7],
+  ["float16", 10],
+] as const;
+
 const casting: Operator = {
   type: "Cast",
-  infer: ([x], { to }) => [{ type: to === 1 ? "float32" : "float16", shape: x!.shape }],
+  infer: ([x], { to }) => [
+    { type: CASTS.find(([, number]) => number === to)![0], shape: x!.shape },
+  ],
   gradient: (graph, { inputs: [x] }, [dy]) => [cast(graph, dy!, x!.type as "float32" | "float16")],
 };
 
-/** The same numbers in another float type. @see ONNX operator Cast, opset 13 */
-export const cast = (graph: Graph, x: Value, type: "float32" | "float16"): Value =>
-  x.type === type ? x : graph.one(casting, [x], { to: type === "float32" ? 1 : 10 });
+/** The same numbers in another type. @see ONNX operator Cast, opset 13 */
+export const cast = (graph: Graph, x: Value, type: "float32" | "float16" | "int64"): Value =>
+  x.type === type ? x : graph.one(casting, [x], { to: new Map(CASTS).get(type)! });

@@ -22,6 +22,22 @@ export const CHUNK_SIZES: ChunkSizes = {
   overlapTokens: 0,
 };
 
+/** What the default embedder reads, 256 tokens less its two marks: a chunk of the usual size and its heading. */
+const USUAL_READING = 254;
+
+/** The usual sizes, smaller for an embedder that reads less: what it cuts off is not found. `maxTokens`: the longest text it reads. */
+export function chunkSizesFor(maxTokens: number): ChunkSizes {
+  const share = Math.min(1, maxTokens / USUAL_READING);
+  const { targetTokens, maxTokens: most, minTokens, overlapTokens } = CHUNK_SIZES;
+  const scaled = (tokens: number) => Math.max(1, Math.floor(tokens * share));
+  return {
+    targetTokens: scaled(targetTokens),
+    maxTokens: scaled(most),
+    minTokens: scaled(minTokens),
+    overlapTokens,
+  };
+}
+
 /** The part of a block that goes into a chunk whole. */
 export interface Piece {
   readonly start: number;

@@ -2,7 +2,7 @@ import { RagError } from "../../core/index.ts";
 import type { Embedder, NewChunk } from "../../retriever/index.ts";
 import type { TextSplitter } from "../loaders/loaded-document.ts";
 import type { ParsedDocument } from "../readers/parsed-document.ts";
-import { CHUNK_SIZES, chunkDocument } from "./chunker.ts";
+import { chunkDocument, chunkSizesFor } from "./chunker.ts";
 import { splitWith } from "./split-with.ts";
 
 /** How documents are cut into chunks. */
@@ -39,7 +39,10 @@ export async function cutDocument(
   if (splitter)
     return splitWith(splitter, document, { countTokens, maxTokens: embedder.maxTokens });
   requireOverlap(overlap, "overlap");
-  return chunkDocument(document, countTokens, { ...CHUNK_SIZES, overlapTokens: overlap });
+  const sizes = chunkSizesFor(embedder.maxTokens);
+  // At most half a chunk, also of a small one.
+  const overlapTokens = Math.min(overlap, Math.floor(sizes.maxTokens / 2));
+  return chunkDocument(document, countTokens, { ...sizes, overlapTokens });
 }
 
 /** Tells ways of cutting apart, so that a document is cut again when it changes; "" for the usual one. */

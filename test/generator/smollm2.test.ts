@@ -69,5 +69,15 @@ describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
     } finally {
       await engine.close();
     }
+    // Rounded on request. Its values come from 4-bit blocks, so 4 bits hold them; 8 bits, from -127 to 127 steps, do not lie on that grid.
+    for (const [weights, most] of [
+      ["int8", 0.06],
+      ["int4", 1e-4],
+    ] as const) {
+      const rounded = await Engine.open(exported, { ...options, weights, exact: true });
+      const difference = relativeDifference(await rounded.logits(ids), reference);
+      await rounded.close();
+      assert.ok(difference > 0 && difference < most, `${weights}: ${difference}`);
+    }
   });
 });

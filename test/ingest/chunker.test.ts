@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CHUNK_SIZES, chunkSizesFor } from "../../ingest/chunks/chunker.ts";
 import { chunkDocument, type ParsedDocument } from "../../ingest/index.ts";
 import { parseMarkdown } from "../../ingest/readers/markdown.ts";
 import { parsePlainText } from "../../ingest/readers/plain-text.ts";
@@ -11,6 +12,13 @@ const words = (text: string) => text.split(/\s+/).filter((word) => word !== "").
 const chunk = (document: ParsedDocument, count = words): NewChunk[] =>
   chunkDocument(document, count, sizes);
 const sentence = (name: string) => `The ${name} was built of grey stone by seven patient masons.`;
+
+test("an embedder that reads less gets smaller chunks, one that reads more the usual ones", () => {
+  assert.deepEqual(chunkSizesFor(254), CHUNK_SIZES);
+  assert.deepEqual(chunkSizesFor(510), CHUNK_SIZES);
+  const small = chunkSizesFor(126);
+  assert.deepEqual(small, { targetTokens: 89, maxTokens: 119, minTokens: 29, overlapTokens: 0 });
+});
 
 /** What every cut of every document keeps. */
 function assertFaithful(document: ParsedDocument, chunks: readonly NewChunk[], count = words) {
