@@ -1,15 +1,12 @@
-import { Graph } from "../graph/index.ts";
-import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
-import { DecoderRuns } from "./decoder-runs.ts";
+import type { DecoderRuns } from "./decoder-runs.ts";
 import { deepRows } from "./deep-rows.ts";
-import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import { withConditioningInFront } from "./in-front.ts";
-import { buildInferenceGraph } from "./inference-graph.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
+import { openRuns } from "./open-runs.ts";
 import type { TrainingExample } from "./trainer-engine.ts";
-import { openWeightLayout } from "./weight-layout.ts";
 
 /** Where the tokens that write an answer look: shares of 1, means over heads, layers, those tokens and examples. */
 export interface AttentionShares {
@@ -32,17 +29,10 @@ export class AttentionMeter {
   }
 
   static async open(model: DecoderSource, options: EngineOptions): Promise<AttentionMeter> {
-    const folder = engineFolder(model, options);
-    const weights = await openWeightLayout(model, {
-      folder,
-      format: options.weights ?? "packed",
-      positions: contextLengthOf(model.config, options),
-    });
-    const exact = options.exact ?? false;
-    const graph = new Graph();
-    buildInferenceGraph({ config: model.config, weights, exact, observesAttention: true }, graph);
-    const session = await compileGraph(graph, folder, options);
-    return new AttentionMeter(model, new DecoderRuns(model.config, session));
+    return new AttentionMeter(
+      model,
+      await openRuns(model, { ...options, observesAttention: true }),
+    );
   }
 
   /** The mean over `examples`, at least one; undefined for changed weights, which add no tokens. @throws RagError engine/failed */

@@ -1,17 +1,13 @@
 import { RagError } from "../core/index.ts";
-import { Graph } from "../graph/index.ts";
-import { openWeights, type Session } from "../runtime/index.ts";
-import { adaptGraph } from "./adaptation.ts";
-import { compileGraph } from "./compiled-graphs.ts";
+import { openWeights } from "../runtime/index.ts";
 import type { Conditioning } from "./conditioning.ts";
-import { DecoderRuns } from "./decoder-runs.ts";
+import type { DecoderRuns } from "./decoder-runs.ts";
 import { DecodingBatch } from "./decoding-batch.ts";
 import {
   contextLengthOf,
   DEFAULT_MAX_SEQUENCES,
   DEFAULT_PASSAGE_CACHE_BYTES,
   type EngineOptions,
-  engineFolder,
 } from "./engine-options.ts";
 import {
   type EngineLoad,
@@ -20,14 +16,13 @@ import {
   type GenerationSummary,
   requireRoom,
 } from "./generation.ts";
-import { buildInferenceGraph } from "./inference-graph.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
+import { openRuns } from "./open-runs.ts";
 import { PrefixReader } from "./prefix-reader.ts";
 import { type PromptScore, scoreToken, UNSCORED } from "./prompt-scores.ts";
 import { unrotateRows } from "./rotary-tables.ts";
 import { Sequence } from "./sequence.ts";
-import { openWeightLayout } from "./weight-layout.ts";
 import { readEmbeddingTable } from "./weight-parts.ts";
 
 /** Scoring keeps f32 [tokens, V] for each piece. */
@@ -42,11 +37,11 @@ export class Engine {
   readonly #prefixes: PrefixReader;
   readonly #batch: DecodingBatch;
 
-  private constructor(model: DecoderSource, session: Session, options: EngineOptions) {
+  private constructor(model: DecoderSource, runs: DecoderRuns, options: EngineOptions) {
     this.model = model;
     this.contextLength = contextLengthOf(model.config, options);
     this.maxSequences = options.maxSequences ?? DEFAULT_MAX_SEQUENCES;
-    this.#runs = new DecoderRuns(model.config, session);
+    this.#runs = runs;
     const maxBytes = options.passageCacheBytes ?? DEFAULT_PASSAGE_CACHE_BYTES;
     this.#prefixes = new PrefixReader(this.#runs, maxBytes);
     this.#batch = new DecodingBatch(model.config, this.#runs, {
@@ -57,18 +52,7 @@ export class Engine {
 
   /** Prepares the weights (once per model) and compiles the inference graph. */
   static async open(model: DecoderSource, options: EngineOptions): Promise<Engine> {
-    const folder = engineFolder(model, options);
-    const weights = await openWeightLayout(model, {
-      folder,
-      format: options.weights ?? "packed",
-      positions: contextLengthOf(model.config, options),
-    });
-    const graph = new Graph();
-    const adapted = adaptGraph(graph, { config: model.config, weights }, options.adaptation);
-    buildInferenceGraph({ ...adapted.decoder, exact: options.exact ?? false }, graph);
-    const session = await compileGraph(graph, folder, options);
-    session.bind(adapted.feeds);
-    return new Engine(model, session, options);
+    return new Engine(model, await openRuns(model, options), options);
   }
 
   /** What is running, waiting and cached now. */
