@@ -79,9 +79,9 @@ export class Workspace {
     return generator && { ...(await generator.load()), restarts: generator.restarts };
   }
 
-  /** @throws RagError model/* */
-  embedder(): Promise<Embedder> {
-    this.#embedder ??= this.#openEmbedder();
+  /** `isLazy`: where it is not open yet, its weights are loaded by the first text. @throws RagError model/* */
+  embedder(isLazy = false): Promise<Embedder> {
+    this.#embedder ??= this.#openEmbedder(isLazy);
     return this.#embedder;
   }
 
@@ -190,11 +190,12 @@ export class Workspace {
     return generator;
   }
 
-  async #openEmbedder(): Promise<Embedder> {
+  async #openEmbedder(isLazy: boolean): Promise<Embedder> {
     const { embedder: name, embedderPrecision: precision, threads } = this.#settings;
     const embedder = await BertEmbedder.open(await this.resolveModel(name), {
       ...(threads === undefined ? {} : { threads }),
       ...(precision === undefined ? {} : { precision }),
+      isLazy,
       signal: this.#signal,
     });
     this.#closers.push(() => embedder.close());

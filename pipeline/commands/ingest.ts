@@ -71,7 +71,7 @@ async function ingestPaths(
   // The readers of all formats are a lot to load; other commands do without.
   const { ingest, ingestWithLoader, requireOverlap } = await import("../../ingest/index.ts");
   requireOverlap(options.overlap, "--overlap");
-  const embedder = await workspace.embedder();
+  const embedder = await workspace.embedder(true);
   const isMissing = options.dryRun && !existsSync(join(settings.store, CORPUS_FILE));
   const corpus = isMissing ? memoryCorpus(embedder) : await workspace.corpus(true);
   const progress = terminal.progress("documents");

@@ -13,7 +13,7 @@ export async function runIngest(
 ): Promise<IngestSummary> {
   const { ingest } = await import("../../ingest/index.ts");
   tell({ event: "loading" });
-  const embedder = await workspace.embedder();
+  const embedder = await workspace.embedder(true);
   const corpus = await workspace.corpus(true);
   return ingest({
     paths: files,

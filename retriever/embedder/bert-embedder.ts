@@ -24,6 +24,8 @@ export interface EmbedderOptions {
   readonly threads?: number;
   /** Default f32. int8 is faster and a little less exact; its vectors are not to be mixed with others. */
   readonly precision?: Precision;
+  /** Loads the weights when the first text is embedded, not before: for work that may find nothing to embed. */
+  readonly isLazy?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,7 +34,8 @@ export class BertEmbedder implements Embedder {
   readonly id: string;
   readonly dimension: number;
   readonly maxTokens: number;
-  readonly #host: LastingWorker;
+  readonly #openHost: (signal?: AbortSignal) => Promise<LastingWorker>;
+  #host: Promise<LastingWorker> | undefined;
   readonly #tokenizer: Tokenizer;
   readonly #unknown: number | undefined;
   readonly #settings: EmbeddingSettings;
@@ -48,7 +51,7 @@ export class BertEmbedder implements Embedder {
       readonly tokenizer: Tokenizer;
       readonly marks: Marks;
       readonly precision: Precision;
-      readonly host: LastingWorker;
+      readonly openHost: (signal?: AbortSignal) => Promise<LastingWorker>;
     },
   ) {
     const { settings, tokenizer, precision } = parts;
@@ -56,7 +59,7 @@ export class BertEmbedder implements Embedder {
     this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/${settingsId(settings)}${suffix}`;
     this.#precision = precision;
     this.dimension = parts.dimension;
-    this.#host = parts.host;
+    this.#openHost = parts.openHost;
     this.#tokenizer = tokenizer;
     this.#unknown = tokenizer.idOf("[UNK]");
     this.#settings = settings;
@@ -66,7 +69,7 @@ export class BertEmbedder implements Embedder {
 
   /**
    * Opens a folder with `config.json`, `tokenizer.json` and safetensors weights; pooling, prefixes and the longest sequence as
-   * {@link readEmbeddingSettings} finds them.
+   * {@link readEmbeddingSettings} finds them. A lazy one throws what is wrong with its weights at the first text.
    * @throws RagError model/invalid, model/unsupported
    */
   static async open(resolved: ResolvedModel, options: EmbedderOptions = {}): Promise<BertEmbedder> {
@@ -98,8 +101,10 @@ export class BertEmbedder implements Embedder {
       ...(options.threads ? { threads: options.threads } : {}),
     };
     const module = workerModule("bert-worker", import.meta.url);
-    const host = await LastingWorker.open(module, data, options.signal);
-    return new BertEmbedder(resolved, { ...parts, host });
+    const openHost = (signal?: AbortSignal) => LastingWorker.open(module, data, signal);
+    const embedder = new BertEmbedder(resolved, { ...parts, openHost });
+    if (!options.isLazy) await embedder.#opened(options.signal);
+    return embedder;
   }
 
   countTokens(text: string): number {
@@ -116,10 +121,12 @@ export class BertEmbedder implements Embedder {
     const sequences = texts.map((text, index) => ({ index, ids: this.#sequence(prefix + text) }));
     sequences.sort((a, b) => a.ids.length - b.ids.length);
     const vectors = new Array<Float32Array>(texts.length);
+    if (texts.length === 0) return vectors;
+    const host = await this.#opened(options.signal);
     let done = 0;
     for (const batch of batches(sequences, BATCH_TOKENS[this.#precision])) {
       const ids = batch.map((sequence) => sequence.ids);
-      const found = await this.#host.call("embed", ids, { signal: options.signal });
+      const found = await host.call("embed", ids, { signal: options.signal });
       for (const [row, { index }] of batch.entries()) {
         const start = row * this.dimension;
         vectors[index] = (found as Float32Array).slice(start, start + this.dimension);
@@ -131,7 +138,17 @@ export class BertEmbedder implements Embedder {
   }
 
   async close(): Promise<void> {
-    await this.#host.close();
+    const host = await this.#host?.catch(() => undefined);
+    await host?.close();
+  }
+
+  /** The thread with the weights; one that could not be opened is tried again by the next call. */
+  #opened(signal: AbortSignal | undefined): Promise<LastingWorker> {
+    this.#host ??= this.#openHost(signal).catch((thrown: unknown) => {
+      this.#host = undefined;
+      throw thrown;
+    });
+    return this.#host;
   }
 
   #sequence(text: string): number[] {

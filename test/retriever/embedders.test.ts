@@ -24,7 +24,7 @@ describe("embedders of the BERT family, from a folder", () => {
   after(() => rm(root, { recursive: true, force: true }));
 
   /** The small model under a name, with files beside it or in place of its own. */
-  async function open(name: string, files: Files = {}): Promise<BertEmbedder> {
+  async function open(name: string, files: Files = {}, isLazy = false): Promise<BertEmbedder> {
     const folder = join(root, name);
     await rm(folder, { recursive: true, force: true });
     cpSync(FIXTURE, folder, { recursive: true });
@@ -32,7 +32,8 @@ describe("embedders of the BERT family, from a folder", () => {
       await mkdir(dirname(join(folder, file)), { recursive: true });
       await writeFile(join(folder, file), JSON.stringify(content));
     }
-    return BertEmbedder.open(await resolveModel(folder, { cacheFolder: join(root, "cache") }));
+    const resolved = await resolveModel(folder, { cacheFolder: join(root, "cache") });
+    return BertEmbedder.open(resolved, { isLazy });
   }
 
   async function withEmbedder<Result>(
@@ -152,6 +153,21 @@ describe("embedders of the BERT family, from a folder", () => {
     await assert.rejects(refusal("other", { "1_Pooling/config.json": both }), {
       code: "model/unsupported",
       message: /found cls and mean/,
+    });
+  });
+
+  test("a lazy one counts tokens without its weights, and reads them for the first text", async () => {
+    const eager = await vectorsOf("all-minilm-tiny");
+    await withEmbedder(open("all-minilm-tiny", {}, true), async (embedder) => {
+      assert.deepEqual(await embedder.embed(reference.texts), eager);
+    });
+    const broken = { "config.json": { ...config, hidden_size: 32 } };
+    await withEmbedder(open("other", broken, true), async (embedder) => {
+      assert.ok(embedder.countTokens(reference.texts[0]!) > 0);
+      assert.deepEqual(await embedder.embed([]), []);
+      for (let attempt = 0; attempt < 2; attempt++) {
+        await assert.rejects(embedder.embed(["a"]), { code: "model/invalid", message: /48, 32/ });
+      }
     });
   });
 
