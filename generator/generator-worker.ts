@@ -10,7 +10,7 @@ import type { GenerationRequest, GenerationSummary } from "./generation.ts";
 import { withConditioningInFront } from "./in-front.ts";
 import type { DecoderSource } from "./model.ts";
 import { readTrainableWeights } from "./trainable-weights.ts";
-import { TrainerEngine, type TrainerOptions, type TrainingExample } from "./trainer-engine.ts";
+import { TrainerEngine, type TrainerSettings, type TrainingExample } from "./trainer-engine.ts";
 
 /** What the generator hands to its worker at the start. */
 export interface GeneratorWorkerData {
@@ -45,9 +45,9 @@ serveWorker({
   deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),
   openAdapted: async (adaptation: Adaptation) => adapted.with(adaptation, async () => undefined),
   trainableWeights: async () => readTrainableWeights(source, options),
-  openTrainer: async (settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">) => {
+  openTrainer: async (settings: TrainerSettings) => {
     await trainer?.close();
-    trainer = TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
+    trainer = await TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
   },
   lossAndGradient: async (batch: {
     readonly examples: readonly TrainingExample[];

@@ -16,7 +16,7 @@ import type {
 import type { GeneratorWorkerData } from "./generator-worker.ts";
 import { type Model, type OpenedModel, openModel } from "./model.ts";
 import type { PromptScore } from "./prompt-scores.ts";
-import type { LossAndGradient, TrainerOptions, TrainingExample } from "./trainer-engine.ts";
+import type { LossAndGradient, TrainerSettings, TrainingExample } from "./trainer-engine.ts";
 
 /** The frozen language model in a thread of its own: the caller's event loop stays free while it runs. */
 export class Generator {
@@ -155,11 +155,8 @@ export class Generator {
     return { ...request, conditioning: { ...conditioning, weights: new Map() } };
   }
 
-  /** Prepares training; graphs are compiled with the first batch. Needs several times the memory of generating. */
-  async openTrainer(
-    settings: Pick<TrainerOptions, "target" | "trainingCacheBytes">,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  /** Prepares training; graphs are compiled with the first batch. Needs several times the memory of generating. @throws RagError engine/failed, file/write-failed */
+  async openTrainer(settings: TrainerSettings, signal?: AbortSignal): Promise<void> {
     await this.#host.call("openTrainer", settings, { signal });
   }
 

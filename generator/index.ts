@@ -40,6 +40,7 @@ export {
   type LossAndGradient,
   TrainerEngine,
   type TrainerOptions,
+  type TrainerSettings,
   type TrainingExample,
 } from "./trainer-engine.ts";
 export type { TrainingTarget } from "./training-graph.ts";

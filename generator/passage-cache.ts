@@ -24,12 +24,14 @@ export class PassageCache<Entry extends CacheEntry> {
     return this.#entries.get(keyOf(ids));
   }
 
-  /** Keeps an entry if there is room for it. */
-  set(ids: readonly number[], entry: Entry): void {
+  /** Keeps an entry if there is room for it. Returns whether it is kept. */
+  set(ids: readonly number[], entry: Entry): boolean {
     const key = keyOf(ids);
-    if (this.#entries.has(key) || this.#bytes + entry.byteLength > this.maxBytes) return;
+    if (this.#entries.has(key)) return true;
+    if (this.#bytes + entry.byteLength > this.maxBytes) return false;
     this.#entries.set(key, entry);
     this.#bytes += entry.byteLength;
+    return true;
   }
 
   clear(): void {

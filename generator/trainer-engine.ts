@@ -10,6 +10,7 @@ import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-opti
 import { pastNames } from "./inference-graph.ts";
 import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
+import { PassageFolder, type PassageFolderOptions } from "./passage-folder.ts";
 import { cutBatch, layOut, type PassageRows, type PreparedExample } from "./training-batch.ts";
 import {
   buildTrainingGraph,
@@ -37,12 +38,20 @@ export interface LossAndGradient {
    * the order of its map.
    */
   readonly gradients: readonly Float32Array[];
+  /** Spent on passages that were not kept: computing their keys and values. */
+  readonly passageSeconds: number;
 }
 
-export interface TrainerOptions extends EngineOptions {
+/** What a trainer is told beside the engine's own options. */
+export interface TrainerSettings {
   readonly target: TrainingTarget;
-  /** Bytes of keys and values kept across epochs; what does not fit is computed again each time. */
+  /** Bytes of keys and values kept in memory across epochs. */
   readonly trainingCacheBytes: number;
+  /** Keeps what memory has no room for; without it, or when it is full, the rest is computed again each time. */
+  readonly passageFolder?: PassageFolderOptions | undefined;
+}
+
+export interface TrainerOptions extends EngineOptions, TrainerSettings {
   /** "float16" keeps twice as many passages as "float32", which is exact. */
   readonly trainingCachePrecision?: "float16" | "float32";
 }
@@ -65,13 +74,16 @@ export class TrainerEngine {
   readonly #target: TrainingTarget["kind"];
   readonly #isHalf: boolean;
   readonly #passages: PassageCache<PassageRows>;
+  readonly #folder: PassageFolder | undefined;
+  #passageSeconds = 0;
   /** Each compiled when it is first needed. */
   readonly #sessions = new Map<GraphVariant, Session>();
   /** Holds the passages' rows of one piece. Kept: fresh memory of this size costs more than filling it. */
   #pastMemory: Float32Array | Uint16Array;
 
-  private constructor(engine: Engine, options: TrainerOptions) {
+  private constructor(engine: Engine, options: TrainerOptions, folder: PassageFolder | undefined) {
     this.#engine = engine;
+    this.#folder = folder;
     this.#model = engine.model;
     this.#options = options;
     this.#target = options.target.kind;
@@ -83,9 +95,13 @@ export class TrainerEngine {
   /**
    * `engine` computes the passages' keys and values, so that training sees what serving will. Graphs are compiled when a batch
    * first needs them.
+   * @throws RagError file/write-failed when passages cannot be kept in the folder
    */
-  static open(engine: Engine, options: TrainerOptions): TrainerEngine {
-    return new TrainerEngine(engine, options);
+  static async open(engine: Engine, options: TrainerOptions): Promise<TrainerEngine> {
+    const { passageFolder } = options;
+    const folder =
+      passageFolder && (await PassageFolder.open(passageFolder, sourceOf(engine, options)));
+    return new TrainerEngine(engine, options, folder);
   }
 
   /** Bytes of keys and values kept now. */
@@ -109,7 +125,12 @@ export class TrainerEngine {
       batch.push({ example, passage: await this.#passageRows(example.prefixIds) });
     }
     const trained = trainedInputs(conditioning, this.#model.config);
-    const sum: { loss: number; gradients: Float32Array[] } = { loss: 0, gradients: [] };
+    const sum: { loss: number; gradients: Float32Array[]; passageSeconds: number } = {
+      loss: 0,
+      gradients: [],
+      passageSeconds: this.#passageSeconds,
+    };
+    this.#passageSeconds = 0;
     const maxTokens = this.#target === "full" ? PIECE_TOKENS_FULL : PIECE_TOKENS;
     for (const piece of cutBatch(batch, maxTokens)) {
       const outputs = await this.#run(piece, { conditioning, trained, batchSize: batch.length });
@@ -135,6 +156,7 @@ export class TrainerEngine {
   }
 
   async close(): Promise<void> {
+    await this.#folder?.close();
     this.#passages.clear();
     for (const session of this.#sessions.values()) await session.close();
     this.#sessions.clear();
@@ -190,14 +212,26 @@ export class TrainerEngine {
 
   async #passageRows(ids: readonly number[]): Promise<PassageRows> {
     if (ids.length === 0) return { data: new Uint16Array(0), count: 0, byteLength: 0 };
-    const known = this.#passages.get(ids);
+    const known = this.#passages.get(ids) ?? (await this.#storedRows(ids));
     if (known) return known;
+    const started = performance.now();
     const data = this.#isHalf
       ? await this.#engine.prefillHalf(ids)
       : (await this.#engine.prefill(ids)).data;
+    this.#passageSeconds += (performance.now() - started) / 1000;
     const rows = { data, count: ids.length, byteLength: data.byteLength };
-    this.#passages.set(ids, rows);
+    if (!this.#passages.set(ids, rows))
+      this.#folder?.set(ids, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     return rows;
+  }
+
+  async #storedRows(ids: readonly number[]): Promise<PassageRows | undefined> {
+    const { layers, keyValueHeads, headDimension } = this.#model.config;
+    const Data = this.#isHalf ? Uint16Array : Float32Array;
+    const byteLength =
+      ids.length * layers * 2 * keyValueHeads * headDimension * Data.BYTES_PER_ELEMENT;
+    const stored = await this.#folder?.get(ids, byteLength);
+    return stored && { data: new Data(stored), count: ids.length, byteLength };
   }
 
   /** The passages' rows, padded to the longest with whatever is there: per layer f16 [B, KV heads, S, D]. */
@@ -259,6 +293,10 @@ function trainedInputs(
     ];
   });
 }
+
+/** What the rows of the same ids depend on. */
+const sourceOf = ({ model }: Engine, options: TrainerOptions): string =>
+  JSON.stringify([model.fingerprint, options.weights, options.exact, isHalf(options)]);
 
 const isHalf = (options: TrainerOptions): boolean => options.trainingCachePrecision !== "float32";
 

@@ -32,6 +32,7 @@ export class Workspace {
   readonly #settings: Settings;
   readonly #terminal: Terminal;
   readonly #signal: AbortSignal;
+  readonly #passageCacheBytes: number | undefined;
   readonly #log: Log;
   readonly #closers: (() => void | Promise<void>)[] = [];
   #generator: Promise<Generator> | undefined;
@@ -43,8 +44,11 @@ export class Workspace {
     readonly settings: Settings;
     readonly terminal: Terminal;
     readonly signal: AbortSignal;
+    /** Of the engine; its default unless given. */
+    readonly passageCacheBytes?: number;
   }) {
     this.#settings = options.settings;
+    this.#passageCacheBytes = options.passageCacheBytes;
     this.#terminal = options.terminal;
     this.#signal = options.signal;
     this.#log = createLog(options.settings.debug ? "debug" : "silent");
@@ -177,6 +181,7 @@ export class Workspace {
 
   async #openGenerator(): Promise<Generator> {
     const { model, modelPrecision, cache, threads, provider, contextLength } = this.#settings;
+    const passageCacheBytes = this.#passageCacheBytes;
     const resolved = await this.resolveModel(model);
     const options = {
       cacheFolder: cache,
@@ -184,6 +189,7 @@ export class Workspace {
       ...(threads === undefined ? {} : { threads }),
       ...(provider === undefined ? {} : { provider }),
       ...(contextLength === undefined ? {} : { contextLength }),
+      ...(passageCacheBytes === undefined ? {} : { passageCacheBytes }),
     };
     const generator = await Generator.open(resolved, options, this.#signal);
     this.#closers.push(() => generator.close());

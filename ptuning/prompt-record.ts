@@ -57,6 +57,7 @@ const training = z.strictObject({
   epochs: z.number().min(0), // of them run; a part of an epoch is a fraction
   steps: count,
   seconds: z.number().min(0),
+  passageSeconds: z.number().min(0).optional(), // of them, spent on reading passages that were not kept
   seed: z.int(),
   learningRate: z.number().min(0), // 0 in an imported prompt
   batch: count,

@@ -89,11 +89,16 @@ export async function removePrompt(store: string, name: string): Promise<void> {
     try {
       await rename(places.folder, doomed);
       await rm(doomed, { recursive: true, force: true });
+      await rm(passageFolderPath(store, name), { recursive: true, force: true });
     } catch (cause) {
       throw writeFailed(name, cause);
     }
   });
 }
+
+/** Where a training keeps passages' keys and values on disk: beside the prompt, so that a resumed run finds them. */
+export const passageFolderPath = (store: string, name: string): string =>
+  join(store, "prompts", `.${name}.passages`);
 
 /** Gives a prompt another name, replacing one that has it. @throws RagError prompt/not-found, file/write-failed */
 export async function renamePrompt(store: string, name: string, newName: string): Promise<void> {

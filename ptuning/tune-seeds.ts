@@ -1,4 +1,6 @@
-import { hasPrompt, removePrompt, renamePrompt } from "./prompt-store.ts";
+import { rm } from "node:fs/promises";
+import { checkPromptName } from "./prompt-record.ts";
+import { hasPrompt, passageFolderPath, removePrompt, renamePrompt } from "./prompt-store.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { type TuneParts, tuneOnce } from "./tune.ts";
 import type { TuneSettings } from "./tune-settings.ts";
@@ -7,12 +9,23 @@ type Done = TuneEvent & { readonly event: "done" };
 
 /**
  * Trains a prompt; with several seeds one after the other under names of their own, of which the best on held-out pairs takes the
- * name asked for. A resumed run skips seeds that are finished.
+ * name asked for. A resumed run skips seeds that are finished. Passages kept on disk go when all of it is done: a run that was
+ * interrupted finds them again.
  * @throws RagError as {@link tuneOnce}
  */
 export async function* tunePrompt(
   settings: TuneSettings,
   parts: TuneParts,
+): AsyncGenerator<TuneEvent, void> {
+  checkPromptName(settings.name);
+  const own = passageFolderPath(parts.storeFolder, settings.name);
+  yield* trainSeeds(settings, { ...parts, passageFolder: parts.passageFolder ?? own });
+  await rm(own, { recursive: true, force: true });
+}
+
+async function* trainSeeds(
+  settings: TuneSettings,
+  parts: Parameters<typeof tuneOnce>[1],
 ): AsyncGenerator<TuneEvent, void> {
   if (settings.seeds === 1) return yield* tuneOnce(settings, parts);
   const results: Done[] = [];

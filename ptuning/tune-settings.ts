@@ -1,4 +1,3 @@
-import { freemem } from "node:os";
 import { z } from "zod";
 import { parseWith, RagError } from "../core/index.ts";
 import { METHOD_NAMES, type PromptDescription } from "./prompt-record.ts";
@@ -58,20 +57,14 @@ const schema = z.strictObject({
     .default(
       " According to the previous relevant passages, please answer the following question. Only return the answer without any other words.",
     ), // what the virtual tokens start from
-  passageCacheBytes: z.int().min(0).optional(), // keys and values kept; default: a share of free memory
+  passageCacheBytes: z.int().min(0).optional(), // keys and values kept in memory; default: a share of it
+  passageDiskBytes: z.int().min(0).optional(), // and on disk; default: a share of the free space
 });
 
 export type TuneSettings = z.infer<typeof schema> & {
   readonly placement: Placement;
   readonly template: PromptTemplate;
 };
-
-const MOST_CACHE_BYTES = 6 * 2 ** 30;
-const FREE_MEMORY_SHARE = 0.4;
-
-/** Room for passages' keys and values: as set, else 40% of the memory that is free now, at most 6 GiB. It changes no result. */
-export const passageCacheBytesOf = ({ passageCacheBytes }: TuneSettings): number =>
-  passageCacheBytes ?? Math.min(MOST_CACHE_BYTES, Math.floor(FREE_MEMORY_SHARE * freemem()));
 
 /** Validates raw settings. `source` names the flags or file they came from. @throws RagError config/invalid */
 export function parseTuneSettings(raw: unknown, source: string): TuneSettings {

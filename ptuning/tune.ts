@@ -8,10 +8,11 @@ import type { QaFile } from "./qa-file.ts";
 import { loadCheckpoint } from "./training/checkpoint.ts";
 import { findLearningRate } from "./training/find-learning-rate.ts";
 import { learningRateOf } from "./training/learning-rate.ts";
+import { passageCacheBytesOf, passageFolderOf } from "./training/passage-room.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { prepareData, type TuningData } from "./training/tuning-data.ts";
 import { TuningRun } from "./training/tuning-run.ts";
-import { passageCacheBytesOf, type TuneSettings } from "./tune-settings.ts";
+import type { TuneSettings } from "./tune-settings.ts";
 
 export interface TuneParts {
   readonly qa: QaFile;
@@ -19,6 +20,8 @@ export interface TuneParts {
   readonly retrieve: Retrieve;
   /** The store whose `prompts/` gets the result. */
   readonly storeFolder: string;
+  /** Keeps passages' keys and values after the training, for others that read the same; by default they go with it. */
+  readonly passageFolder?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -30,7 +33,7 @@ export interface TuneParts {
  */
 export async function* tuneOnce(
   settings: TuneSettings,
-  parts: TuneParts,
+  parts: TuneParts & { readonly passageFolder: string },
 ): AsyncGenerator<TuneEvent, void> {
   checkPromptName(settings.name);
   const { generator, storeFolder, signal } = parts;
@@ -46,9 +49,14 @@ export async function* tuneOnce(
   let prompt = await createPrompt(tuned, generator);
   try {
     yield prepared(data, prompt, generator);
-    const target = METHODS[settings.method].target(settings, generator.model);
-    const trainer = { target, trainingCacheBytes: passageCacheBytesOf(settings) };
-    await generator.openTrainer(trainer, signal);
+    await generator.openTrainer(
+      {
+        target: METHODS[settings.method].target(settings, generator.model),
+        trainingCacheBytes: passageCacheBytesOf(settings),
+        passageFolder: await passageFolderOf(settings, parts.passageFolder),
+      },
+      signal,
+    );
     if (settings.findLearningRate && found === undefined) {
       const examples = data.examplesOf(0);
       const test = await findLearningRate(prompt, generator, { ...settings, examples, signal });
@@ -107,6 +115,6 @@ async function foundRate(
 
 /** Everything that must be the same for a resumed run to be the same run. */
 function keyOf(settings: TuneSettings, qa: string): string {
-  const { resume: _, passageCacheBytes: __, checkpointSteps: ___, seeds: ____, ...same } = settings;
+  const { resume, passageCacheBytes, passageDiskBytes, checkpointSteps, seeds, ...same } = settings;
   return JSON.stringify({ ...same, qa });
 }

@@ -107,7 +107,7 @@ async function withEngines(
   work: (engine: Engine, trainer: TrainerEngine) => Promise<void>,
 ): Promise<void> {
   const engine = await Engine.open(source, options);
-  const trainer = TrainerEngine.open(engine, {
+  const trainer = await TrainerEngine.open(engine, {
     ...options,
     target: { kind: "deep" },
     trainingCacheBytes: 2 ** 30,

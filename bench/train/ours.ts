@@ -83,7 +83,7 @@ export class Ours {
   async #trainer(kind: "deep" | "virtual"): Promise<TrainerEngine> {
     const known = this.#trainers.get(kind);
     if (known) return known;
-    const trainer = TrainerEngine.open(this.#engine, {
+    const trainer = await TrainerEngine.open(this.#engine, {
       ...this.#options,
       target: { kind },
       trainingCacheBytes: 2 ** 31,

@@ -11,6 +11,9 @@ import { type Summary, summarize } from "../compare/summary.ts";
 import type { Terminal } from "../terminal.ts";
 import { Workspace } from "../workspace.ts";
 
+/** Arms answer a few questions in turn from the same passages: room for those of a few long prompts. */
+const PASSAGE_CACHE_BYTES = 2 ** 29;
+
 interface CompareFlags {
   readonly out?: string;
   readonly data?: string;
@@ -76,7 +79,13 @@ async function runAll(
     const events = compare({
       ...folders,
       experiment,
-      openGenerator: () => new Workspace({ settings, terminal, signal }).generator(),
+      openGenerator: () =>
+        new Workspace({
+          settings,
+          terminal,
+          signal,
+          passageCacheBytes: PASSAGE_CACHE_BYTES,
+        }).generator(),
       retrieve: ({ name }, questions, k) => storeOf(name).retrieveMany(questions, k),
       signal,
     });
@@ -108,6 +117,9 @@ function show(terminal: Terminal, event: CompareEvent): void {
     const { cell, done, cells, em, f1, known } = event;
     const scores = `EM ${em.toFixed(1)}, F1 ${f1.toFixed(1)}`;
     terminal.note(`${done}/${cells} ${cell}: ${scores}${known ? " (known)" : ""}`);
+  } else if (event.event === "answered") {
+    const { dataset, done, questions } = event;
+    terminal.live(`${dataset}: ${done} of ${questions} questions`);
   } else {
     showTraining(terminal, event.of);
   }

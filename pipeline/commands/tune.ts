@@ -80,6 +80,11 @@ export function tuneCommand(host: CommandHost): Command {
       "save where training stands this often (default: 50)",
       wholeNumber("checkpoint-steps"),
     )
+    .option(
+      "--passage-disk-bytes <count>",
+      "keys and values of passages kept on disk meanwhile (default: a quarter of the free space, at most 16 GiB; 0: none)",
+      wholeNumber("passage-disk-bytes"),
+    )
     .option("--resume", "continue an interrupted run of the same settings")
     .action((path: string, flags) =>
       host.run(command, {}, (context) => tune(context, path, flags)),

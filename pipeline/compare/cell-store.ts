@@ -15,7 +15,8 @@ const trained = z.strictObject({
   trainedParameters: z.number(),
   allParameters: z.number(),
   virtualTokens: z.number(),
-  seconds: z.number(), // of training and scoring held-out pairs
+  seconds: z.number(), // of training and scoring held-out pairs, without reading passages
+  passageSeconds: z.number(), // of reading those passages that no earlier training of the comparison had read
   peakMemoryBytes: z.number(), // resident, of the whole process while it trained
   promptBytes: z.number(), // of the files that answering needs
   examples: z.number(),
@@ -35,7 +36,7 @@ export type TrainedResult = z.infer<typeof trained>;
 /** What an arm answered, question by question. */
 export type AnsweredResult = z.infer<typeof answered>;
 
-/** Results of finished cells, one JSON file each: a comparison that was stopped goes on where it was. */
+/** Results of cells, one JSON file each, answers also of a part of the questions: a comparison that was stopped goes on where it was. */
 export class CellStore {
   readonly #folder: string;
 

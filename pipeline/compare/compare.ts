@@ -1,20 +1,13 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { RagError, Random } from "../../core/index.ts";
-import type { Generator } from "../../generator/index.ts";
-import {
-  loadPrompt,
-  type QaFile,
-  type QaPair,
-  readQaFile,
-  type TuneEvent,
-  withFirstTokens,
-} from "../../ptuning/index.ts";
-import { type Arm, handArm, learnedArm, plainRag, withoutRetrieval } from "../evaluation/arms.ts";
-import { evaluate } from "../evaluation/evaluate.ts";
-import { BEST_HAND_PROMPT } from "../evaluation/hand-prompts.ts";
-import type { Passage } from "../passage.ts";
+import { type Generator, isAdaptation } from "../../generator/index.ts";
+import { ANSWERS_AT_ONCE, type QaPair, type TuneEvent } from "../../ptuning/index.ts";
+import { answerGroup } from "../evaluation/answer-group.ts";
+import type { Arm } from "../evaluation/arms.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
 import { cellName, type EvaluationCell, evaluationCells, type TrainingCell } from "./cells.ts";
+import { comparedArm } from "./compared-arm.ts";
+import { ComparisonData, type LoadedDataset, type RetrieveFor } from "./comparison-data.ts";
 import type { Dataset, Experiment } from "./experiment.ts";
 import { trainArm } from "./train-arm.ts";
 
@@ -27,12 +20,7 @@ export interface CompareParts {
   readonly dataFolder: string;
   /** Opens the model. Each training gets a fresh one, so that memory is its own. */
   readonly openGenerator: () => Promise<Generator>;
-  /** The best k passages of a dataset's store for each question. */
-  readonly retrieve: (
-    dataset: Dataset,
-    questions: readonly string[],
-    k: number,
-  ) => Promise<readonly (readonly Passage[])[]>;
+  readonly retrieve: RetrieveFor;
   readonly signal: AbortSignal;
 }
 
@@ -48,7 +36,13 @@ export type CompareEvent =
       readonly known: boolean;
     }
   | { readonly event: "training"; readonly arm: string; readonly dataset: string }
-  | { readonly event: "progress"; readonly of: TuneEvent };
+  | { readonly event: "progress"; readonly of: TuneEvent }
+  | {
+      readonly event: "answered";
+      readonly dataset: string;
+      readonly done: number;
+      readonly questions: number;
+    };
 
 /** One evaluated cell with what its training cost. */
 export interface ComparedCell {
@@ -65,57 +59,56 @@ export interface Comparison {
 }
 
 /**
- * Runs every cell of an experiment that has no result yet, and returns all of them. Stopped at any time, it goes on where it was.
- * @throws RagError qa/*, config/invalid, store/*, prompt/*, train/diverged, engine/failed
+ * Runs every cell of an experiment that has no result yet, and returns all of them: dataset by dataset, first the trainings, which share
+ * the keys and values of passages on disk, then the answers, which share them in memory. Stopped at any time, it goes on where
+ * it was.
+ * @throws RagError qa/*, config/invalid, store/*, prompt/*, train/diverged, file/write-failed, engine/failed
  */
 export async function* compare(parts: CompareParts): AsyncGenerator<CompareEvent, Comparison> {
   const run = new ComparisonRun(parts);
   try {
-    return yield* run.cells();
+    return yield* run.datasets();
   } finally {
     await run.close();
   }
 }
 
-interface LoadedDataset {
-  readonly train: QaFile;
-  readonly test: QaFile;
-  readonly pairs: readonly QaPair[];
+/** A prompt that an arm trained. */
+interface Trained {
+  readonly result: TrainedResult;
+  readonly prompt: string;
+  readonly storeFolder: string;
+}
+
+/** A cell whose questions are being answered. */
+interface OpenCell {
+  readonly name: string;
+  readonly arm: Arm;
+  answered: AnsweredResult;
 }
 
 class ComparisonRun {
   readonly #parts: CompareParts;
   readonly #store: CellStore;
-  readonly #datasets = new Map<string, LoadedDataset>();
-  readonly #found = new Map<string, readonly (readonly Passage[])[]>();
+  readonly #data: ComparisonData;
+  readonly #total: number;
+  #done = 0;
   #generator: Promise<Generator> | undefined;
 
   constructor(parts: CompareParts) {
+    const { outFolder, dataFolder, retrieve, signal, experiment } = parts;
     this.#parts = parts;
-    this.#store = new CellStore(parts.outFolder);
+    this.#store = new CellStore(outFolder);
+    this.#data = new ComparisonData(dataFolder, retrieve, signal);
+    this.#total = evaluationCells(experiment).length;
   }
 
-  async *cells(): AsyncGenerator<CompareEvent, Comparison> {
-    const { experiment } = this.#parts;
-    const model = (await this.#open()).model;
-    const all = evaluationCells(experiment);
+  async *datasets(): AsyncGenerator<CompareEvent, Comparison> {
     const cells: ComparedCell[] = [];
-    for (const cell of all) {
-      this.#parts.signal.throwIfAborted();
-      const data = await this.#dataset(cell.dataset);
-      const inputs = [model.fingerprint, data.train.hash, data.test.hash];
-      const trained = yield* this.#train(cell, inputs);
-      const name = cellName("eval", cell, [...inputs, String(trained?.passages ?? "")]);
-      const known = await this.#store.loadAnswered(name);
-      const answered = known ?? (await this.#answer(cell, data, trained?.prompt));
-      if (!known) await this.#store.save(name, answered);
-      cells.push({ cell, answered, ...(trained ? { trained: trained.result } : {}) });
-      const scores = meanOf(answered);
-      const progress = { done: cells.length, cells: all.length, known: known !== undefined };
-      yield { event: "cell", cell: name, ...progress, ...scores };
-    }
-    const questions = [...this.#datasets].map(([name, { pairs }]) => [name, pairs] as const);
-    return { model: model.name, questions: new Map(questions), cells };
+    for (const dataset of this.#parts.experiment.datasets)
+      cells.push(...(yield* this.#compare(dataset)));
+    const { model } = await this.#open();
+    return { model: model.name, questions: this.#data.questions(), cells };
   }
 
   async close(): Promise<void> {
@@ -129,40 +122,68 @@ class ComparisonRun {
     return this.#generator;
   }
 
+  async *#compare(dataset: Dataset): AsyncGenerator<CompareEvent, readonly ComparedCell[]> {
+    const { experiment } = this.#parts;
+    const data = await this.#data.dataset(dataset);
+    const { model } = await this.#open();
+    const inputs = [model.fingerprint, data.train.hash, data.test.hash];
+    const cells = evaluationCells({ ...experiment, datasets: [dataset] });
+    const trained = new Map<string, Trained>();
+    for (const cell of cells) {
+      const key = trainingKey(cell);
+      if (cell.arm.kind !== "tune" || trained.has(key)) continue;
+      const training: TrainingCell = { arm: cell.arm, dataset, seed: cell.seed };
+      trained.set(key, yield* this.#train(training, inputs));
+    }
+    await rm(this.#passageFolder(dataset), { recursive: true, force: true });
+    const compared: ComparedCell[] = [];
+    for (const passages of experiment.passages) {
+      const some = cells.filter((cell) => cell.passages === passages);
+      const answered = yield* this.#answer(some, { data, inputs, trained });
+      for (const [index, cell] of some.entries()) {
+        const own = trained.get(trainingKey(cell));
+        const result = answered[index]!;
+        compared.push({ cell, answered: result, ...(own ? { trained: own.result } : {}) });
+      }
+    }
+    return compared;
+  }
+
   /** What an arm trained, from an earlier run or now. */
-  async *#train(cell: EvaluationCell, inputs: readonly string[]) {
-    const { arm, dataset, seed } = cell;
-    if (arm.kind !== "tune") return undefined;
+  async *#train(
+    cell: TrainingCell,
+    inputs: readonly string[],
+  ): AsyncGenerator<CompareEvent, Trained> {
     const passages = this.#parts.experiment.passages[0]!;
-    const training: TrainingCell = { arm, dataset, seed };
-    const name = cellName("train", training, [...inputs, String(passages)]);
-    const prompt = `${arm.name.slice(0, 30)}-${name.slice(-12)}`;
+    const name = cellName("train", cell, [...inputs, String(passages)]);
+    const prompt = `${cell.arm.name.slice(0, 30)}-${name.slice(-12)}`;
+    const storeFolder = join(this.#parts.outFolder, "trained", cell.dataset.name);
     const known = await this.#store.loadTrained(name);
-    if (known) return { result: known, prompt, passages };
-    yield { event: "training" as const, arm: arm.name, dataset: dataset.name };
+    if (known) return { result: known, prompt, storeFolder };
+    yield { event: "training", arm: cell.arm.name, dataset: cell.dataset.name };
     await this.close();
-    const result = yield* this.#trainNow(training, prompt, passages);
+    const result = yield* this.#trainNow(cell, { prompt, passages, storeFolder });
     await this.#store.save(name, result);
-    return { result, prompt, passages };
+    return { result, prompt, storeFolder };
   }
 
   async *#trainNow(
     cell: TrainingCell,
-    prompt: string,
-    passages: number,
+    run: { readonly prompt: string; readonly passages: number; readonly storeFolder: string },
   ): AsyncGenerator<CompareEvent, TrainedResult> {
-    const { signal } = this.#parts;
-    const { train: qa } = await this.#dataset(cell.dataset);
+    const { dataset } = cell;
+    const { train: qa } = await this.#data.dataset(dataset);
     const events: TuneEvent[] = [];
     const work = trainArm(cell, {
       qa,
       generator: await this.#open(),
-      retrieve: (questions) => this.#parts.retrieve(cell.dataset, questions, passages),
-      storeFolder: this.#trainedFolder(cell.dataset),
-      name: prompt,
-      passages,
+      retrieve: (questions) => this.#data.passages(dataset, questions, run.passages),
+      storeFolder: run.storeFolder,
+      passageFolder: this.#passageFolder(dataset),
+      name: run.prompt,
+      passages: run.passages,
       onEvent: (event) => events.push(event),
-      signal,
+      signal: this.#parts.signal,
     });
     let isDone = false;
     const settled = work.finally(() => {
@@ -176,101 +197,83 @@ class ComparisonRun {
     return settled;
   }
 
-  async #answer(
-    cell: EvaluationCell,
-    data: LoadedDataset,
-    prompt: string | undefined,
-  ): Promise<AnsweredResult> {
-    const { signal } = this.#parts;
-    const arm = await this.#arm(cell, data, prompt);
-    const { pairs } = data;
-    const found = arm.usesPassages ? await this.#retrieve(cell, pairs) : [];
-    const { arms, questions } = await evaluate({
-      generator: await this.#open(),
-      arms: [arm],
-      pairs,
-      found,
-      k: cell.passages,
-      seed: 1,
-      signal,
-    });
-    const answers = questions.map(({ id, answers: own }) => ({ id, ...own[arm.name]! }));
-    return { seconds: arms[arm.name]!.seconds, answers };
+  /** Keys and values of passages that the trainings of a dataset share. */
+  #passageFolder({ name }: Dataset): string {
+    return join(this.#parts.outFolder, "passages", name);
   }
 
-  async #arm(
-    { arm, dataset, seed, tokens }: EvaluationCell,
-    { train }: LoadedDataset,
-    prompt: string | undefined,
-  ): Promise<Arm> {
-    switch (arm.kind) {
-      case "no-retrieval":
-        return { ...withoutRetrieval, name: arm.name };
-      case "rag":
-        return { ...plainRag, name: arm.name };
-      case "hand":
-        return { ...handArm(arm.text ?? BEST_HAND_PROMPT), name: arm.name };
-      case "few-shot":
-        return { ...handArm(fewShotText(train.pairs, arm.examples, seed)), name: arm.name };
-      default: {
-        const learned = await loadPrompt(this.#trainedFolder(dataset), prompt!);
-        const first = tokens === "all" ? learned : withFirstTokens(learned, tokens);
-        return { ...learnedArm(first), name: arm.name };
-      }
+  /** The answers of cells that read the same number of passages, in their order. */
+  async *#answer(
+    cells: readonly EvaluationCell[],
+    parts: {
+      readonly data: LoadedDataset;
+      readonly inputs: readonly string[];
+      readonly trained: ReadonlyMap<string, Trained>;
+    },
+  ): AsyncGenerator<CompareEvent, readonly AnsweredResult[]> {
+    const { data, inputs, trained } = parts;
+    const open: OpenCell[] = [];
+    for (const cell of cells) {
+      const own = trained.get(trainingKey(cell));
+      const trainedWith = own ? String(this.#parts.experiment.passages[0]) : "";
+      const name = cellName("eval", cell, [...inputs, trainedWith]);
+      const arm = { ...(await comparedArm(cell, data.train.pairs, own)), name };
+      const known = await this.#store.loadAnswered(name);
+      open.push({ name, arm, answered: known ?? { seconds: 0, answers: [] } });
     }
+    const isDone = ({ answered }: OpenCell) => answered.answers.length === data.pairs.length;
+    for (const one of open.filter(isDone)) yield this.#finished(one, true);
+    const left = open.filter((one) => !isDone(one));
+    const adapted = left.filter(({ arm }) => isAdaptation(arm.conditioning));
+    const others = left.filter((one) => !adapted.includes(one));
+    // Each model with weights of its own is half a gigabyte and more: one after the other.
+    for (const together of [others, ...adapted.map((one) => [one])]) {
+      if (together.length > 0) yield* this.#answerTogether(together, cells[0]!, data.pairs);
+    }
+    return open.map(({ answered }) => answered);
   }
 
-  #trainedFolder({ name }: Dataset): string {
-    return join(this.#parts.outFolder, "trained", name);
+  /** Question by question, saved as it goes. */
+  async *#answerTogether(
+    cells: readonly OpenCell[],
+    { dataset, passages }: EvaluationCell,
+    pairs: readonly QaPair[],
+  ): AsyncGenerator<CompareEvent, void> {
+    const usesPassages = cells.some(({ arm }) => arm.usesPassages);
+    const found = usesPassages ? await this.#data.testPassages(dataset, passages) : [];
+    const { signal } = this.#parts;
+    const generator = await this.#open();
+    for (let first = 0; first < pairs.length; first += ANSWERS_AT_ONCE) {
+      const behind = cells.filter(({ answered }) => answered.answers.length <= first);
+      const arms = behind.map(({ arm }) => arm);
+      const work = { generator, arms, pairs, found, k: passages, first, signal };
+      const group = await answerGroup(work);
+      for (const one of behind) {
+        const { answers, seconds } = group.get(one.name)!;
+        const withIds = answers.map((answer, index) => ({
+          id: pairs[first + index]!.id,
+          ...answer,
+        }));
+        one.answered = {
+          seconds: one.answered.seconds + seconds,
+          answers: [...one.answered.answers, ...withIds],
+        };
+        await this.#store.save(one.name, one.answered);
+      }
+      const done = Math.min(first + ANSWERS_AT_ONCE, pairs.length);
+      yield { event: "answered", dataset: dataset.name, done, questions: pairs.length };
+    }
+    for (const one of cells) yield this.#finished(one, false);
   }
 
-  async #retrieve({ dataset, passages }: EvaluationCell, pairs: readonly QaPair[]) {
-    const key = `${dataset.name} ${passages}`;
-    const known = this.#found.get(key);
-    if (known) return known;
-    const questions = pairs.map(({ question }) => question);
-    const found = pairs.every(({ task }) => task === "input")
-      ? []
-      : await this.#parts.retrieve(dataset, questions, passages);
-    this.#found.set(key, found);
-    return found;
-  }
-
-  async #dataset(dataset: Dataset): Promise<LoadedDataset> {
-    const known = this.#datasets.get(dataset.name);
-    if (known) return known;
-    const { dataFolder, signal } = this.#parts;
-    const train = await readQaFile(join(dataFolder, dataset.train), signal);
-    const test = await readQaFile(join(dataFolder, dataset.test), signal);
-    const pairs = test.pairs.slice(0, dataset.testLimit ?? test.pairs.length);
-    requireDifferentIds(dataset.name, pairs);
-    const loaded = { train, test, pairs };
-    this.#datasets.set(dataset.name, loaded);
-    return loaded;
+  #finished({ name, answered }: OpenCell, known: boolean): CompareEvent {
+    this.#done++;
+    const progress = { done: this.#done, cells: this.#total, known };
+    return { event: "cell", cell: name, ...progress, ...meanOf(answered) };
   }
 }
 
-/** Training pairs as examples of the form, drawn by the seed. */
-function fewShotText(pairs: readonly QaPair[], count: number, seed: number): string {
-  const drawn = new Random(seed).shuffle(pairs).slice(0, count);
-  const examples = drawn.map(
-    ({ question, answers }) => `Question: ${question}\nAnswer: ${answers[0]}`,
-  );
-  return [
-    "Answer from the passages in the same form as these examples:",
-    ...examples,
-    "Now answer the next question in the same form.",
-  ].join("\n\n");
-}
-
-/** Scores are paired by id. */
-function requireDifferentIds(dataset: string, pairs: readonly QaPair[]): void {
-  if (new Set(pairs.map(({ id }) => id)).size === pairs.length) return;
-  throw new RagError(
-    "qa/invalid",
-    `dataset "${dataset}": two test questions have the same id; give each its own.`,
-  );
-}
+const trainingKey = ({ arm, seed }: EvaluationCell): string => JSON.stringify([arm.name, seed]);
 
 function meanOf({ answers }: AnsweredResult): { em: number; f1: number } {
   const mean = (pick: (one: AnsweredResult["answers"][number]) => number) =>

@@ -53,7 +53,7 @@ export function markdownReport(summary: Summary): string {
 
 /** What the numbers are. */
 export const NOTE =
-  "EM and F1 are 0 to 100 with SQuAD normalisation, means over seeds (± standard deviation over seeds), with 95% paired bootstrap intervals over questions. Training time includes scoring held-out pairs; peak memory is that of the whole process.";
+  "EM and F1 are 0 to 100 with SQuAD normalisation, means over seeds (± standard deviation over seeds), with 95% paired bootstrap intervals over questions. Training time includes scoring held-out pairs, but not reading passages, which trainings share (where passages' keys and values change, reading is part of training); peak memory is that of the whole process.";
 
 const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 

@@ -26,7 +26,10 @@ export interface ComparedTraining {
   readonly trainedParameters: number;
   readonly trainedShare: number;
   readonly virtualTokens: number;
+  /** Without reading passages. */
   readonly seconds: number;
+  /** Of reading passages, of all seeds: it is paid by the first training that needs them. */
+  readonly passageSeconds: number;
   readonly peakMemoryBytes: number;
   readonly promptBytes: number;
   readonly examples: number;
@@ -132,6 +135,7 @@ function trainingOf(cells: readonly ComparedCell[]): ComparedTraining | undefine
     virtualTokens: first.virtualTokens,
     trainedShare: first.trainedParameters / first.allParameters,
     seconds: mean(trained.map(({ seconds }) => seconds)),
+    passageSeconds: trained.reduce((sum, one) => sum + one.passageSeconds, 0),
     peakMemoryBytes: Math.max(...trained.map(({ peakMemoryBytes }) => peakMemoryBytes)),
     promptBytes: first.promptBytes,
     examples: first.examples,

@@ -19,6 +19,8 @@ export interface TrainingParts {
   readonly retrieve: Retrieve;
   /** Its `prompts/` gets the prompt. */
   readonly storeFolder: string;
+  /** Keeps passages' keys and values for other trainings of the comparison. */
+  readonly passageFolder: string;
   /** The prompt's name there. */
   readonly name: string;
   readonly passages: number;
@@ -28,7 +30,11 @@ export interface TrainingParts {
 
 const MEMORY_INTERVAL_MS = 200;
 
-/** Trains one arm; a run that was interrupted goes on from its checkpoint. @throws RagError as tunePrompt */
+/**
+ * Trains one arm; a run that was interrupted goes on from its checkpoint. Passages are kept on disk, not in memory, so that peak memory is
+ * the method's own.
+ * @throws RagError as tunePrompt
+ */
 export async function trainArm(
   { arm, dataset, seed }: TrainingCell,
   parts: TrainingParts,
@@ -37,7 +43,7 @@ export async function trainArm(
   const resume = hasPrompt(storeFolder, name);
   const limit = dataset.trainLimit === undefined ? {} : { limit: dataset.trainLimit };
   const settings = parseTuneSettings(
-    { ...arm.settings, ...limit, name, seed, passages, resume },
+    { passageCacheBytes: 0, ...arm.settings, ...limit, name, seed, passages, resume },
     `arm "${arm.name}"`,
   );
   const memory = watchMemory();
@@ -55,7 +61,8 @@ export async function trainArm(
     trainedParameters: training.trainableParameters ?? 0,
     allParameters,
     virtualTokens,
-    seconds: training.seconds,
+    seconds: training.seconds - (training.passageSeconds ?? 0),
+    passageSeconds: training.passageSeconds ?? 0,
     peakMemoryBytes: memory.peak(),
     promptBytes: await promptBytes(join(storeFolder, "prompts", name)),
     examples: training.examples,

@@ -1,14 +1,5 @@
-import type { Generator } from "../../generator/index.ts";
-import {
-  ANSWERS_AT_ONCE,
-  type AnswerScore,
-  answerTogether,
-  meanScore,
-  type QaPair,
-  scoreAnswer,
-} from "../../ptuning/index.ts";
-import type { Passage } from "../passage.ts";
-import { type Arm, answerWith } from "./arms.ts";
+import { ANSWERS_AT_ONCE, type AnswerScore, meanScore } from "../../ptuning/index.ts";
+import { answerGroup, type QuestionsParts, type ScoredAnswer } from "./answer-group.ts";
 import { bootstrap, type Interval } from "./intervals.ts";
 import { relevantPassages } from "./relevance.ts";
 import { type RetrievalMetrics, retrievalMetrics } from "./retrieval-metrics.ts";
@@ -33,8 +24,6 @@ export interface AnsweredQuestion {
   readonly answers: Readonly<Record<string, ScoredAnswer>>;
 }
 
-export type ScoredAnswer = { readonly answer: string } & AnswerScore;
-
 export interface Evaluation {
   readonly n: number;
   readonly k: number;
@@ -44,40 +33,25 @@ export interface Evaluation {
   readonly questions: readonly AnsweredQuestion[];
 }
 
-export interface EvaluationParts {
-  readonly generator: Generator;
-  readonly arms: readonly Arm[];
-  readonly pairs: readonly QaPair[];
-  /** For each pair, best first: at least 10 where there are so many. */
-  readonly found: readonly (readonly Passage[])[];
-  /** Passages the model reads. */
-  readonly k: number;
+export interface EvaluationParts extends QuestionsParts {
   readonly seed: number;
   readonly onQuestion?: (done: number) => void;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Answers the same questions from the same passages with every arm. Questions are taken a few at a time: an arm answers those together,
- * then the next arm does, so that arms share the cached passages and a machine that slows down slows all of them. The
- * arm that comes first with passages pays for reading them: its turn goes round.
+ * Answers the same questions from the same passages with every arm.
  * @throws RagError context/overflow, engine/failed
  */
 export async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
-  const { arms, pairs, k, signal } = parts;
+  const { arms, pairs, k } = parts;
   const seconds = new Map(arms.map(({ name }) => [name, 0]));
   const questions: AnsweredQuestion[] = [];
   for (let first = 0; first < pairs.length; first += ANSWERS_AT_ONCE) {
-    signal?.throwIfAborted();
+    const answered = await answerGroup({ ...parts, first });
+    for (const [name, own] of answered) seconds.set(name, seconds.get(name)! + own.seconds);
     const group = pairs.slice(first, first + ANSWERS_AT_ONCE);
-    const byArm = new Map<string, readonly ScoredAnswer[]>();
-    for (const arm of rotated(arms, first / ANSWERS_AT_ONCE)) {
-      const started = performance.now();
-      byArm.set(arm.name, await answerGroup(parts, arm, { first, group }));
-      seconds.set(arm.name, seconds.get(arm.name)! + (performance.now() - started) / 1000);
-    }
     for (const [index, { id, question, answers: accepted }] of group.entries()) {
-      const entries = arms.map(({ name }) => [name, byArm.get(name)![index]!]);
+      const entries = arms.map(({ name }) => [name, answered.get(name)!.answers[index]!]);
       questions.push({ id, question, accepted, answers: Object.fromEntries(entries) });
     }
     parts.onQuestion?.(questions.length);
@@ -91,23 +65,6 @@ export async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
     questions,
   };
 }
-
-function answerGroup(
-  { generator, found, k, signal }: EvaluationParts,
-  arm: Arm,
-  { first, group }: { readonly first: number; readonly group: readonly QaPair[] },
-): Promise<ScoredAnswer[]> {
-  return answerTogether([...group.entries()], async ([index, { question, task, answers }]) => {
-    const passages = (found[first + index] ?? []).slice(0, k);
-    const answer = await answerWith(arm, generator, { question, task, passages, signal });
-    return { answer, ...scoreAnswer(answer, answers) };
-  });
-}
-
-const rotated = <Item>(items: readonly Item[], by: number): readonly Item[] => {
-  const start = by % Math.max(1, items.length);
-  return [...items.slice(start), ...items.slice(0, start)];
-};
 
 function armResults(
   { arms, seed }: EvaluationParts,

@@ -12,7 +12,7 @@ import type { StepReport } from "../trainable.ts";
 import { contentOf } from "../training/content-of.ts";
 import { describeRun } from "../training/describe-run.ts";
 import { learningRateOf } from "../training/learning-rate.ts";
-import { passageCacheBytesOf } from "../tune-settings.ts";
+import { passageCacheBytesOf } from "../training/passage-room.ts";
 import type { PeftConfig } from "./configs.ts";
 
 /** One optimizer step: the loss before it, and how long its gradient was. */

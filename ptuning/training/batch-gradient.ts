@@ -27,6 +27,7 @@ export async function batchGradient(
   const { examples, batch, random, signal } = work;
   const { headDimension } = trainer.model.config;
   let loss = 0;
+  let passageSeconds = 0;
   let sums: Float32Array[] | undefined;
   for (let first = 0; first < examples.length; first += batch) {
     const some = examples.slice(first, first + batch);
@@ -37,12 +38,13 @@ export async function batchGradient(
     const gradients = spreadGradients(result.gradients, tokens);
     const share = some.length / examples.length;
     loss += result.loss * share;
-    if (share === 1) return { loss, gradients };
+    passageSeconds += result.passageSeconds;
+    if (share === 1) return { loss, gradients, passageSeconds };
     sums ??= gradients.map((gradient) => new Float32Array(gradient.length));
     for (const [index, gradient] of gradients.entries()) {
       const sum = sums[index]!;
       for (let i = 0; i < sum.length; i++) sum[i]! += share * gradient[i]!;
     }
   }
-  return { loss, gradients: sums ?? [] };
+  return { loss, gradients: sums ?? [], passageSeconds };
 }

@@ -12,6 +12,7 @@ const progressSchema = z.strictObject({
   step: z.int().nonnegative(), // optimizer steps done
   examplesDone: z.int().nonnegative(), // of the epoch that is under way
   seconds: z.number().nonnegative(),
+  passageSeconds: z.number().nonnegative().default(0), // of them, spent on reading passages
   epochsWithoutGain: z.int().nonnegative(),
   /** The saved prompt is the best one that was scored; before the first scoring it is where training stands. */
   isScored: z.boolean(),

@@ -14,6 +14,7 @@ export type RunOutcome = Pick<
   | "epochs"
   | "steps"
   | "seconds"
+  | "passageSeconds"
   | "lossCurve"
   | "devCurve"
   | "dev"

@@ -47,6 +47,7 @@ export class TuningRun {
   #step = 0;
   #examplesDone = 0;
   #seconds = 0;
+  #passageSeconds = 0;
   #epochsWithoutGain = 0;
   #losses: number[] = [];
   #devCurve: (AnswerScore & { step: number })[] = [];
@@ -104,6 +105,7 @@ export class TuningRun {
     this.#step = progress.step;
     this.#examplesDone = progress.examplesDone;
     this.#seconds = progress.seconds;
+    this.#passageSeconds = progress.passageSeconds;
     this.#epochsWithoutGain = progress.epochsWithoutGain;
     const { training } = saved.about;
     this.#losses = [...training.lossCurve];
@@ -156,7 +158,12 @@ export class TuningRun {
     const { batch, randomTokens } = this.#settings;
     const random = randomTokens ? this.#random : undefined;
     const work = { examples, batch, random, signal };
-    const { loss, gradients } = await batchGradient(generator, prompt.conditioning(), work);
+    const { loss, gradients, passageSeconds } = await batchGradient(
+      generator,
+      prompt.conditioning(),
+      work,
+    );
+    this.#passageSeconds += passageSeconds;
     this.#requireSound(loss);
     const learningRate = scheduledRate(this.#settings, this.#step, this.#steps);
     const { gradientNorm } = prompt.step(gradients, learningRate);
@@ -218,6 +225,7 @@ export class TuningRun {
         epochs: this.#epoch + this.#examplesDone / data.count,
         steps: this.#step,
         seconds: this.#seconds,
+        passageSeconds: this.#passageSeconds,
         lossCurve: this.#losses,
         devCurve: this.#devCurve,
         dev: this.#best?.score ?? null,
@@ -258,6 +266,7 @@ export class TuningRun {
       step: this.#step,
       examplesDone: this.#examplesDone,
       seconds: this.#seconds,
+      passageSeconds: this.#passageSeconds,
       epochsWithoutGain: this.#epochsWithoutGain,
       isScored: this.#best !== undefined,
       learningRate: this.#settings.learningRate ?? null,

@@ -15,7 +15,7 @@ const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "
 export interface TinyEngine {
   readonly engine: Engine;
   readonly options: EngineOptions;
-  trainer(target: TrainingTarget): Promise<TrainerEngine>;
+  trainer(target: TrainingTarget, settings?: Partial<TrainerSettings>): Promise<TrainerEngine>;
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export async function openTinyEngine(): Promise<TinyEngine> {
     engine,
     options,
     trainer: async (target) => {
-      const trainer = TrainerEngine.open(engine, {
+      const trainer = await TrainerEngine.open(engine, {
         ...options,
         target,
         trainingCacheBytes: 2 ** 20,

@@ -39,7 +39,7 @@ export async function openGoldenModel(
   const engine = await Engine.open(source, options);
   const trainers: TrainerEngine[] = [];
   const openTrainer = async (target: TrainingTarget) => {
-    const trainer = TrainerEngine.open(engine, {
+    const trainer = await TrainerEngine.open(engine, {
       ...options,
       target,
       trainingCacheBytes: 2 ** 30,

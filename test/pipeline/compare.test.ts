@@ -75,6 +75,7 @@ describe("foreword compare on a tiny model", () => {
     assert.equal(cells.length, 1 + 2 + 2 * 2 + 2);
     assert.ok(cells.slice(0, 4).every(({ known }) => known));
     assert.ok(cells.some(({ known }) => !known));
+    assert.deepEqual(await readdir(join(folder, "out/passages")), []);
     const third = await run();
     const known = events(third.stdout).filter(({ event }) => event === "cell");
     assert.ok(known.every((one) => one.known));

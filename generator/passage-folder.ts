@@ -1,0 +1,100 @@
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errorMessage, RagError, sha256, systemCode, temporaryPath } from "../core/index.ts";
+
+/** Where keys and values of passages are kept when memory has no room for them, and how many bytes there may be. */
+export interface PassageFolderOptions {
+  readonly path: string;
+  readonly maxBytes: number;
+}
+
+const ROWS = ".rows";
+const CHECKSUM_BYTES = 64;
+
+/**
+ * Keys and values of the prefixes of training examples, one file each, named by what they were computed from and ending in a checksum.
+ * Reading one is many times faster than computing it. A damaged or missing file is computed again, so the folder can go at any time.
+ */
+export class PassageFolder {
+  readonly #path: string;
+  /** What the rows depend on beside the ids. */
+  readonly #source: string;
+  #bytesLeft: number;
+  /** The one write under way; the next waits for it. */
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, source: string, bytesLeft: number) {
+    this.#path = path;
+    this.#source = source;
+    this.#bytesLeft = bytesLeft;
+  }
+
+  /** `source`: what rows of the same ids depend on, such as the model. @throws RagError file/write-failed */
+  static async open(
+    { path, maxBytes }: PassageFolderOptions,
+    source: string,
+  ): Promise<PassageFolder> {
+    try {
+      await mkdir(path, { recursive: true });
+      let used = 0;
+      for (const name of await readdir(path)) {
+        // What a killed process was writing.
+        if (name.endsWith(".tmp")) await rm(join(path, name), { force: true });
+        else used += (await stat(join(path, name))).size;
+      }
+      return new PassageFolder(path, source, maxBytes - used);
+    } catch (cause) {
+      throw new RagError(
+        "file/write-failed",
+        `${path}: passages cannot be kept here while training (${errorMessage(cause)}); check permissions, or train with --passage-disk-bytes 0.`,
+        { cause },
+      );
+    }
+  }
+
+  /** The rows of a prefix, `byteLength` bytes, as they were written; undefined when they are not there or damaged. */
+  async get(ids: readonly number[], byteLength: number): Promise<ArrayBuffer | undefined> {
+    await this.#writing;
+    const path = this.#file(ids);
+    try {
+      if ((await stat(path)).size !== byteLength + CHECKSUM_BYTES) return undefined;
+      const bytes = new Uint8Array(await readFile(path));
+      const data = bytes.subarray(0, byteLength);
+      const checksum = Buffer.from(bytes.subarray(byteLength)).toString("latin1");
+      return checksum === sha256(data) ? bytes.buffer.slice(0, byteLength) : undefined;
+    } catch (cause) {
+      if (systemCode(cause) === "ENOENT") return undefined;
+      throw cause;
+    }
+  }
+
+  /** Keeps rows if there is room; written while the caller goes on. A full disk only means that nothing more is kept. */
+  set(ids: readonly number[], data: Uint8Array): void {
+    const size = data.byteLength + CHECKSUM_BYTES;
+    if (size > this.#bytesLeft) return;
+    this.#bytesLeft -= size;
+    const before = this.#writing;
+    this.#writing = before.then(() => this.#write(this.#file(ids), data));
+  }
+
+  /** Waits for the last write. */
+  async close(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(path: string, data: Uint8Array): Promise<void> {
+    const temporary = temporaryPath(path);
+    try {
+      await writeFile(temporary, [data, sha256(data)]);
+      await rename(temporary, path);
+    } catch {
+      // No room, or the folder went away: what is not kept is computed again, and the result is the same.
+      this.#bytesLeft = 0;
+      await rm(temporary, { force: true });
+    }
+  }
+
+  #file(ids: readonly number[]): string {
+    return join(this.#path, sha256(JSON.stringify([this.#source, ids])) + ROWS);
+  }
+}
