@@ -5,6 +5,7 @@ import {
   Engine,
   type EngineOptions,
   TrainerEngine,
+  type TrainerOptions,
   type TrainingTarget,
 } from "../../generator/index.ts";
 import { modelSource } from "../parity/golden-model.ts";
@@ -15,7 +16,7 @@ const golden = join(import.meta.dirname, "..", "fixtures", "golden", "models", "
 export interface TinyEngine {
   readonly engine: Engine;
   readonly options: EngineOptions;
-  trainer(target: TrainingTarget, settings?: Partial<TrainerSettings>): Promise<TrainerEngine>;
+  trainer(target: TrainingTarget, settings?: Partial<TrainerOptions>): Promise<TrainerEngine>;
   close(): Promise<void>;
 }
 
@@ -27,12 +28,13 @@ export async function openTinyEngine(): Promise<TinyEngine> {
   return {
     engine,
     options,
-    trainer: async (target) => {
+    trainer: async (target, settings = {}) => {
       const trainer = await TrainerEngine.open(engine, {
         ...options,
         target,
         trainingCacheBytes: 2 ** 20,
         trainingCachePrecision: "float32",
+        ...settings,
       });
       trainers.push(trainer);
       return trainer;

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { PassageFolder } from "../../generator/passage-folder.ts";
+import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
+
+let path: string;
+beforeEach(async () => {
+  path = join(await mkdtemp(join(tmpdir(), "foreword-passages-")), "kept");
+});
+afterEach(() => rm(join(path, ".."), { recursive: true, force: true }));
+
+describe("a folder of passages", () => {
+  const rows = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+  const open = (source = "model", maxBytes = 10_000) =>
+    PassageFolder.open({ path, maxBytes }, source);
+
+  test("gives back what was written, in another process too, for the same ids and source only", async () => {
+    const folder = await open();
+    folder.set([1, 2, 3], rows);
+    assert.deepEqual(new Uint8Array((await folder.get([1, 2, 3], 1000))!), rows);
+    await folder.close();
+    const again = await open();
+    assert.deepEqual(new Uint8Array((await again.get([1, 2, 3], 1000))!), rows);
+    assert.equal(await again.get([1, 2], 1000), undefined);
+    assert.equal(await (await open("another model")).get([1, 2, 3], 1000), undefined);
+  });
+
+  test("keeps no more bytes than it may, counting those that were there", async () => {
+    const folder = await open("model", 2500);
+    for (const id of [1, 2, 3]) folder.set([id], rows);
+    await folder.close();
+    assert.equal((await readdir(path)).length, 2);
+    const again = await open("model", 2500);
+    again.set([4], rows);
+    await again.close();
+    assert.equal((await readdir(path)).length, 2);
+  });
+
+  test("does not give back what was damaged or cut, nor keep what a killed process had begun", async () => {
+    const folder = await open();
+    folder.set([1], rows);
+    folder.set([2], rows);
+    await folder.close();
+    await writeFile(join(path, ".half.rows.0123456789ab.tmp"), "x");
+    const [first, second] = (await readdir(path)).filter((name) => name.endsWith(".rows"));
+    const bytes = await readFile(join(path, first!));
+    bytes[500]! ^= 1;
+    await writeFile(join(path, first!), bytes);
+    await truncate(join(path, second!), 600);
+    const again = await open();
+    assert.equal(await again.get([1], 1000), undefined);
+    assert.equal(await again.get([2], 1000), undefined);
+    assert.equal((await readdir(path)).length, 2);
+  });
+
+  test("goes on without keeping when it was removed meanwhile", async () => {
+    const folder = await open();
+    await rm(path, { recursive: true });
+    folder.set([1], rows);
+    await folder.close();
+    assert.equal(await folder.get([1], 1000), undefined);
+  });
+
+  test("a place where nothing can be written is refused with what to do", async () => {
+    await writeFile(path, "a file");
+    await assert.rejects(open(), {
+      code: "file/write-failed",
+      message: /passage-disk-bytes 0/,
+    });
+  });
+});
+
+describe("training with passages on disk", () => {
+  let tiny: TinyEngine;
+  before(async () => {
+    tiny = await openTinyEngine();
+  });
+  after(() => tiny.close());
+
+  test("gives the same loss and gradient bit by bit, and reads no passage again, in any trainer", async () => {
+    const batch = [1, 2, 3].map((seed) => ({
+      prefixIds: someIds(10 + seed, seed),
+      ids: someIds(5, seed + 10),
+      answerIds: someIds(3, seed + 20),
+    }));
+    const conditioning = await tiny.engine.deepTokens(someIds(4, 41));
+    const kept = { trainingCacheBytes: 0, passageFolder: { path, maxBytes: 2 ** 20 } };
+    for (const precision of ["float32", "float16"] as const) {
+      const settings = { trainingCachePrecision: precision };
+      const memory = await tiny.trainer({ kind: "deep" }, settings);
+      const expected = await memory.lossAndGradient(batch, conditioning);
+      assert.ok(expected.passageSeconds > 0);
+      const writer = await tiny.trainer({ kind: "deep" }, { ...settings, ...kept });
+      await writer.lossAndGradient(batch, conditioning);
+      assert.equal(writer.cachedBytes, 0);
+      await writer.close();
+      const reader = await tiny.trainer({ kind: "deep" }, { ...settings, ...kept });
+      const { passageSeconds, ...read } = await reader.lossAndGradient(batch, conditioning);
+      assert.equal(passageSeconds, 0);
+      assert.deepEqual(read, { loss: expected.loss, gradients: expected.gradients });
+    }
+  });
+});
