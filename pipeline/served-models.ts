@@ -34,10 +34,24 @@ export async function servedModel(answerer: Answerer, id: string): Promise<Serve
   );
 }
 
-/** A model as `/v1/models` lists it. */
+/**
+ * A model as `/v1/models` lists it, and what Open WebUI may offer with it: without `capabilities` it sends the descriptions of its own
+ * tools along with every question.
+ */
 export const modelObject = (id: string) => ({
   id,
   object: "model",
   created: 0,
   owned_by: RAG,
+  info: { meta: { capabilities: CAPABILITIES } },
 });
+
+/** In Open WebUI's words. */
+const CAPABILITIES = {
+  builtin_tools: false,
+  code_interpreter: false,
+  image_generation: false,
+  vision: false,
+  citations: true,
+  usage: true,
+};

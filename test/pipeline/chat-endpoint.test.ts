@@ -335,6 +335,15 @@ async function waitFor(condition: () => Promise<boolean>): Promise<void> {
   assert.fail("the condition did not come true");
 }
 
+test("the list of models tells Open WebUI not to send its own tools, which would be refused", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as {
+    data: { info: { meta: { capabilities: Record<string, boolean> } } }[];
+  };
+  assert.equal(data.length, 4);
+  for (const { info } of data) assert.equal(info.meta.capabilities["builtin_tools"], false);
+});
+
 test("an API key is required of everything but health checks", async (t) => {
   const apiKey = "a-long-secret";
   const { url, client, post } = await serveFor(t, new FakeAnswerer(), { apiKey });
