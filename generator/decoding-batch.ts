@@ -111,9 +111,14 @@ export class DecodingBatch {
 
   /** Reads a prompt, giving way after each piece; then the sequence runs with the others. */
   async *#read(sequence: Sequence): AsyncGenerator<void, void> {
-    const { prefixIds, conditioning, ids } = sequence.request;
+    const { prefixIds, prefixRows, conditioning, ids } = sequence.request;
     const cache = new KeyValueCache(this.#config, sequence.promptTokens);
-    sequence.cachedTokens = yield* this.#prefixes.read(prefixIds, cache);
+    if (prefixRows) {
+      cache.append(prefixRows);
+      sequence.cachedTokens = prefixRows.count;
+    } else {
+      sequence.cachedTokens = yield* this.#prefixes.read(prefixIds, cache);
+    }
     if (conditioning?.kind === "deep") {
       cache.append(deepRows(conditioning, this.#config, prefixIds.length));
     }

@@ -12,7 +12,6 @@ import {
 import {
   type EngineLoad,
   type GeneratedToken,
-  type GenerationRequest,
   type GenerationSummary,
   requireRoom,
 } from "./generation.ts";
@@ -22,7 +21,7 @@ import { openRuns } from "./open-runs.ts";
 import { PrefixReader } from "./prefix-reader.ts";
 import { type PromptScore, scoreToken, UNSCORED } from "./prompt-scores.ts";
 import { unrotateRows } from "./rotary-tables.ts";
-import { Sequence } from "./sequence.ts";
+import { type PreparedRequest, Sequence } from "./sequence.ts";
 import { readEmbeddingTable } from "./weight-parts.ts";
 
 /** Scoring keeps f32 [tokens, V] for each piece. */
@@ -70,7 +69,7 @@ export class Engine {
    * @throws RagError context/overflow when prompt and answer do not fit the context
    */
   async *generate(
-    request: GenerationRequest,
+    request: PreparedRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<GeneratedToken, GenerationSummary> {
     const promptTokens = requireRoom(request, this.contextLength);

@@ -11,6 +11,8 @@ export interface GenerationRequest {
   readonly maxTokens: number;
   readonly stopIds: readonly number[];
   readonly sampling: Sampling;
+  /** While a trainer is open: keeps keys and values of the prefix with those of the training examples, as f16. */
+  readonly keepsPrefix?: boolean;
   /** Asks for the log probability of every token, before temperature and penalties. */
   readonly logProbabilities?: boolean;
   /** With log probabilities: how many of the likeliest tokens to name at each place, 0 to 20. */

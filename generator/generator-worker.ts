@@ -75,7 +75,10 @@ async function generate(
   request: GenerationRequest,
   { signal, emit }: CallContext,
 ): Promise<GenerationSummary> {
-  const tokens = one.generate(withConditioningInFront(request, source.config), signal);
+  const placed = withConditioningInFront(request, source.config);
+  const isKept = one === engine && request.keepsPrefix && placed.prefixIds.length > 0;
+  const prefixRows = isKept ? await trainer?.prefixRows(placed.prefixIds) : undefined;
+  const tokens = one.generate({ ...placed, prefixRows }, signal);
   for (;;) {
     const next = await tokens.next();
     if (next.done) return next.value;

@@ -1,3 +1,5 @@
+import { halfTable } from "../runtime/index.ts";
+
 /** Values per block of every 4- and 8-bit format served here. */
 export const BLOCK = 32;
 
@@ -26,16 +28,17 @@ export function packBlocks(type: PackableType, raw: Uint8Array): PackedBlocks {
 function packFourBit(raw: Uint8Array, hasMinimum: boolean): PackedBlocks {
   const header = hasMinimum ? 4 : 2;
   const count = raw.length / (header + BLOCK / 2);
+  const floatOf = halfTable();
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const blocks = new Uint8Array((count * BLOCK) / 2);
   const scales = new Float32Array(count);
   const offsets = new Float32Array(hasMinimum ? count : 0);
   for (let block = 0; block < count; block++) {
     const start = block * (header + BLOCK / 2);
-    const scale = halfToFloat(view.getUint16(start, true));
+    const scale = floatOf[view.getUint16(start, true)]!;
     scales[block] = scale;
     // d·q + m = d·(q − 8) + (8·d + m)
-    if (hasMinimum) offsets[block] = 8 * scale + halfToFloat(view.getUint16(start + 2, true));
+    if (hasMinimum) offsets[block] = 8 * scale + floatOf[view.getUint16(start + 2, true)]!;
     const quants = start + header;
     const target = block * (BLOCK / 2);
     // GGUF keeps element i in the low and i + 16 in the high half of byte i; MatMulNBits keeps neighbours together.
@@ -52,12 +55,13 @@ const nibble = (raw: Uint8Array, start: number, index: number): number =>
 
 function packEightBit(raw: Uint8Array): PackedBlocks {
   const count = raw.length / (2 + BLOCK);
+  const floatOf = halfTable();
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const blocks = new Uint8Array(count * BLOCK);
   const scales = new Float32Array(count);
   for (let block = 0; block < count; block++) {
     const start = block * (2 + BLOCK);
-    scales[block] = halfToFloat(view.getUint16(start, true));
+    scales[block] = floatOf[view.getUint16(start, true)]!;
     for (let i = 0; i < BLOCK; i++) {
       blocks[block * BLOCK + i] = view.getInt8(start + 2 + i) + 128;
     }
@@ -105,14 +109,4 @@ function roundToFour(values: Float32Array, target: Uint8Array): { scale: number;
     target[pair] = step(values[2 * pair]!) | (step(values[2 * pair + 1]!) << 4);
   }
   return { scale, least };
-}
-
-/** IEEE 754 binary16 to a number. */
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -1,10 +1,16 @@
 import type { RowScores, ScoresAsked } from "./decoder-runs.ts";
 import type { GeneratedToken, GenerationRequest, GenerationSummary } from "./generation.ts";
+import type { CacheRows } from "./key-value-cache.ts";
 import { logSumExpOf, TokenChooser } from "./sampling.ts";
+
+/** A request, with the keys and values of its prefix where somebody has them. */
+export interface PreparedRequest extends GenerationRequest {
+  readonly prefixRows?: CacheRows | undefined;
+}
 
 /** One request on its way through the batch: what it has been given, and where its reader waits. */
 export class Sequence {
-  readonly request: GenerationRequest;
+  readonly request: PreparedRequest;
   readonly promptTokens: number;
   /** Tokens of the prefix that were in the cache. */
   cachedTokens = 0;
@@ -20,7 +26,7 @@ export class Sequence {
   #isAbandoned = false;
   #wake = () => {};
 
-  constructor(request: GenerationRequest, promptTokens: number, signal: AbortSignal | undefined) {
+  constructor(request: PreparedRequest, promptTokens: number, signal: AbortSignal | undefined) {
     this.request = request;
     this.promptTokens = promptTokens;
     this.#signal = signal;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RagError } from "../core/index.ts";
-import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
+import { floats, halfToFloats, integers, type Session, type Tensor } from "../runtime/index.ts";
 import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
@@ -8,6 +8,7 @@ import type { DecoderConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
 import { pastNames } from "./inference-graph.ts";
+import type { CacheRows } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
 import { PassageCache } from "./passage-cache.ts";
 import { PassageFolder, type PassageFolderOptions } from "./passage-folder.ts";
@@ -143,6 +144,12 @@ export class TrainerEngine {
       }
     }
     return sum;
+  }
+
+  /** Keys and values of a prefix, kept with those of the examples and as exact: for answers while training goes on. */
+  async prefixRows(ids: readonly number[]): Promise<CacheRows> {
+    const { data, count } = await this.#passageRows(ids);
+    return { data: data instanceof Float32Array ? data : halfToFloats(data), count };
   }
 
   #requireRoom({ prefixIds, ids, answerIds }: TrainingExample, { count }: Conditioning): void {

@@ -8,6 +8,8 @@ export async function generateAnswer(
   options: {
     readonly conditioning?: Conditioning | undefined;
     readonly maxTokens: number;
+    /** For the same prompt to come again in the same training. */
+    readonly keepsPrefix?: boolean;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<string> {
@@ -18,6 +20,7 @@ export async function generateAnswer(
       prefixIds: prompt.prefixIds,
       ids: prompt.ids,
       ...(conditioning ? { conditioning } : {}),
+      ...(options.keepsPrefix ? { keepsPrefix: true } : {}),
       maxTokens: options.maxTokens,
       stopIds: model.stopIds,
       sampling: GREEDY,

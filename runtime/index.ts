@@ -36,6 +36,8 @@ export { type DecodeOptions, type Tokenizer, tokenizerFromFiles } from "./tokeni
 export {
   type DenseTensor,
   dequantize,
+  halfTable,
+  halfToFloats,
   openGguf,
   openSafetensors,
   openWeights,

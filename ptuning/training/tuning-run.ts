@@ -195,7 +195,10 @@ export class TuningRun {
     const conditioning = prompt.conditioning();
     const maxTokens = data.isInput ? this.#settings.maxAnswerTokens : MAX_DEV_ANSWER_TOKENS;
     const scores = await answerTogether(data.dev, async ({ pair, prompt: laidOut }) => {
-      const answer = await generateAnswer(generator, laidOut, { conditioning, maxTokens, signal });
+      const answer = await generateAnswer(generator, laidOut, {
+        ...{ conditioning, maxTokens, signal },
+        keepsPrefix: true,
+      });
       return scoreAnswer(answer, pair.answers);
     });
     const score = data.dev.length > 0 ? meanScore(scores) : null;

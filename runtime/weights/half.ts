@@ -6,6 +6,14 @@ export function halfTable(): Float32Array {
   return table;
 }
 
+/** The f32 values of half-precision bit patterns. */
+export function halfToFloats(halves: Uint16Array): Float32Array {
+  const values = halfTable();
+  const out = new Float32Array(halves.length);
+  for (let i = 0; i < out.length; i++) out[i] = values[halves[i]!]!;
+  return out;
+}
+
 function makeTable(): Float32Array {
   const bits = new Uint32Array(0x10000);
   const values = new Float32Array(bits.buffer);

@@ -3,7 +3,9 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { GREEDY } from "../../generator/index.ts";
 import { PassageFolder } from "../../generator/passage-folder.ts";
+import { largestDifference } from "../parity/check.ts";
 import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
 
 let path: string;
@@ -102,5 +104,29 @@ describe("training with passages on disk", () => {
       assert.equal(passageSeconds, 0);
       assert.deepEqual(read, { loss: expected.loss, gradients: expected.gradients });
     }
+  });
+
+  test("answers meanwhile from the same rows, whichever way they are kept", async () => {
+    const ids = someIds(20, 3);
+    const [half, exact] = await Promise.all(
+      (["float16", "float32"] as const).map((trainingCachePrecision) =>
+        tiny.trainer({ kind: "deep" }, { trainingCachePrecision }),
+      ),
+    );
+    const expected = await tiny.engine.prefill(ids);
+    assert.deepEqual(await exact!.prefixRows(ids), expected);
+    const rounded = await half!.prefixRows(ids);
+    assert.equal(rounded.count, 20);
+    assert.ok(largestDifference(rounded.data, expected.data) < 2e-3);
+    const answer = async (prefixRows?: typeof expected) => {
+      const request = {
+        ...{ prefixIds: ids, ids: someIds(4, 9), maxTokens: 8, stopIds: [] },
+        ...{ sampling: GREEDY, prefixRows },
+      };
+      const answered: number[] = [];
+      for await (const { id } of tiny.engine.generate(request)) answered.push(id);
+      return answered;
+    };
+    assert.deepEqual(await answer(expected), await answer());
   });
 });
