@@ -9,6 +9,8 @@ export const COLUMNS = [
   "EM",
   "F1",
   "F1 over plain RAG",
+  "of all tokens' gain",
+  "of LoRA's gain",
   "trained",
   "share",
   "training",
@@ -26,6 +28,8 @@ export function armCells(arm: ComparedArm): readonly string[] {
     withRange(arm.em),
     arm.seeds > 1 ? `${withRange(arm.f1)} ±${arm.f1OverSeeds.toFixed(1)}` : withRange(arm.f1),
     arm.f1OverRag ? signed(arm.f1OverRag) : "-",
+    percent(arm.shareOfAllTokens),
+    percent(arm.shareOfLora),
     training ? training.trainedParameters.toLocaleString("en-US") : "-",
     training ? `${(100 * training.trainedShare).toFixed(3)}%` : "-",
     training ? duration(training.seconds) : "-",
@@ -69,6 +73,9 @@ function signed({ mean, low, high }: Interval): string {
   const sign = (value: number) => `${value < 0 ? "" : "+"}${value.toFixed(1)}`;
   return `${sign(mean)} (${sign(low)} to ${sign(high)})`;
 }
+
+const percent = (share: number | undefined): string =>
+  share === undefined ? "-" : `${Math.round(100 * share)}%`;
 
 function duration(seconds: number): string {
   return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} min`;

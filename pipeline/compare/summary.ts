@@ -17,6 +17,10 @@ export interface ComparedArm {
   /** Over plain RAG with the same passages, where the experiment has it: paired by question. */
   readonly f1OverRag?: Interval;
   readonly emOverRag?: Interval;
+  /** The F1 over plain RAG as a share of what all virtual tokens of the same prompt gain. Of trained arms. */
+  readonly shareOfAllTokens?: number;
+  /** The same as a share of what LoRA gains with the same passages, where the experiment trains it. Of trained arms. */
+  readonly shareOfLora?: number;
   readonly answerSeconds: number;
   readonly training?: ComparedTraining;
 }
@@ -55,7 +59,9 @@ export function summarize(experiment: Experiment, comparison: Comparison): Summa
     experiment,
     model: comparison.model,
     questions: Object.fromEntries(questions),
-    arms: [...groups.values()].flatMap((cells) => summarizeGroup(cells, comparison.cells)),
+    arms: [...groups.values()].flatMap((cells) =>
+      withShares(summarizeGroup(cells, comparison.cells), experiment),
+    ),
   };
 }
 
@@ -99,6 +105,26 @@ function summarizeGroup(
       }),
       answerSeconds: mean(own.map(({ answered }) => answered.seconds)),
       ...(training ? { training } : {}),
+    };
+  });
+}
+
+/** Arms of one group, with their gain over plain RAG beside that of others. */
+function withShares(arms: readonly ComparedArm[], experiment: Experiment): readonly ComparedArm[] {
+  const methodOf = (name: string) => {
+    const arm = experiment.arms.find((one) => one.name === name);
+    return arm?.kind === "tune" ? arm.settings["method"] : undefined;
+  };
+  const gainOf = (arm: ComparedArm | undefined) => arm?.f1OverRag?.mean ?? 0;
+  const lora = gainOf(arms.find(({ arm }) => methodOf(arm) === "lora"));
+  return arms.map((arm) => {
+    if (arm.kind !== "tune") return arm;
+    const whole = gainOf(arms.find((one) => one.arm === arm.arm && one.tokens === "all"));
+    // A share of nothing, or of a loss, says nothing.
+    return {
+      ...arm,
+      ...(whole > 0 && { shareOfAllTokens: gainOf(arm) / whole }),
+      ...(lora > 0 && { shareOfLora: gainOf(arm) / lora }),
     };
   });
 }

@@ -148,6 +148,7 @@ const parsed = (passages: number[]): Experiment => ({
     { kind: "no-retrieval", name: "no-retrieval" },
     { kind: "rag", name: "rag" },
     { kind: "tune", name: "t", settings: {} },
+    { kind: "tune", name: "l", settings: { method: "lora" } },
   ],
   passages,
   tokens: [1, "all"],
@@ -181,12 +182,17 @@ test("seeds are averaged question by question, and differences are paired with p
       { cell: cell(1, 1), answered: answer([0, 50]) },
       { cell: cell(2, 1), answered: answer([40, 100]) },
       { cell: cell(2, 2), answered: answer([60, 80]) },
+      { cell: { ...cell(2, 1), tokens: 1 }, answered: answer([20, 48]) },
+      { cell: cell(3, 1), answered: answer([100, 75]) },
     ],
   });
-  const trained = arms.find(({ arm }) => arm === "t")!;
+  const trained = arms.find(({ arm, tokens }) => arm === "t" && tokens === "all")!;
   assert.equal(trained.f1.mean, 70); // (50 + 90) / 2
   assert.equal(trained.em.mean, 25);
   assert.equal(trained.f1OverRag!.mean, 45); // differences 50 and 40
   assert.deepEqual([trained.f1OverRag!.low, trained.f1OverRag!.high], [40, 50]);
   assert.equal(trained.f1OverSeeds, 0); // both seeds have the mean 70
+  assert.equal(trained.shareOfLora, 45 / 62.5);
+  const first = arms.find(({ arm, tokens }) => arm === "t" && tokens === 1)!;
+  assert.equal(first.shareOfAllTokens, 9 / 45); // it gains 20 and -2
 });
