@@ -1,12 +1,7 @@
 import type { Answer, ScoredToken } from "../answerer.ts";
 import type { Passage } from "../passage.ts";
+import type { Choice } from "./choices.ts";
 import { bytesOf, type ResponseHead, usageOf } from "./response-parts.ts";
-
-/** A complete answer and the tokens that were scored on the way. */
-export interface Choice {
-  readonly answer: Answer;
-  readonly tokens: readonly ScoredToken[] | undefined;
-}
 
 /** What of an answer's making goes with it. */
 export interface EvidenceOptions {
@@ -17,13 +12,13 @@ export interface EvidenceOptions {
 /** `chat.completion`. */
 export function chatCompletion(
   head: ResponseHead,
-  choices: readonly Choice[],
-  options: EvidenceOptions,
+  choices: readonly Choice<Answer>[],
+  { isScored, ...options }: EvidenceOptions & { readonly isScored: boolean },
 ) {
   return {
     ...head,
     object: "chat.completion",
-    choices: choices.map(({ answer, tokens }, index) => ({
+    choices: choices.map(({ whole: answer, tokens }, index) => ({
       index,
       message: {
         role: "assistant",
@@ -31,10 +26,10 @@ export function chatCompletion(
         refusal: null,
         ...evidence(answer, options),
       },
-      logprobs: logProbabilities(tokens),
+      logprobs: logProbabilities(isScored ? tokens : undefined),
       finish_reason: answer.finishReason,
     })),
-    usage: usageOf(choices.map(({ answer }) => answer.usage)),
+    usage: usageOf(choices.map(({ whole }) => whole.usage)),
   };
 }
 

@@ -1,12 +1,6 @@
 import type { Completion, ScoredToken } from "../answerer.ts";
+import type { Choice } from "./choices.ts";
 import { type ResponseHead, usageJson } from "./response-parts.ts";
-
-/** A complete choice of a text completion. */
-export interface CompletionChoice {
-  readonly completion: Completion;
-  /** What was generated, where it was scored. */
-  readonly tokens: readonly ScoredToken[];
-}
 
 /** What a request wants to see of each choice. */
 export interface CompletionView {
@@ -18,7 +12,7 @@ export interface CompletionView {
 /** `text_completion`. Every `perPrompt` choices in turn belong to one prompt, which counts once. */
 export function textCompletion(
   head: ResponseHead,
-  choices: readonly CompletionChoice[],
+  choices: readonly Choice<Completion>[],
   options: CompletionView & { readonly perPrompt: number },
 ) {
   return {
@@ -26,11 +20,14 @@ export function textCompletion(
     object: "text_completion",
     choices: choices.map((choice, index) => ({
       index,
-      text: `${options.isEcho ? choice.completion.promptText : ""}${choice.completion.text}`,
+      text: `${options.isEcho ? choice.whole.promptText : ""}${choice.whole.text}`,
       logprobs: logProbabilities(choice, options),
-      finish_reason: choice.completion.finishReason,
+      finish_reason: choice.whole.finishReason,
     })),
-    usage: completionUsage(choices, options.perPrompt),
+    usage: completionUsage(
+      choices.map(({ whole }) => whole),
+      options.perPrompt,
+    ),
   };
 }
 
@@ -54,20 +51,20 @@ export function completionChunk(
   };
 }
 
-export function completionUsage(choices: readonly CompletionChoice[], perPrompt: number) {
+export function completionUsage(completions: readonly Completion[], perPrompt: number) {
   const sum = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
-  for (const [index, { completion }] of choices.entries()) {
-    sum.completionTokens += completion.usage.completionTokens;
+  for (const [index, { usage }] of completions.entries()) {
+    sum.completionTokens += usage.completionTokens;
     if (index % perPrompt !== 0) continue;
-    sum.promptTokens += completion.usage.promptTokens;
-    sum.cachedTokens += completion.usage.cachedTokens;
+    sum.promptTokens += usage.promptTokens;
+    sum.cachedTokens += usage.cachedTokens;
   }
   return usageJson(sum);
 }
 
-function logProbabilities(choice: CompletionChoice, view: CompletionView) {
+function logProbabilities(choice: Choice<Completion>, view: CompletionView) {
   if (view.logProbabilities === undefined) return null;
-  const prompt = view.isEcho ? choice.completion.promptTokens : [];
+  const prompt = view.isEcho ? choice.whole.promptTokens : [];
   return tokenScores([...prompt, ...choice.tokens], 0);
 }
 

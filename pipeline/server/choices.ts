@@ -1,0 +1,70 @@
+import type { Response } from "express";
+import type { ScoredToken, TextPiece, Usage } from "../answerer.ts";
+import { countedPieces } from "./counted-pieces.ts";
+import { EventStream, streamOrThrow } from "./event-stream.ts";
+import type { StageTimes } from "./metrics.ts";
+import { inTurn, type ServerParts } from "./server-parts.ts";
+
+type Pieces<Whole> = AsyncGenerator<TextPiece, Whole>;
+
+/** What came of one choice, and the tokens that were scored on the way. */
+export interface Choice<Whole> {
+  readonly whole: Whole;
+  readonly tokens: readonly ScoredToken[];
+}
+
+/** How a kind of response is generated and written. */
+export interface ChoicesFormat<Whole> {
+  readonly count: number;
+  readonly isStream: boolean;
+  /** Generates the choice with this index. */
+  pieces(index: number, signal: AbortSignal): Pieces<Whole>;
+  /** The response that is not streamed. */
+  body(choices: readonly Choice<Whole>[]): object;
+  /** Streams the choice with this index to its end. */
+  stream(
+    index: number,
+    pieces: Pieces<Whole>,
+    send: (chunk: object) => Promise<void>,
+  ): Promise<Whole>;
+  /** The chunk after all choices, where one is wanted. */
+  lastChunk(wholes: readonly Whole[]): object | undefined;
+}
+
+/**
+ * Generates the choices of a request when its turn comes, all at once, and sends them whole or streamed.
+ * @throws RagError as {@link inTurn}
+ */
+export async function sendChoices<Whole extends { usage: Usage; timings: StageTimes }>(
+  parts: ServerParts,
+  response: Response,
+  format: ChoicesFormat<Whole>,
+): Promise<void> {
+  const started = performance.now();
+  const indices = Array.from({ length: format.count }, (_, index) => index);
+  await inTurn(parts, parts.queue, response, async (lifetime) => {
+    const pieces = (index: number) =>
+      countedPieces(format.pieces(index, lifetime.signal), parts.metrics, started);
+    if (!format.isStream) {
+      response.json(format.body(await Promise.all(indices.map((index) => collect(pieces(index))))));
+      return;
+    }
+    const stream = new EventStream(response);
+    await streamOrThrow({ stream, lifetime, log: parts.log }, async () => {
+      const send = (chunk: object) => stream.send(chunk);
+      const wholes = await Promise.all(
+        indices.map((index) => format.stream(index, pieces(index), send)),
+      );
+      const last = format.lastChunk(wholes);
+      if (last) await stream.send(last);
+      await stream.send("[DONE]");
+    });
+  });
+}
+
+async function collect<Whole>(pieces: Pieces<Whole>): Promise<Choice<Whole>> {
+  const tokens: ScoredToken[] = [];
+  let next = await pieces.next();
+  for (; !next.done; next = await pieces.next()) tokens.push(...next.value.tokens);
+  return { whole: next.value, tokens };
+}
