@@ -4,9 +4,11 @@ import { writeFileAtomic } from "../../core/index.ts";
 import type { TuneEvent } from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { type CompareEvent, type Comparison, compare } from "../compare/compare.ts";
+import { datasetPlots } from "../compare/dataset-plots.ts";
 import { type Experiment, readExperiment } from "../compare/experiment.ts";
 import { htmlComparison } from "../compare/html.ts";
 import { markdownReport } from "../compare/markdown.ts";
+import { plotFile } from "../compare/plots.ts";
 import { type Summary, summarize } from "../compare/summary.ts";
 import type { Terminal } from "../terminal.ts";
 import { Workspace } from "../workspace.ts";
@@ -107,6 +109,12 @@ async function writeReports(
   await writeFileAtomic(join(folder, "result.json"), `${JSON.stringify(summary, undefined, 1)}\n`);
   await writeFileAtomic(join(folder, "report.md"), markdownReport(summary));
   await writeFileAtomic(join(folder, "report.html"), htmlComparison(summary, comparison));
+  for (const { name } of summary.experiment.datasets) {
+    const arms = summary.arms.filter(({ dataset }) => dataset === name);
+    for (const plot of datasetPlots(arms)) {
+      await writeFileAtomic(join(folder, "plots", `${name}-${plot.name}.svg`), plotFile(plot.svg));
+    }
+  }
 }
 
 function show(terminal: Terminal, event: CompareEvent): void {

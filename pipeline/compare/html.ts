@@ -1,8 +1,9 @@
 import type { QaPair } from "../../ptuning/index.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
+import { datasetPlots } from "./dataset-plots.ts";
 import { armCells, COLUMNS, NOTE, trainedOn } from "./markdown.ts";
-import { escaped, plot, type Series } from "./plots.ts";
-import type { ComparedArm, Summary } from "./summary.ts";
+import { escaped } from "./plots.ts";
+import type { Summary } from "./summary.ts";
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1a1a1a;background:#fff}
 table{border-collapse:collapse;margin:1rem 0;width:100%;font-size:14px}th,td{padding:.3rem .6rem;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}
@@ -12,7 +13,6 @@ svg .title{font-weight:600;font-size:14px}svg .grid{stroke:#8884}details{margin:
 
 /** At most so many questions are listed; they are a sample to read, the scores are in the tables. */
 const LISTED_QUESTIONS = 100;
-const LOSS_POINTS = 200;
 
 /** The comparison as one HTML page that needs nothing else. */
 export function htmlComparison(summary: Summary, comparison: Comparison): string {
@@ -36,90 +36,13 @@ function datasetSection(name: string, summary: Summary, comparison: Comparison):
   return `<h2>${escaped(name)}</h2>
 <p>${summary.questions[name]} test questions${escaped(trainedOn(arms))}.</p>
 <table><thead><tr>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table>
-<div class="plots">${plotsOf(arms)}</div>
+<div class="plots">${datasetPlots(arms)
+    .map(({ svg }) => svg)
+    .join("\n")}</div>
 ${answersTable(cells, comparison.questions.get(name) ?? [])}`;
 }
 
 const tableCell = (text: string) => `<td>${escaped(text)}</td>`;
-
-function plotsOf(arms: readonly ComparedArm[]): string {
-  const first = arms.filter(({ passages, tokens }) => {
-    return passages === arms[0]!.passages && tokens === arms.at(-1)!.tokens;
-  });
-  const trained = first.filter(({ training }) => training);
-  const byParameters = trained.map((arm): Series => {
-    const point = [arm.training!.trainedParameters, arm.f1.mean] as const;
-    return { name: arm.arm, points: [point], ranges: [[arm.f1.low, arm.f1.high]] };
-  });
-  const lossOf = ({ arm, training }: ComparedArm): Series => ({
-    name: arm,
-    points: thinned(training!.lossCurves[0] ?? []),
-  });
-  return [
-    plot(byParameters, {
-      title: "F1 by trained parameters",
-      x: "trained parameters",
-      y: "F1",
-      isLogarithmic: true,
-    }),
-    plot(curve(arms, usedTokens), {
-      title: "F1 by first virtual tokens used",
-      x: "virtual tokens",
-      y: "F1",
-      hasLines: true,
-    }),
-    plot(
-      curve(arms, ({ passages, kind }) => (kind === "no-retrieval" ? "all" : passages)),
-      {
-        title: "F1 by passages",
-        x: "passages",
-        y: "F1",
-        hasLines: true,
-      },
-    ),
-    plot(trained.map(lossOf), { title: "Training loss", x: "step", y: "loss", hasLines: true }),
-  ].join("\n");
-}
-
-/** How many virtual tokens an arm answered with. */
-const usedTokens = ({ tokens, training }: ComparedArm): number | "all" =>
-  training && training.virtualTokens > 0
-    ? Math.min(tokens === "all" ? training.virtualTokens : tokens, training.virtualTokens)
-    : "all";
-
-/** One line an arm along numbers that vary; arms with one value only are left out. */
-function curve(
-  arms: readonly ComparedArm[],
-  along: (arm: ComparedArm) => number | "all",
-): readonly Series[] {
-  const names = [...new Set(arms.map(({ arm }) => arm))];
-  return names
-    .map((name): Series => {
-      const points = arms
-        .filter(({ arm }) => arm === name)
-        .flatMap((arm) => {
-          const x = along(arm);
-          return x === "all" ? [] : [[x, arm.f1.mean] as const];
-        });
-      const isUnique = (x: number, index: number) => points.findIndex(([px]) => px === x) === index;
-      return {
-        name,
-        points: points.filter(([x], index) => isUnique(x, index)).sort((a, b) => a[0] - b[0]),
-      };
-    })
-    .filter(({ points }) => points.length > 1);
-}
-
-/** A long curve as the means of equal stretches. */
-function thinned(values: readonly number[]): (readonly [number, number])[] {
-  const stretch = Math.max(1, Math.ceil(values.length / LOSS_POINTS));
-  const points: (readonly [number, number])[] = [];
-  for (let start = 0; start < values.length; start += stretch) {
-    const some = values.slice(start, start + stretch);
-    points.push([start + 1, some.reduce((sum, value) => sum + value, 0) / some.length]);
-  }
-  return points;
-}
 
 /** What each arm answered; questions on which the arms differ come first. */
 function answersTable(cells: readonly ComparedCell[], pairs: readonly QaPair[]): string {

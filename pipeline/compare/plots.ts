@@ -28,7 +28,7 @@ const COLOURS = [
   "#777",
 ];
 
-/** A plot as SVG text that needs nothing else; empty when there is nothing to show. */
+/** A plot as SVG text for a page that styles it; empty when there is nothing to show. */
 export function plot(series: readonly Series[], options: PlotOptions): string {
   const shown = series.filter(({ points }) => points.length > 0);
   if (shown.length === 0) return "";
@@ -36,8 +36,15 @@ export function plot(series: readonly Series[], options: PlotOptions): string {
   const lines = shown.map((one, index) => drawSeries(one, colour(index), scale, options));
   const legend = shown.map(({ name }, index) => legendLine(name, index));
   const { width, height, left, top } = SIZE;
-  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(options.title)}"><text x="${left}" y="${top - 16}" class="title">${escaped(options.title)}</text>${axes(scale, options)}${lines.join("")}${legend.join("")}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(options.title)}"><text x="${left}" y="${top - 16}" class="title">${escaped(options.title)}</text>${axes(scale, options)}${lines.join("")}${legend.join("")}</svg>`;
 }
+
+const FILE_STYLE =
+  "<style>svg{font:12px system-ui,sans-serif}.title{font-weight:600;font-size:14px}.grid{stroke:#8884}</style>";
+
+/** A plot as a file of its own, readable on any background. */
+export const plotFile = (svg: string): string =>
+  svg.replace(">", `>${FILE_STYLE}<rect width="100%" height="100%" fill="#fff"/>`);
 
 interface Scales {
   readonly x: (value: number) => number;

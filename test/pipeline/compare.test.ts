@@ -102,6 +102,11 @@ describe("foreword compare on a tiny model", () => {
     assert.doesNotMatch(html, /<script|src=|href=|@import|url\(/);
     assert.match(html, /<svg[^>]*aria-label="F1 by trained parameters"/);
     assert.match(html, /aria-label="F1 by first virtual tokens used"/);
+    assert.deepEqual(await readdir(join(folder, "out/plots")), [
+      "lamps-loss.svg",
+      "lamps-parameters.svg",
+      "lamps-tokens.svg",
+    ]);
     const markdown = await readFile(join(folder, "out/report.md"), "utf8");
     for (const { name } of experiment.arms.slice(2)) {
       assert.ok(html.includes(name!) && markdown.includes(`| ${name} (2 seeds) |`), name);
