@@ -1,0 +1,40 @@
+import type { Generator } from "../../generator/index.ts";
+import type { CellStore } from "./cell-store.ts";
+import type { ComparisonData } from "./comparison-data.ts";
+import type { Experiment } from "./experiment.ts";
+
+/** The model under comparison, opened when it is needed. */
+export class ComparedModel {
+  readonly #openGenerator: () => Promise<Generator>;
+  #generator: Promise<Generator> | undefined;
+
+  constructor(openGenerator: () => Promise<Generator>) {
+    this.#openGenerator = openGenerator;
+  }
+
+  /** @throws RagError model/*, engine/failed */
+  open(): Promise<Generator> {
+    this.#generator ??= this.#openGenerator();
+    return this.#generator;
+  }
+
+  /** Frees its memory; the next {@link open} starts anew. */
+  async close(): Promise<void> {
+    const generator = await this.#generator?.catch(() => undefined);
+    this.#generator = undefined;
+    await generator?.close();
+  }
+}
+
+/** What trainings and answers of a comparison share. */
+export interface ComparisonParts {
+  readonly experiment: Experiment;
+  /** Results, trained prompts. */
+  readonly outFolder: string;
+  readonly store: CellStore;
+  readonly data: ComparisonData;
+  readonly model: ComparedModel;
+  /** Counts one more finished cell. */
+  readonly count: () => { readonly done: number; readonly cells: number };
+  readonly signal: AbortSignal;
+}
