@@ -1,3 +1,4 @@
+export { PRECISIONS, type Precision } from "./bert/bert-config.ts";
 export { type BackupSummary, backupStore } from "./corpus/backup.ts";
 export { Corpus } from "./corpus/corpus.ts";
 export { flatMetadata } from "./corpus/flat-metadata.ts";
@@ -13,7 +14,6 @@ export {
 } from "./corpus/records.ts";
 export type { StagedVectors } from "./corpus/staged-vectors.ts";
 export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
-export { PRECISIONS, type Precision } from "./embedder/bert-config.ts";
 export { BertEmbedder, type EmbedderOptions } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
 export {

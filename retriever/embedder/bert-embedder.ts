@@ -3,23 +3,20 @@ import {
   LastingWorker,
   type ResolvedModel,
   type Tokenizer,
-  tokenizerFromFiles,
   workerModule,
 } from "../../runtime/index.ts";
-import { type Precision, parseBertConfig } from "./bert-config.ts";
+import type { Precision } from "../bert/bert-config.ts";
+import { firstIds, type Marks, readBertModel } from "../bert/bert-model.ts";
+import { tokenBatches } from "../bert/token-batches.ts";
 import type { BertWorkerData } from "./bert-worker.ts";
 import type { Embedder, EmbedOptions } from "./embedder.ts";
 import { type EmbeddingSettings, readEmbeddingSettings, settingsId } from "./embedding-settings.ts";
-import { readModelJson, readOptionalModelJson } from "./model-files.ts";
 
 /**
  * Tokens of one batch, padding included: few enough that a layer's values stay in the processor's cache (MiniLM: 31 passages a processor
  * second; with 1,000 tokens 27, with 4,000 18). An int8 graph rounds all of a batch by one scale, so there each text is a batch of its own.
  */
 const BATCH_TOKENS: Readonly<Record<Precision, number>> = { f32: 512, int8: 0 };
-/** A text is cut to this many characters before it is tokenised: no token is longer than this on average. */
-const MAX_CHARACTERS_PER_TOKEN = 64;
-
 export interface EmbedderOptions {
   readonly threads?: number;
   /** Default f32. int8 is faster and a little less exact; its vectors are not to be mixed with others. */
@@ -75,23 +72,15 @@ export class BertEmbedder implements Embedder {
   static async open(resolved: ResolvedModel, options: EmbedderOptions = {}): Promise<BertEmbedder> {
     const { name, folder } = resolved;
     const { precision = "f32" } = options;
-    const config = parseBertConfig(
-      readModelJson(folder, "config.json", name),
-      `${name}: config.json`,
-    );
+    const { config, tokenizer, marks } = readBertModel(resolved);
     const settings = readEmbeddingSettings(folder, { name, ...config });
-    const tokenizer = tokenizerFromFiles(
-      readModelJson(folder, "tokenizer.json", name),
-      readOptionalModelJson(folder, "tokenizer_config.json", name),
-    );
-    requireRows(tokenizer, config.vocabulary, name);
     const parts = {
       dimension: config.width,
       maxTokens: roomForText(settings, tokenizer, name),
       settings,
       tokenizer,
       precision,
-      marks: { first: requireId(tokenizer, "[CLS]"), last: requireId(tokenizer, "[SEP]") },
+      marks,
     };
     const data: BertWorkerData = {
       config,
@@ -119,12 +108,11 @@ export class BertEmbedder implements Embedder {
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<Float32Array[]> {
     const prefix = this.#settings.prefixes[options.kind ?? "passage"];
     const sequences = texts.map((text, index) => ({ index, ids: this.#sequence(prefix + text) }));
-    sequences.sort((a, b) => a.ids.length - b.ids.length);
     const vectors = new Array<Float32Array>(texts.length);
     if (texts.length === 0) return vectors;
     const host = await this.#opened(options.signal);
     let done = 0;
-    for (const batch of batches(sequences, BATCH_TOKENS[this.#precision])) {
+    for (const batch of tokenBatches(sequences, BATCH_TOKENS[this.#precision])) {
       const ids = batch.map((sequence) => sequence.ids);
       const found = await host.call("embed", ids, { signal: options.signal });
       for (const [row, { index }] of batch.entries()) {
@@ -152,32 +140,8 @@ export class BertEmbedder implements Embedder {
   }
 
   #sequence(text: string): number[] {
-    const room = this.#settings.maxSequence - 2;
-    const cut = text.slice(0, room * MAX_CHARACTERS_PER_TOKEN);
-    const ids = this.#tokenizer.encode(cut).slice(0, room);
+    const ids = firstIds(this.#tokenizer, text, this.#settings.maxSequence - 2);
     return [this.#marks.first, ...ids, this.#marks.last];
-  }
-}
-
-/** Ids that stand before and after a text. */
-interface Marks {
-  readonly first: number;
-  readonly last: number;
-}
-
-interface Sequence {
-  readonly index: number;
-  readonly ids: readonly number[];
-}
-
-/** Cuts sequences, sorted by length, into batches of at most so many padded tokens, or one. */
-function* batches(sorted: readonly Sequence[], maxTokens: number): Generator<readonly Sequence[]> {
-  let start = 0;
-  for (let end = 1; end <= sorted.length; end++) {
-    const next = sorted[end];
-    if (next && (end - start + 1) * next.ids.length <= maxTokens) continue;
-    yield sorted.slice(start, end);
-    start = end;
   }
 }
 
@@ -194,23 +158,5 @@ function roomForText(
   throw new RagError(
     "model/invalid",
     `${name}: its prefix of ${prefix} tokens leaves no room for a text in ${maxSequence}; check the model's folder.`,
-  );
-}
-
-function requireId(tokenizer: Tokenizer, token: string): number {
-  const id = tokenizer.idOf(token);
-  if (id !== undefined) return id;
-  throw new RagError(
-    "model/invalid",
-    `embedder: its tokenizer has no ${token}; it is no BERT model.`,
-  );
-}
-
-/** @throws RagError model/invalid when the tokenizer has ids that the model has no vectors for */
-function requireRows(tokenizer: Tokenizer, rows: number, name: string): void {
-  if (tokenizer.vocabularySize <= rows) return;
-  throw new RagError(
-    "model/invalid",
-    `${name}: its tokenizer has ${tokenizer.vocabularySize} tokens, but the model ${rows}; they are not of the same model.`,
   );
 }

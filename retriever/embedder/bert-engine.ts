@@ -1,10 +1,8 @@
 import { encodeOnnx } from "../../graph/index.ts";
 import { floats, integers, openWeights, Session } from "../../runtime/index.ts";
+import { padded, paddingMask } from "../bert/token-batches.ts";
 import { buildBertGraph } from "./bert-graph.ts";
 import type { BertWorkerData } from "./bert-worker.ts";
-
-/** Softmax makes such a score exactly 0 in f32. */
-const BLOCKED = -1e9;
 
 /** The embedder's graph, ready to run in this thread. */
 export class BertEngine {
@@ -30,21 +28,17 @@ export class BertEngine {
   /** Embeds token sequences of any lengths as one batch: f32 [batch · D]. */
   async embed(batch: readonly (readonly number[])[]): Promise<Float32Array> {
     const length = Math.max(...batch.map((ids) => ids.length));
-    const ids = new Array<number>(batch.length * length).fill(0);
-    const weights = new Float32Array(ids.length);
-    const mask = new Float32Array(ids.length).fill(BLOCKED);
+    const weights = new Float32Array(batch.length * length);
     for (const [row, sequence] of batch.entries()) {
-      for (const [i, id] of sequence.entries()) ids[row * length + i] = id;
       // The mean over the first token alone is its vector.
       const pooled = this.#pooling === "cls" ? 1 : sequence.length;
       weights.fill(1, row * length, row * length + pooled);
-      mask.fill(0, row * length, row * length + sequence.length);
     }
     const outputs = await this.#session.run({
-      ids: integers(ids, [batch.length, length]),
+      ids: integers(padded(batch, length), [batch.length, length]),
       positions: integers(Array.from({ length }, (_, i) => i)),
       weights: floats(weights, [batch.length, length, 1]),
-      mask: floats(mask, [batch.length, 1, 1, length]),
+      mask: floats(paddingMask(batch, length), [batch.length, 1, 1, length]),
     });
     return outputs["embedding"]!.data as Float32Array;
   }

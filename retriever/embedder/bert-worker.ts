@@ -1,7 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { RagError } from "../../core/index.ts";
 import { serveWorker } from "../../runtime/index.ts";
-import type { BertConfig, Precision } from "./bert-config.ts";
+import type { BertConfig, Precision } from "../bert/bert-config.ts";
 import { BertEngine } from "./bert-engine.ts";
 
 /** What the embedder hands to its worker at the start. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseWith, RagError, sha256 } from "../../core/index.ts";
-import { readOptionalModelJson } from "./model-files.ts";
+import { readOptionalModelJson } from "../bert/model-files.ts";
 
 /** How a model's token vectors become the vector of a text. */
 export interface EmbeddingSettings {
