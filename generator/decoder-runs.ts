@@ -119,6 +119,23 @@ export class DecoderRuns {
     };
   }
 
+  /** Log probability of every id of a piece but the first, given those before it and what the cache holds: [ids − 1]. */
+  async logProbabilities(step: {
+    readonly ids: readonly number[];
+    readonly cache: KeyValueCache;
+  }): Promise<readonly number[]> {
+    const rows = [...step.ids.keys()].slice(0, -1);
+    const one = integers(rows);
+    const inverse = floats(new Float32Array(rows.length).fill(1), [rows.length, 1]);
+    const feeds = { ...this.#pieceFeeds(step, rows), drawn: one, inverseTemperatures: inverse };
+    const outputs = await this.#session.run(feeds, ["logits", "logSum"]);
+    const logits = outputs["logits"]!.data as Float32Array;
+    const width = logits.length / rows.length;
+    return rows.map(
+      (row) => logits[row * width + step.ids[row + 1]!]! - Number(outputs["logSum"]!.data[row]),
+    );
+  }
+
   /** Keys and values of a piece in front of nothing, as f16: [layers · 2 · KV heads, ids, D]. */
   async halfRows(ids: readonly number[], nothing: KeyValueCache): Promise<Uint16Array> {
     const feeds = {

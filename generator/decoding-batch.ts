@@ -167,4 +167,4 @@ export class DecodingBatch {
 }
 
 /** Lets messages (a cancellation, another request) in: a run blocks the thread. */
-const yieldToMessages = () => new Promise<void>((resolve) => setImmediate(resolve));
+export const yieldToMessages = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -2,7 +2,7 @@ import { RagError } from "../core/index.ts";
 import { openWeights } from "../runtime/index.ts";
 import type { Conditioning } from "./conditioning.ts";
 import type { DecoderRuns } from "./decoder-runs.ts";
-import { DecodingBatch } from "./decoding-batch.ts";
+import { DecodingBatch, yieldToMessages } from "./decoding-batch.ts";
 import {
   contextLengthOf,
   DEFAULT_MAX_SEQUENCES,
@@ -14,6 +14,7 @@ import {
   type GeneratedToken,
   type GenerationSummary,
   requireRoom,
+  type TextBehindPrefixes,
 } from "./generation.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
@@ -122,6 +123,25 @@ export class Engine {
     return scores;
   }
 
+  /**
+   * How likely the model finds the same text behind each of several prefixes: the mean log probability of its ids but the first, which is
+   * only read. Prefixes are kept as those of answers are, and others' tokens go on between their pieces. `ids`: at least two.
+   * @throws RagError context/overflow when a prefix and the text do not fit the context
+   */
+  async scoreBehind(
+    { prefixes, ids }: TextBehindPrefixes,
+    signal?: AbortSignal,
+  ): Promise<number[]> {
+    const means: number[] = [];
+    for (const prefixIds of prefixes) {
+      requireRoom({ prefixIds, ids, maxTokens: 0 }, this.contextLength);
+      const cache = await this.#prefixCache(prefixIds, signal);
+      const logs = await this.#runs.logProbabilities({ ids, cache });
+      means.push(logs.reduce((sum, log) => sum + log, 0) / logs.length);
+    }
+    return means;
+  }
+
   /** Keys and values of a prefix, from the cache or computed. */
   async prefill(ids: readonly number[], signal?: AbortSignal): Promise<CacheRows> {
     return { data: (await this.#prefixCache(ids, signal)).rows(), count: ids.length };
@@ -172,7 +192,10 @@ export class Engine {
 
   async #prefixCache(ids: readonly number[], signal?: AbortSignal): Promise<KeyValueCache> {
     const cache = new KeyValueCache(this.model.config, ids.length);
-    for await (const _ of this.#prefixes.read(ids, cache)) signal?.throwIfAborted();
+    for await (const _ of this.#prefixes.read(ids, cache)) {
+      await yieldToMessages();
+      signal?.throwIfAborted();
+    }
     return cache;
   }
 }

@@ -19,6 +19,12 @@ export interface GenerationRequest {
   readonly topLogProbabilities?: number;
 }
 
+/** One text to be scored behind each of several others. */
+export interface TextBehindPrefixes {
+  readonly prefixes: readonly (readonly number[])[];
+  readonly ids: readonly number[];
+}
+
 export interface TokenLogProbability {
   readonly id: number;
   /** Natural logarithm. */

@@ -6,7 +6,7 @@ import { AttentionMeter } from "./attention-meter.ts";
 import { type Adaptation, type Conditioning, isAdaptation } from "./conditioning.ts";
 import { Engine } from "./engine.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import type { GenerationRequest, GenerationSummary } from "./generation.ts";
+import type { GenerationRequest, GenerationSummary, TextBehindPrefixes } from "./generation.ts";
 import { withConditioningInFront } from "./in-front.ts";
 import type { DecoderSource } from "./model.ts";
 import { readTrainableWeights } from "./trainable-weights.ts";
@@ -40,6 +40,10 @@ serveWorker({
       text: { readonly ids: readonly number[]; readonly topCount: number },
       { signal }: CallContext,
     ) => requireOpen(engine).scorePrompt(text.ids, text.topCount, signal),
+  },
+  scoreBehind: {
+    concurrent: async (text: TextBehindPrefixes, { signal }: CallContext) =>
+      requireOpen(engine).scoreBehind(text, signal),
   },
   embeddings: async (ids: readonly number[]) => requireOpen(engine).embeddings(ids),
   deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),

@@ -12,6 +12,7 @@ import type {
   GeneratedToken,
   GenerationRequest,
   GenerationSummary,
+  TextBehindPrefixes,
 } from "./generation.ts";
 import type { GeneratorWorkerData } from "./generator-worker.ts";
 import { type Model, type OpenedModel, openModel } from "./model.ts";
@@ -113,6 +114,15 @@ export class Generator {
   ): Promise<PromptScore[]> {
     const text = { ids, topCount };
     return (await this.#host.call("scorePrompt", text, { signal })) as PromptScore[];
+  }
+
+  /**
+   * How likely the model finds the same ids behind each of several prefixes: the mean log probability of all but the first, which is only
+   * read. Prefixes are kept as those of answers are. `ids`: at least two.
+   * @throws RagError context/overflow, engine/failed
+   */
+  async scoreBehind(text: TextBehindPrefixes, signal?: AbortSignal): Promise<number[]> {
+    return (await this.#host.call("scoreBehind", text, { signal })) as number[];
   }
 
   /** How often the engine's thread died and another took its place. */

@@ -22,6 +22,7 @@ export type {
   GeneratedToken,
   GenerationRequest,
   GenerationSummary,
+  TextBehindPrefixes,
   TokenLogProbability,
 } from "./generation.ts";
 export { Generator } from "./generator.ts";

@@ -34,6 +34,43 @@ describe("the engine on the tiny golden model", () => {
   });
   after(() => tiny.close());
 
+  test("a text behind prefixes is scored as the same text read as a whole", async () => {
+    const ids = someIds(5, 3);
+    const prefixes = [someIds(70, 4), someIds(1, 5), [...someIds(64, 4), ...someIds(9, 6)]];
+    const means = await engine.scoreBehind({ prefixes, ids });
+    assert.equal(means.length, 3);
+    for (const [index, prefix] of prefixes.entries()) {
+      const whole = await engine.scorePrompt([...prefix, ...ids], 0);
+      const own = whole.slice(prefix.length + 1).map(({ logProbability }) => logProbability);
+      const mean = own.reduce((sum, one) => sum + one, 0) / own.length;
+      assert.ok(Math.abs(means[index]! - mean) < 1e-4, `${index}: ${means[index]} and ${mean}`);
+    }
+    assert.deepEqual(await engine.scoreBehind({ prefixes: [], ids }), []);
+  });
+
+  test("prefixes that were scored are kept for answers", async () => {
+    const prefixIds = someIds(64, 11);
+    const before = engine.load.passageCache;
+    await engine.scoreBehind({ prefixes: [prefixIds, prefixIds], ids: someIds(3) });
+    const after = engine.load.passageCache;
+    assert.equal(after.missedTokens - before.missedTokens, 64);
+    assert.equal(after.hitTokens - before.hitTokens, 64);
+    const { summary } = await run(engine, request({ prefixIds }));
+    assert.equal(summary.cachedTokens, 64);
+  });
+
+  test("scoring stops when it is aborted, and refuses what does not fit", async () => {
+    const controller = new AbortController();
+    controller.abort();
+    const prefixes = [someIds(30, 12)];
+    await assert.rejects(engine.scoreBehind({ prefixes, ids: someIds(3) }, controller.signal), {
+      name: "AbortError",
+    });
+    await assert.rejects(engine.scoreBehind({ prefixes, ids: someIds(99) }), {
+      code: "context/overflow",
+    });
+  });
+
   test("cached decoding gives the ids that running everything again gives", async () => {
     const { ids } = await run(engine, request());
     const uncached: number[] = [];
