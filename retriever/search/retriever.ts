@@ -146,18 +146,21 @@ export class Retriever {
 
   /** Those that are described: k, or as many as are reranked. */
   #choose(ranked: readonly Fused[], options: SearchOptions): readonly Fused[] {
-    const { minScore, diversity, rerank: reranking } = options;
+    const { minScore, rerank: reranking } = options;
     const k = wantedCount(options);
     const passing =
       minScore === undefined ? ranked : ranked.filter(({ score }) => score >= minScore);
     if (reranking) return passing.slice(0, k === 0 ? 0 : Math.max(k, reranking.depth));
-    if (diversity === undefined) return passing.slice(0, k);
+    return this.#pick(passing, options);
+  }
+
+  /** The best k, or k different ones. */
+  #pick<Item extends Fused>(ranked: readonly Item[], options: SearchOptions): readonly Item[] {
+    const k = wantedCount(options);
+    const { diversity: lambda } = options;
+    if (lambda === undefined) return ranked.slice(0, k);
     const vectorOf = (id: number) => this.#corpus.vector(id);
-    return pickDiverse(passing.slice(0, Math.max(CANDIDATES, k)), {
-      k,
-      lambda: diversity,
-      vectorOf,
-    });
+    return pickDiverse(ranked.slice(0, Math.max(CANDIDATES, k)), { k, lambda, vectorOf });
   }
 
   #describe(
@@ -193,11 +196,11 @@ export class Retriever {
     results: readonly SearchResult[],
     options: SearchOptions,
   ): Promise<SearchResult[]> {
-    const k = wantedCount(options);
     const { neighbours = 0, rerank: reranking, signal } = options;
-    const ranked = reranking ? await rerank(query, results, reranking, signal) : results;
-    const best = ranked.slice(0, k);
-    return neighbours > 0 ? withNeighbours(this.#corpus, best, neighbours) : best;
+    const best = reranking
+      ? this.#pick(await rerank(query, results, reranking, signal), options)
+      : results;
+    return neighbours > 0 ? withNeighbours(this.#corpus, best, neighbours) : [...best];
   }
 }
 

@@ -23,7 +23,7 @@ export interface SearchOptions {
   readonly fusion?: "score" | "rank";
   /** Only chunks of documents that pass. */
   readonly filter?: Filter | undefined;
-  /** Leaves out results whose score is lower; scores are explained at {@link SearchResult}. */
+  /** Leaves out results whose score is lower, before they are reranked; scores are explained at {@link SearchResult}. */
   readonly minScore?: number | undefined;
   /** Maximal marginal relevance, 0 (only variety) to 1 (only relevance): near copies of a better result make room for others. */
   readonly diversity?: number | undefined;
@@ -37,7 +37,7 @@ export interface RerankOptions {
   readonly score: Reranker;
   /** How many of the best candidates are scored again. */
   readonly depth: number;
-  /** Share of the reranker in the new score, 0 to 1. */
+  /** Share of the reranker in the new score, 0 to 1; the rest is that of the search. Both are stretched to 0 to 1 over the candidates. */
   readonly weight: number;
 }
 
@@ -55,11 +55,13 @@ export interface SearchResult {
   readonly text: string;
   /**
    * Hybrid mode: 0 to 1, the weighted sum of similarity and BM25, each relative to its best result (rank fusion: Σ weight / (20 + rank)).
-   * Dense mode: cosine similarity. Keyword mode: BM25.
+   * Dense mode: cosine similarity. Keyword mode: BM25. Reranked: 0 to 1, see {@link RerankOptions}.
    */
   readonly score: number;
   /** Cosine similarity of query and chunk, -1 to 1; absent in keyword mode. */
   readonly similarity?: number;
+  /** What the reranker said, on its own scale; absent where it was not asked. */
+  readonly rerankScore?: number;
   /** From 1; absent where it was not among the candidates. */
   readonly denseRank?: number;
   readonly keywordRank?: number;

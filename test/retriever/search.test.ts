@@ -206,6 +206,86 @@ test("a reranker has its say over the best candidates", async (t) => {
   assert.equal(results.length, 2);
 });
 
+const fixed = (scores: Readonly<Record<string, number>>, depth: number, weight: number) => ({
+  depth,
+  weight,
+  score: async (_: string, passages: readonly { readonly text: string }[]) =>
+    passages.map(({ text }) => scores[text] ?? 0),
+});
+const order = (results: readonly { readonly documentId: string }[]) =>
+  results.map(({ documentId }) => documentId).join("");
+
+test("a reranked result tells the reranker's score; equal ones stay in their order", async (t) => {
+  const { retriever } = await storeOf(t, {
+    a: "lamp oil",
+    b: "lamp oil wick",
+    c: "lamp",
+    d: "lamp oil glass chimney",
+  });
+  const plain = (await retriever.search("lamp oil", { k: 4 })).results;
+  const search = async (options: object) =>
+    (await retriever.search("lamp oil", { k: 4, ...options })).results;
+  const same = await search({ rerank: fixed({}, 4, 1) });
+  assert.equal(order(same), order(plain));
+  assert.ok(same.every(({ rerankScore, score }) => rerankScore === 0 && score === 1));
+  const some = await search({ rerank: fixed({ lamp: -3, "lamp oil": -5 }, 4, 1) });
+  assert.deepEqual(
+    some.map(({ rerankScore }) => rerankScore),
+    [0, 0, -3, -5],
+  );
+  assert.equal(order(some).slice(2), "ca");
+  const ignored = await search({ rerank: fixed({ lamp: 9 }, 4, 0) });
+  assert.equal(order(ignored), order(plain));
+});
+
+test("what lies beyond the depth of reranking stays behind it", async (t) => {
+  const { retriever } = await storeOf(t, { a: "lamp oil", b: "lamp wick", c: "lamp", d: "wall" });
+  const plain = order((await retriever.search("lamp oil", { k: 4 })).results);
+  const reranked = async (k: number, depth: number) =>
+    (await retriever.search("lamp oil", { k, rerank: fixed({ "lamp oil": -1 }, depth, 1) }))
+      .results;
+  const all = await reranked(40, 2);
+  assert.equal(order(all), plain[1]! + plain[0]! + plain.slice(2));
+  assert.deepEqual(
+    all.map(({ rerankScore }) => rerankScore === undefined),
+    [false, false, true, true],
+  );
+  assert.ok(all.every(({ score }, index) => index === 0 || score <= all[index - 1]!.score));
+  assert.equal(order(await reranked(1, 2)), plain[1]);
+  assert.deepEqual(await reranked(0, 2), []);
+});
+
+test("variety is picked from the reranked order", async (t) => {
+  const { retriever } = await storeOf(t, { a: "lamp oil", b: "lamp oil", c: "lamp glass" });
+  const rerank = fixed({ "lamp oil": 2, "lamp glass": 1 }, 3, 1);
+  const search = async (options: object) =>
+    order((await retriever.search("lamp oil", { k: 2, rerank, ...options })).results);
+  assert.equal(await search({}), "ab");
+  assert.equal(await search({ diversity: 0.3 }), "ac");
+});
+
+test("a reranker that breaks is named; an abort comes before it", async (t) => {
+  const { retriever } = await storeOf(t, { a: "lamp oil", b: "lamp wick" });
+  const search = (score: (count: number) => number[], signal?: AbortSignal) =>
+    retriever.search("lamp", {
+      signal,
+      rerank: { depth: 5, weight: 1, score: async (_, passages) => score(passages.length) },
+    });
+  const wrong = { code: "engine/failed", message: /^reranker: expected 2 numbers/ };
+  await assert.rejects(
+    search(() => [1]),
+    wrong,
+  );
+  await assert.rejects(
+    search(() => [1, Number.NaN]),
+    { ...wrong, message: /NaN/ },
+  );
+  const controller = new AbortController();
+  const asked = search(() => assert.fail("is not asked"), controller.signal);
+  controller.abort();
+  await assert.rejects(asked, { name: "AbortError" });
+});
+
 test("neighbours widen a result to the chunks around it, once", async (t) => {
   const { retriever } = await storeOf(t, { a: "one\n\ntwo lamp\n\nthree\n\nfour" });
   const { results } = await retriever.search("two lamp", { k: 4, neighbours: 1 });
