@@ -25,6 +25,8 @@ export interface Retrieved {
   readonly passages: readonly Passage[];
   /** Cosine similarity of query and closest passage, -1 to 1; undefined where it is not known. */
   readonly similarity?: number | undefined;
+  /** Time of reranking; undefined where there was none. */
+  readonly rerankMs?: number | undefined;
 }
 
 export interface AnswerParts {
@@ -51,6 +53,7 @@ interface Prepared {
   readonly abstention: Abstention | undefined;
   readonly maxTokens: number;
   readonly retrievalMs: number;
+  readonly rerankMs?: number | undefined;
 }
 
 const NOTHING_GENERATED: TextSummary = {
@@ -156,7 +159,7 @@ async function retrieve(
   request: AnswerRequest,
   learned: LearnedPrompt | undefined,
   signal?: AbortSignal,
-): Promise<Pick<Prepared, "passages" | "query" | "abstention" | "retrievalMs">> {
+): Promise<Pick<Prepared, "passages" | "query" | "abstention" | "retrievalMs" | "rerankMs">> {
   const started = performance.now();
   const k = request.k ?? learned?.about.training.passagesMax ?? DEFAULT_PASSAGES;
   const { text: query } = searchQuery(request.messages);
@@ -170,6 +173,7 @@ async function retrieve(
     query,
     abstention: nothingRelevant(found, parts.minSimilarity),
     retrievalMs: performance.now() - started,
+    rerankMs: found?.rerankMs,
   };
 }
 
@@ -209,7 +213,7 @@ function withContextNamed<Result>(generator: Generator, layOut: () => Result): R
 }
 
 function complete(
-  { usedPassages, learned, passages, query, abstention, retrievalMs }: Prepared,
+  { usedPassages, learned, passages, query, abstention, retrievalMs, rerankMs }: Prepared,
   made: { readonly text: string; readonly summary: TextSummary; readonly totalMs: number },
 ): Answer {
   const { text, summary, totalMs } = made;
@@ -231,6 +235,7 @@ function complete(
     },
     timings: {
       retrievalMs,
+      ...(rerankMs !== undefined && { rerankMs }),
       prefillMs: summary.prefillMs,
       decodeMs: summary.decodeMs,
       totalMs,

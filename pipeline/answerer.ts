@@ -59,6 +59,8 @@ export interface Answer {
   readonly usage: Usage;
   readonly timings: {
     readonly retrievalMs: number;
+    /** Part of the retrieval; absent where nothing was reranked. */
+    readonly rerankMs?: number;
     readonly prefillMs: number;
     readonly decodeMs: number;
     readonly totalMs: number;

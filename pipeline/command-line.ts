@@ -33,14 +33,17 @@ export interface Surroundings {
   readonly home: string;
 }
 
-/** Flags every command has, beside --config. */
-const GLOBAL_SETTINGS = [
+/** Flags that are settings of every command that has them, beside --config. */
+const SHARED_SETTINGS = [
   "store",
   "cache",
   "model",
   "modelPrecision",
   "embedder",
   "embedderPrecision",
+  "rerank",
+  "reranker",
+  "rerankDepth",
   "threads",
   "provider",
   "contextLength",
@@ -155,7 +158,7 @@ function settingsOf(
 ): Settings {
   const all = command.optsWithGlobals();
   const named = all.config ?? environment[CONFIG_VARIABLE];
-  const global = Object.fromEntries(GLOBAL_SETTINGS.map((name) => [name, all[name]]));
+  const global = Object.fromEntries(SHARED_SETTINGS.map((name) => [name, all[name]]));
   return readSettings({
     flags: { ...global, ...flags },
     environment,

@@ -17,6 +17,9 @@ export type ForewordOptions = Readonly<{
   embedder?: string;
   prompt?: string;
   k?: number;
+  rerank?: Settings["rerank"];
+  reranker?: string;
+  rerankDepth?: number;
   minSimilarity?: number;
   maxTokens?: number;
   threads?: number;

@@ -30,6 +30,9 @@ const toggle = z.union([
 ]);
 const text = z.string().min(1).max(4096);
 
+/** How the best passages of a search are ordered again: not at all, or by the model that says how well each fits the question. */
+export const RERANKINGS = ["none", "likelihood", "cross-encoder"] as const;
+
 /** Everything that can be set, by whichever way. Defaults are added last, in {@link readSettings}. */
 const settable = z.strictObject({
   store: text, // folder of documents, index and learned prompts
@@ -38,6 +41,9 @@ const settable = z.strictObject({
   modelPrecision: z.enum(["int8", "int4"]), // of a generator's weights that are not in blocks already
   embedder: text,
   embedderPrecision: z.enum(PRECISIONS),
+  rerank: z.enum(RERANKINGS), // how the best passages are ordered again
+  reranker: text, // of "cross-encoder": a name or a path
+  rerankDepth: whole(2, 200), // passages that are ordered again
   prompt: text, // learned prompt's name, or "none"
   tokens: whole(1, 4096), // of the learned prompt: its first so many
   k: whole(1, 50), // passages
@@ -64,6 +70,7 @@ const DEFAULTS = {
   store: ".foreword",
   model: "smollm2-135m-instruct",
   embedder: "all-minilm-l6-v2",
+  rerank: "none",
   host: "127.0.0.1",
   port: 8377,
   queue: 32,

@@ -8,6 +8,7 @@ import {
   type Embedder,
   openCorpus,
   openRetriever,
+  type RerankOptions,
   type Retriever,
   type SearchMode,
   type SearchOptions,
@@ -19,6 +20,7 @@ import type { EngineStatus } from "./answerer.ts";
 import { fetchModel } from "./model-fetching.ts";
 import type { Passage } from "./passage.ts";
 import { choosePrompt } from "./prompt-choice.ts";
+import { openReranking } from "./reranking.ts";
 import type { Settings } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -26,6 +28,8 @@ export type { SearchMode };
 
 /** Texts embedded or searched for between two looks at the signal. */
 const QUERIES_AT_ONCE = 64;
+/** Reranking one takes as long as embedding many. */
+const RERANKED_AT_ONCE = 4;
 
 /** Opens what a command needs, when it needs it, and closes all of it. */
 export class Workspace {
@@ -39,6 +43,7 @@ export class Workspace {
   #embedder: Promise<Embedder> | undefined;
   #corpus: Promise<Corpus> | undefined;
   #retriever: Promise<Retriever> | undefined;
+  #reranking: Promise<RerankOptions | undefined> | undefined;
 
   constructor(options: {
     readonly settings: Settings;
@@ -101,6 +106,15 @@ export class Workspace {
     return this.#retriever;
   }
 
+  /** How searches order their best passages again. @throws RagError config/invalid, model/*, engine/failed */
+  reranking(): Promise<RerankOptions | undefined> {
+    this.#reranking ??= this.#openReranking().catch((thrown: unknown) => {
+      this.#reranking = undefined;
+      throw thrown;
+    });
+    return this.#reranking;
+  }
+
   /** Fails before anything slow is started. @throws RagError store/empty when there is nothing to search */
   async requireDocuments(): Promise<void> {
     const corpus = await this.corpus();
@@ -114,7 +128,9 @@ export class Workspace {
     options: SearchOptions,
     signal: AbortSignal = this.#signal,
   ): Promise<{ results: Passage[]; timings: SearchTimings }> {
-    return (await this.retriever()).search(query, { ...options, signal });
+    const retriever = await this.retriever();
+    const rerank = await this.reranking();
+    return retriever.search(query, { rerank, ...options, signal });
   }
 
   /** The best k passages for each question. @throws RagError store/* */
@@ -124,12 +140,14 @@ export class Workspace {
     signal: AbortSignal = this.#signal,
   ): Promise<Passage[][]> {
     const retriever = await this.retriever();
+    const rerank = await this.reranking();
+    const step = rerank ? RERANKED_AT_ONCE : QUERIES_AT_ONCE;
     const found: Passage[][] = [];
     const progress = this.#terminal.progress("questions searched");
     try {
-      for (let first = 0; first < questions.length; first += QUERIES_AT_ONCE) {
-        const some = questions.slice(first, first + QUERIES_AT_ONCE);
-        found.push(...(await retriever.searchMany(some, { k, signal })));
+      for (let first = 0; first < questions.length; first += step) {
+        const some = questions.slice(first, first + step);
+        found.push(...(await retriever.searchMany(some, { k, rerank, signal })));
         progress.update(found.length, questions.length);
       }
     } finally {
@@ -161,6 +179,7 @@ export class Workspace {
     await this.embedder();
     const corpus = await this.corpus(true);
     await this.retriever();
+    await this.reranking();
     if (corpus.counts().documents === 0) {
       this.#terminal.warn(
         "there are no documents yet; add them on the page or with foreword ingest.",
@@ -174,9 +193,13 @@ export class Workspace {
   }
 
   async #retrieve(query: string, k: number, signal?: AbortSignal): Promise<Retrieved> {
-    const { results } = await this.search(query, { k }, signal);
+    const { results, timings } = await this.search(query, { k }, signal);
     const known = results.flatMap(({ similarity }) => similarity ?? []);
-    return { passages: results, ...(known.length > 0 && { similarity: Math.max(...known) }) };
+    return {
+      passages: results,
+      ...(known.length > 0 && { similarity: Math.max(...known) }),
+      ...((await this.reranking()) && { rerankMs: timings.rerankMs }),
+    };
   }
 
   async #openGenerator(): Promise<Generator> {
@@ -206,6 +229,16 @@ export class Workspace {
     });
     this.#closers.push(() => embedder.close());
     return embedder;
+  }
+
+  async #openReranking(): Promise<RerankOptions | undefined> {
+    const opened = await openReranking(this.#settings, {
+      generator: () => this.generator(),
+      resolveModel: (name) => this.resolveModel(name),
+      signal: this.#signal,
+    });
+    if (opened) this.#closers.push(() => opened.close());
+    return opened?.options;
   }
 
   async #openCorpus(create: boolean): Promise<Corpus> {

@@ -50,7 +50,9 @@ export interface LaidOutPrompt {
   readonly takesPrompt: boolean;
 }
 
-const SYSTEM_WITH_PASSAGES = "Answer the question with a short span copied from the passages.";
+/** What the model is told of its task when there are passages. */
+export const SYSTEM_WITH_PASSAGES =
+  "Answer the question with a short span copied from the passages.";
 const SYSTEM_WITHOUT_PASSAGES = "Answer the question with a few words.";
 
 /**
@@ -80,10 +82,7 @@ function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
     const instruction = words && `${words}\n\n`;
     return [{ role: "user", parts: fillTemplate(own, { input: question }, instruction) }];
   }
-  const passages = parts.passages
-    .slice(0, used)
-    .map(({ title, text }, index) => `[${index + 1}] ${title ? `${title}\n` : ""}${text}\n\n`)
-    .join("");
+  const passages = parts.passages.slice(0, used).map(onePassage).join("");
   // Without passages the frame is the base model's, whatever the template says.
   const own = used > 0 ? template : BETWEEN_TEMPLATE;
   const instruction = words && used > 0 ? `${words}\n\n` : "";
@@ -96,3 +95,7 @@ function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
     { role: "user", parts: fillTemplate(own, { passages, question }, instruction) },
   ];
 }
+
+/** A passage as it stands among others, numbered from 1. */
+export const onePassage = ({ title, text }: PassageText, index: number): string =>
+  `[${index + 1}] ${title ? `${title}\n` : ""}${text}\n\n`;

@@ -4,6 +4,7 @@ import { answerQuestion } from "../answer.ts";
 import type { Answer } from "../answerer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage } from "../passage-text.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import type { Workspace } from "../workspace.ts";
 
 /** `foreword ask`: one question, answered from the store's documents. */
@@ -26,7 +27,10 @@ export function askCommand(host: CommandHost): Command {
         (context) => ask(context, question, flags.retrieval),
       ),
     );
-  return withExample(command, 'foreword ask "How long is the warranty?" --prompt handbook');
+  return withExample(
+    withRerankFlags(command),
+    'foreword ask "How long is the warranty?" --prompt handbook',
+  );
 }
 
 async function ask(

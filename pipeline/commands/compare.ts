@@ -11,6 +11,7 @@ import { htmlComparison } from "../compare/html.ts";
 import { markdownReport } from "../compare/markdown.ts";
 import { plotFile } from "../compare/plots.ts";
 import { type Summary, summarize } from "../compare/summary.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import type { Terminal } from "../terminal.ts";
 import { Workspace } from "../workspace.ts";
 
@@ -35,7 +36,7 @@ export function compareCommand(host: CommandHost): Command {
       host.run(command, {}, (context) => compareFile(context, path, flags)),
     );
   return withExample(
-    command,
+    withRerankFlags(command),
     "foreword ingest squad/passages.jsonl --store stores/squad",
     "foreword compare methods.json --data . --stores stores",
   );

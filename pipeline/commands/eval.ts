@@ -20,6 +20,7 @@ import { retrievalMetrics } from "../evaluation/retrieval-metrics.ts";
 import { rankedDocuments, readRetrievalSet } from "../evaluation/retrieval-set.ts";
 import { evaluationTable, retrievalLine } from "../evaluation/table.ts";
 import { wholeNumber } from "../flag-numbers.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import type { Workspace } from "../workspace.ts";
 
 /** Retrieval is measured this deep. */
@@ -69,7 +70,7 @@ export function evalCommand(host: CommandHost): Command {
       ),
     );
   return withExample(
-    command,
+    withRerankFlags(command),
     "foreword eval questions.jsonl --arms no-retrieval,rag,hand,handbook --report report.html",
   );
 }

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { createMcpServer } from "../mcp/mcp-server.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import { workspaceAnswerer } from "../workspace-answerer.ts";
 
 /** `foreword mcp`: the store's documents as tools of the Model Context Protocol, over stdin and stdout. */
@@ -11,7 +12,7 @@ export function mcpCommand(host: CommandHost): Command {
     .description("offer search and ask to programs that speak the Model Context Protocol (stdio)")
     .action(() => host.run(command, {}, serveMcp));
   return withExample(
-    command,
+    withRerankFlags(command),
     '{"mcpServers": {"foreword": {"command": "npx", "args": ["foreword", "mcp", "--store", "/path/to/.foreword"]}}}',
   );
 }

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { SearchOptions } from "../../retriever/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage, excerpt } from "../passage-text.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import { parseFilters } from "../search-filter.ts";
 
 const DEFAULT_RESULTS = 5;
@@ -37,7 +38,10 @@ export function searchCommand(host: CommandHost): Command {
         }),
       ),
     );
-  return withExample(command, 'foreword search "return a damaged item" --k 3 --mode hybrid');
+  return withExample(
+    withRerankFlags(command),
+    'foreword search "return a damaged item" --k 3 --mode hybrid',
+  );
 }
 
 /** Commander's message names the flag. */

@@ -4,6 +4,7 @@ import { createLog, type Log } from "../../core/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Jobs } from "../jobs/jobs.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import { createApp } from "../server/app.ts";
 import { type Listening, listen, requireKeyBeyondLoopback } from "../server/listen.ts";
 import { ServerMetrics } from "../server/metrics.ts";
@@ -36,7 +37,7 @@ export function serveCommand(host: CommandHost): Command {
     )
     .action(({ host: address, ...flags }) => host.run(command, { ...flags, host: address }, serve));
   return withExample(
-    command,
+    withRerankFlags(command),
     "foreword serve --port 8377",
     "curl http://127.0.0.1:8377/v1/chat/completions -H 'content-type: application/json' \\",
     `  -d '{"model":"foreword","messages":[{"role":"user","content":"How long is the warranty?"}]}'`,

@@ -9,6 +9,7 @@ import {
 } from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { decimalNumber, nameList, wholeNumber } from "../flag-numbers.ts";
+import { withRerankFlags } from "../rerank-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `foreword tune`: trains a learned prompt on question-answer pairs. */
@@ -89,7 +90,10 @@ export function tuneCommand(host: CommandHost): Command {
     .action((path: string, flags) =>
       host.run(command, {}, (context) => tune(context, path, flags)),
     );
-  return withExample(command, "foreword tune questions.jsonl --name handbook --epochs 4");
+  return withExample(
+    withRerankFlags(command),
+    "foreword tune questions.jsonl --name handbook --epochs 4",
+  );
 }
 
 async function tune(

@@ -10,6 +10,8 @@ const RATES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 /** Times of one answer's stages, in milliseconds; absent where a stage did not happen. */
 export interface StageTimes {
   readonly retrievalMs?: number;
+  /** Part of the retrieval. */
+  readonly rerankMs?: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
 }
@@ -96,8 +98,9 @@ export class ServerMetrics {
     if (promptTokens > 0) {
       this.#passageCache.inc({ result: cachedTokens > 0 ? "hit" : "miss" });
     }
-    const { retrievalMs, prefillMs, decodeMs } = times;
+    const { retrievalMs, rerankMs, prefillMs, decodeMs } = times;
     if (retrievalMs !== undefined) this.#stage("retrieval", retrievalMs);
+    if (rerankMs !== undefined) this.#stage("rerank", rerankMs);
     this.#stage("prefill", prefillMs);
     this.#stage("decode", decodeMs);
     if (completionTokens > 0 && decodeMs > 0) {

@@ -108,6 +108,33 @@ describe("the command line on real documents", () => {
     );
   });
 
+  test("search: reranked by the question's likelihood, or by a cross-encoder of a folder", async () => {
+    const query = ["search", "gauge of the Caddow Railway", "--k", "2", "--rerank-depth", "4"];
+    const byGenerator = await json(...query, "--rerank", "likelihood");
+    const encoder = join(import.meta.dirname, "..", "fixtures", "tiny-bert");
+    const byEncoder = await json(...query, "--rerank", "cross-encoder", "--reranker", encoder);
+    for (const { results, timings } of [byGenerator, byEncoder]) {
+      assert.equal(results.length, 2);
+      assert.ok(results.every(({ rerankScore }: { rerankScore: number }) => rerankScore < 10));
+      assert.ok(results[0].score >= results[1].score && timings.rerankMs > 0);
+    }
+    assert.equal(byGenerator.results[0].source, "docs/caddow-railway.pdf");
+    assert.ok(byGenerator.results[0].rerankScore < 0);
+  });
+
+  test("search: a reranker that cannot be is refused before anything is searched", async () => {
+    const refused = async (expected: RegExp, ...flags: string[]) => {
+      const { code, stderr } = await run("search", "railway", ...flags);
+      assert.notEqual(code, 0);
+      assert.match(stderr, expected);
+    };
+    await refused(/--rerank: .*"best"/, "--rerank", "best");
+    await refused(/expected its model in --reranker/, "--rerank", "cross-encoder");
+    await refused(/--rerank-depth: .*"1"/, "--rerank", "likelihood", "--rerank-depth", "1");
+    const generator = ["--rerank", "cross-encoder", "--reranker", "all-minilm-l6-v2"];
+    await refused(/expected a cross-encoder .*found BertModel/, ...generator);
+  });
+
   test("ask: an answer with passages, citations, usage and timings", async () => {
     const found = await json("ask", lamp);
     assert.equal(typeof found.answer, "string");
