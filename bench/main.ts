@@ -36,6 +36,7 @@ const BENCHES: Readonly<
   generate: () => import("./generate/generate.ts"),
   index: () => import("./index/index.ts"),
   ingest: () => import("./ingest/ingest.ts"),
+  rerank: () => import("./rerank/rerank.ts"),
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
   "growth-context": async () => ({ bench: (await import("./growth/growth.ts")).benchContext }),

@@ -3,18 +3,23 @@ import {
   type Embedder,
   openCorpus,
   openRetriever,
+  type RerankOptions,
   type Retriever,
 } from "../retriever/index.ts";
 import { type ForewordOptions, openWorkspace } from "./open-foreword.ts";
 
-/** A store's documents and their search in this process, without a language model; close it to free it. */
+/** A store's documents and their search in this process, without a language model unless it reranks; close it to free it. */
 export interface OpenedStore {
   readonly folder: string;
   readonly corpus: Corpus;
   readonly embedder: Embedder;
   readonly retriever: Retriever;
+  /** How its searches order their best passages again, where that was asked for. */
+  readonly rerank?: RerankOptions | undefined;
   close(): Promise<void>;
 }
+
+type OwnOptions = "store" | "cache" | "threads" | "model" | "rerank" | "reranker" | "rerankDepth";
 
 /**
  * Opens a store, and makes an empty one where there is none. `embedder`: the name or path of a model, or an embedder of the caller's, which stays
@@ -22,15 +27,19 @@ export interface OpenedStore {
  * @throws RagError config/invalid, model/*, store/mismatch, store/invalid
  */
 export async function openStore(
-  options: Pick<ForewordOptions, "store" | "cache" | "threads"> & {
+  options: Pick<ForewordOptions, OwnOptions> & {
     readonly embedder?: string | Embedder;
   } = {},
 ): Promise<OpenedStore> {
-  const { store, cache, threads, embedder: wanted } = options;
+  const { embedder: wanted, store, cache, threads, model, rerank, reranker, rerankDepth } = options;
   const { workspace, settings } = openWorkspace({
     ...(store === undefined ? {} : { store }),
     ...(cache === undefined ? {} : { cache }),
     ...(threads === undefined ? {} : { threads }),
+    ...(model === undefined ? {} : { model }),
+    ...(rerank === undefined ? {} : { rerank }),
+    ...(reranker === undefined ? {} : { reranker }),
+    ...(rerankDepth === undefined ? {} : { rerankDepth }),
     ...(typeof wanted === "string" ? { embedder: wanted } : {}),
   });
   const closers: (() => void | Promise<void>)[] = [() => workspace.close()];
@@ -42,7 +51,8 @@ export async function openStore(
     const corpus = openCorpus(settings.store, { embedder, create: true });
     closers.push(() => corpus.close());
     const retriever = await openRetriever(settings.store, { corpus, embedder });
-    return { folder: settings.store, corpus, embedder, retriever, close };
+    const reranking = await workspace.reranking();
+    return { folder: settings.store, corpus, embedder, retriever, rerank: reranking, close };
   } catch (thrown) {
     await close();
     throw thrown;

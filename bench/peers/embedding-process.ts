@@ -43,6 +43,13 @@ export class EmbeddingProcess {
     return EmbeddingProcess.#start("transformers.js", process.execPath, args);
   }
 
+  /** A cross-encoder in transformers: the texts are a question and passages, a vector is a passage's score; see cross_encoder_rerank.py. */
+  static crossEncoder(python: string, model: string, threads: number) {
+    const script = join(import.meta.dirname, "cross_encoder_rerank.py");
+    const flags = ["--model", model, "--threads", String(threads)];
+    return EmbeddingProcess.#start("transformers", python, [script, ...flags]);
+  }
+
   static async #start(name: string, program: string, args: readonly string[]) {
     const child = spawn(program, args, {
       stdio: ["pipe", "pipe", "inherit"],

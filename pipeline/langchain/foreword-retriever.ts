@@ -37,9 +37,9 @@ export class ForewordRetriever extends BaseRetriever {
   }
 
   override async _getRelevantDocuments(query: string): Promise<DocumentInterface[]> {
-    const { corpus, retriever } = this.#store;
+    const { corpus, retriever, rerank } = this.#store;
     if (corpus.counts().documents === 0) return [];
-    const { results } = await retriever.search(query, this.#search);
+    const { results } = await retriever.search(query, { rerank, ...this.#search });
     return results.flatMap((result) => {
       const document = foundDocument(corpus, result);
       if (!document) return [];

@@ -19,6 +19,8 @@ import {
   openStore,
   retrieverTool,
 } from "../../pipeline/index.ts";
+import { CrossEncoder } from "../../retriever/index.ts";
+import { resolveModel } from "../../runtime/index.ts";
 import { hashEmbedder } from "../retriever/hash-embedder.ts";
 import { BruteForceStore } from "./brute-force-store.ts";
 
@@ -267,6 +269,38 @@ test("the retriever searches by words and meaning, with filters and scores", asy
   assert.ok((found[0]?.metadata["score"] as number) > (found[1]?.metadata["score"] as number));
   const words = new ForewordRetriever({ store, search: { mode: "keyword" } });
   assert.deepEqual(texts(await words.invoke("freezes")), ["the harbour freezes in winter"]);
+});
+
+test("the retriever's documents are in the order of a cross-encoder where one is named", async (t) => {
+  const place = await storeFolder(t);
+  const vectorStore = await openTest(t, place);
+  await vectorStore.addDocuments(TIDES());
+  const reranker = join(import.meta.dirname, "..", "fixtures", "tiny-bert");
+  const opened = place.closing(
+    await ForewordRetriever.open({
+      ...{ store: place.folder, cache: join(place.folder, "cache"), embedder: hashEmbedder() },
+      ...{ rerank: "cross-encoder", reranker, rerankDepth: 3 },
+      search: { k: 3 },
+    }),
+  );
+  const query = "which tides follow the half moon";
+  const found = await opened.invoke(query);
+  const encoder = place.closing(
+    await CrossEncoder.open(await resolveModel(reranker, { cacheFolder: place.folder })),
+  );
+  const scores = await encoder.score(
+    query,
+    found.map(({ pageContent, metadata }) => ({
+      title: String(metadata["title"] ?? ""),
+      text: pageContent,
+    })),
+  );
+  assert.equal(found.length, 3);
+  assert.deepEqual(
+    scores,
+    scores.toSorted((a, b) => b - a),
+  );
+  assert.deepEqual([found[0]?.metadata["score"], found[2]?.metadata["score"]], [1, 0]);
 });
 
 /** Calls the tool with the last message, then repeats what the tool said. */
