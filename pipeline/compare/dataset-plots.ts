@@ -7,7 +7,8 @@ export interface NamedPlot {
   readonly svg: string;
 }
 
-const LOSS_POINTS = 200;
+/** Few, so that each is the mean of many noisy steps. */
+const LOSS_POINTS = 40;
 
 /** The plots of one dataset's arms that have something to show. */
 export function datasetPlots(arms: readonly ComparedArm[]): readonly NamedPlot[] {

@@ -1,13 +1,13 @@
 import type { QaPair } from "../../ptuning/index.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
 import { datasetPlots } from "./dataset-plots.ts";
-import { armCells, COLUMNS, NOTE, trainedOn } from "./markdown.ts";
+import { armTable, NOTE, trainedOn } from "./markdown.ts";
 import { escaped } from "./plots.ts";
 import type { Summary } from "./summary.ts";
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1a1a1a;background:#fff}
 table{border-collapse:collapse;margin:1rem 0;width:100%;font-size:14px}th,td{padding:.3rem .6rem;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}
-td.right{background:#e2f3e4}td.part{background:#fdf6dd}.plots{display:flex;flex-wrap:wrap;gap:1rem}svg{max-width:640px;width:100%;font:12px system-ui,sans-serif;fill:currentColor}
+td.right{background:#e2f3e4}td.part{background:#fdf6dd}.scores{overflow-x:auto}.scores td{white-space:nowrap}.plots{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 30rem;max-width:640px;min-width:0;font:12px system-ui,sans-serif;fill:currentColor}
 svg .title{font-weight:600;font-size:14px}svg .grid{stroke:#8884}details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}td.right{background:#1d3a22}td.part{background:#3d3616}}`;
 
@@ -31,11 +31,12 @@ ${sections.join("\n")}
 function datasetSection(name: string, summary: Summary, comparison: Comparison): string {
   const arms = summary.arms.filter(({ dataset }) => dataset === name);
   const cells = comparison.cells.filter(({ cell }) => cell.dataset.name === name);
-  const rows = arms.map((arm) => `<tr>${armCells(arm).map(tableCell).join("")}</tr>`);
-  const head = COLUMNS.map((column) => `<th>${escaped(column)}</th>`).join("");
+  const table = armTable(arms);
+  const rows = table.rows.map((row) => `<tr>${row.map(tableCell).join("")}</tr>`);
+  const head = table.head.map((column) => `<th>${escaped(column)}</th>`).join("");
   return `<h2>${escaped(name)}</h2>
 <p>${summary.questions[name]} test questions${escaped(trainedOn(arms))}.</p>
-<table><thead><tr>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table>
+<div class="scores"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>
 <div class="plots">${datasetPlots(arms)
     .map(({ svg }) => svg)
     .join("\n")}</div>

@@ -1,41 +1,57 @@
 import type { Interval } from "../evaluation/intervals.ts";
-import type { ComparedArm, Summary } from "./summary.ts";
+import type { ComparedArm, ComparedTraining, Summary } from "./summary.ts";
 
-/** Heads of {@link armCells}. */
-export const COLUMNS = [
-  "arm",
-  "passages",
-  "tokens",
-  "EM",
-  "F1",
-  "F1 over plain RAG",
-  "of all tokens' gain",
-  "of LoRA's gain",
-  "trained",
-  "share",
-  "training",
-  "peak memory",
-  "file",
-] as const;
+interface Column {
+  readonly head: string;
+  readonly cell: (arm: ComparedArm) => string;
+}
 
-/** One arm as words, in the order of {@link COLUMNS}. */
-export function armCells(arm: ComparedArm): readonly string[] {
-  const { training } = arm;
-  return [
-    arm.seeds > 1 ? `${arm.arm} (${arm.seeds} seeds)` : arm.arm,
-    arm.kind === "no-retrieval" ? "-" : String(arm.passages),
-    arm.kind === "tune" ? String(arm.tokens) : "-",
-    withRange(arm.em),
-    arm.seeds > 1 ? `${withRange(arm.f1)} ±${arm.f1OverSeeds.toFixed(1)}` : withRange(arm.f1),
-    arm.f1OverRag ? signed(arm.f1OverRag) : "-",
-    percent(arm.shareOfAllTokens),
-    percent(arm.shareOfLora),
-    training ? training.trainedParameters.toLocaleString("en-US") : "-",
-    training ? `${(100 * training.trainedShare).toFixed(3)}%` : "-",
-    training ? duration(training.seconds) : "-",
-    training ? megabytes(training.peakMemoryBytes) : "-",
-    training ? kilobytes(training.promptBytes) : "-",
-  ];
+const NOTHING = "-";
+
+const COLUMNS: readonly Column[] = [
+  { head: "arm", cell: ({ arm, seeds }) => (seeds > 1 ? `${arm} (${seeds} seeds)` : arm) },
+  {
+    head: "passages",
+    cell: ({ kind, passages }) => (kind === "no-retrieval" ? NOTHING : String(passages)),
+  },
+  { head: "tokens", cell: ({ kind, tokens }) => (kind === "tune" ? String(tokens) : NOTHING) },
+  { head: "EM", cell: ({ em }) => withRange(em) },
+  {
+    head: "F1",
+    cell: ({ f1, seeds, f1OverSeeds }) =>
+      seeds > 1 ? `${withRange(f1)} ±${f1OverSeeds.toFixed(1)}` : withRange(f1),
+  },
+  {
+    head: "F1 over plain RAG",
+    cell: ({ f1OverRag }) => (f1OverRag ? signed(f1OverRag) : NOTHING),
+  },
+  {
+    head: "of all tokens' gain",
+    cell: ({ tokens, shareOfAllTokens }) =>
+      tokens === "all" ? NOTHING : percent(shareOfAllTokens),
+  },
+  { head: "of LoRA's gain", cell: ({ shareOfLora }) => percent(shareOfLora) },
+  ofTraining("trained", ({ trainedParameters }) => trainedParameters.toLocaleString("en-US")),
+  ofTraining("share", ({ trainedShare }) => `${(100 * trainedShare).toFixed(3)}%`),
+  ofTraining("training", ({ seconds }) => duration(seconds)),
+  ofTraining("peak memory", ({ peakMemoryBytes }) => megabytes(peakMemoryBytes)),
+  ofTraining("file", ({ promptBytes }) => kilobytes(promptBytes)),
+];
+
+function ofTraining(head: string, cell: (training: ComparedTraining) => string): Column {
+  return { head, cell: ({ training }) => (training ? cell(training) : NOTHING) };
+}
+
+/** Arms as a table of words; a column in which no arm has anything is left out. */
+export function armTable(arms: readonly ComparedArm[]): {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+} {
+  const shown = COLUMNS.filter(({ cell }) => arms.some((arm) => cell(arm) !== NOTHING));
+  return {
+    head: shown.map(({ head }) => head),
+    rows: arms.map((arm) => shown.map(({ cell }) => cell(arm))),
+  };
 }
 
 /** The comparison as Markdown: one table a dataset. */
@@ -49,8 +65,8 @@ export function markdownReport(summary: Summary): string {
       "",
       `${summary.questions[name]} test questions${trainedOn(arms)}.`,
     );
-    parts.push("", row(COLUMNS), row(COLUMNS.map(() => "---")));
-    parts.push(...arms.map((arm) => row(armCells(arm))));
+    const { head, rows } = armTable(arms);
+    parts.push("", row(head), row(head.map(() => "---")), ...rows.map(row));
   }
   return `${parts.join("\n")}\n`;
 }
@@ -75,7 +91,7 @@ function signed({ mean, low, high }: Interval): string {
 }
 
 const percent = (share: number | undefined): string =>
-  share === undefined ? "-" : `${Math.round(100 * share)}%`;
+  share === undefined ? NOTHING : `${Math.round(100 * share)}%`;
 
 function duration(seconds: number): string {
   return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} min`;

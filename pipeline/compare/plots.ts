@@ -16,6 +16,7 @@ export interface PlotOptions {
 
 const SIZE = { width: 640, height: 360, left: 56, right: 190, top: 36, bottom: 44 };
 const TICKS = 5;
+const LOGARITHM_MARGIN = 0.05;
 /** Told apart by people who do not see red and green (Okabe and Ito). */
 const COLOURS = [
   "#0072b2",
@@ -60,12 +61,13 @@ function scalesOf(series: readonly Series[], { isLogarithmic = false }: PlotOpti
     ...(ranges ?? []).flat(),
   ]);
   const bend = (value: number) => (isLogarithmic ? Math.log10(Math.max(1, value)) : value);
-  const [xLow, xHigh] = widened(bend(Math.min(...xs)), bend(Math.max(...xs)));
+  const ends = widened(bend(Math.min(...xs)), bend(Math.max(...xs)));
+  // The logarithm of a few sizes: none of them on the frame.
+  const margin = isLogarithmic ? Math.max(0.1, LOGARITHM_MARGIN * (ends[1] - ends[0])) : 0;
+  const [xLow, xHigh] = [ends[0] - margin, ends[1] + margin];
   const [yLow, yHigh] = widened(Math.min(0, ...ys), Math.max(...ys));
   const { width, height, left, right, top, bottom } = SIZE;
-  const xTicks = isLogarithmic
-    ? range(Math.ceil(xLow), Math.floor(xHigh)).map((power) => 10 ** power)
-    : ticks(xLow, xHigh);
+  const xTicks = isLogarithmic ? powerTicks(xLow, xHigh) : ticks(xLow, xHigh);
   return {
     x: (value) => left + ((bend(value) - xLow) / (xHigh - xLow)) * (width - left - right),
     y: (value) => height - bottom - ((value - yLow) / (yHigh - yLow)) * (height - top - bottom),
@@ -86,6 +88,14 @@ function ticks(low: number, high: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough)!;
   return range(Math.ceil(low / step), Math.floor(high / step)).map((count) => count * step);
+}
+
+/** Powers of ten within the range of logarithms; over a short one their 2- and 5-fold too. */
+function powerTicks(low: number, high: number): number[] {
+  const factors = high - low < 2 ? [1, 2, 5] : [1];
+  return range(Math.floor(low), Math.floor(high))
+    .flatMap((power) => factors.map((factor) => factor * 10 ** power))
+    .filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
 }
 
 function axes({ x, y, xTicks, yTicks }: Scales, options: PlotOptions): string {
