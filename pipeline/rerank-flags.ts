@@ -7,6 +7,6 @@ export function withRerankFlags(command: Command): Command {
       "--rerank <how>",
       "order the best passages again by the question's likelihood after each, as the generator finds it (likelihood), or by a cross-encoder (default: none)",
     )
-    .option("--reranker <model>", "the cross-encoder: a name or a path")
+    .option("--reranker <model>", "the folder of the cross-encoder")
     .option("--rerank-depth <count>", "passages that are ordered again (default: 18)");
 }

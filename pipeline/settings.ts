@@ -42,7 +42,7 @@ const settable = z.strictObject({
   embedder: text,
   embedderPrecision: z.enum(PRECISIONS),
   rerank: z.enum(RERANKINGS), // how the best passages are ordered again
-  reranker: text, // of "cross-encoder": a name or a path
+  reranker: text, // of "cross-encoder": its folder
   rerankDepth: whole(2, 200), // passages that are ordered again
   prompt: text, // learned prompt's name, or "none"
   tokens: whole(1, 4096), // of the learned prompt: its first so many

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ServerMetrics } from "../../pipeline/server/metrics.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { serveFor } from "./served.ts";
 
@@ -43,4 +44,16 @@ test("an engine that cannot be read is left out of the metrics, which still answ
   assert.match(text, /^foreword_ready 1$/m);
   assert.doesNotMatch(text, /^foreword_engine_running /m);
   assert.doesNotMatch(text, /^foreword_passage_cache_tokens_total\{/m);
+});
+
+test("the time of reranking is a stage where there was one", async () => {
+  const metrics = new ServerMetrics();
+  const usage = { promptTokens: 9, cachedTokens: 0, completionTokens: 2 };
+  const stages = { retrievalMs: 900, prefillMs: 1, decodeMs: 1 };
+  metrics.answered(usage, stages);
+  assert.doesNotMatch((await metrics.text()).body, /stage="rerank"/);
+  metrics.answered(usage, { ...stages, rerankMs: 750 });
+  const { body } = await metrics.text();
+  assert.match(body, /^foreword_stage_seconds_sum\{stage="rerank"\} 0\.75$/m);
+  assert.match(body, /^foreword_stage_seconds_count\{stage="retrieval"\} 2$/m);
 });

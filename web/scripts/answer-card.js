@@ -167,8 +167,11 @@ export class AnswerCard {
   /** What the answer was made of. @param {Evidence} evidence */
   sourceNodes({ passages = [], timings, query }) {
     const used = passages.filter((passage) => passage.used).length;
+    const reranking = timings?.["rerankMs"]
+      ? ` (reranking ${milliseconds(timings["rerankMs"])})`
+      : "";
     const times = timings
-      ? `search ${milliseconds(timings["retrievalMs"] ?? 0)} · reading ${milliseconds(timings["prefillMs"] ?? 0)} · writing ${milliseconds(timings["decodeMs"] ?? 0)}`
+      ? `search ${milliseconds(timings["retrievalMs"] ?? 0)}${reranking} · reading ${milliseconds(timings["prefillMs"] ?? 0)} · writing ${milliseconds(timings["decodeMs"] ?? 0)}`
       : "";
     if (passages.length === 0 && !times) return [];
     const rate = timings?.["decodeMs"]
