@@ -131,7 +131,9 @@ export class SequenceMemory {
   #reserve(slots: number, rows: number): void {
     if (slots <= this.#slots && rows <= this.#capacity) return;
     const capacity = Math.max(this.#capacity, Math.ceil(rows / STEP_ROWS) * STEP_ROWS);
-    this.#resize(Math.max(slots, this.#slots), capacity);
+    // Twice as many, so that newcomers one after the other do not copy everything each time.
+    const room = slots <= this.#slots ? this.#slots : Math.max(slots, 2 * this.#slots);
+    this.#resize(room, capacity);
   }
 
   /** One long sequence must not make the short ones that outlive it pay for its room. */

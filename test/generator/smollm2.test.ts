@@ -6,10 +6,12 @@ import { after, before, describe, test } from "node:test";
 import {
   Engine,
   encodeChat,
+  GREEDY,
   type Model,
   readModel,
   readTrainableWeights,
   saveModel,
+  splitAtBlock,
 } from "../../generator/index.ts";
 import { defaultModel } from "../default-model.ts";
 import { relativeDifference } from "../parity/check.ts";
@@ -48,6 +50,38 @@ describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
     const packed = await scores({ weights: "packed" });
     const difference = relativeDifference(packed, reference);
     assert.ok(difference < 0.06, String(difference));
+  });
+
+  test("what was read before gives the same log probabilities to the last bit", async () => {
+    const engine = await Engine.open(model, { cacheFolder, contextLength: 512 });
+    const ask = async (text: readonly number[]) => {
+      const tokens = engine.generate({
+        ...splitAtBlock(text),
+        maxTokens: 6,
+        stopIds: [],
+        sampling: GREEDY,
+        logProbabilities: true,
+      });
+      const logProbabilities: (number | undefined)[] = [];
+      let next = await tokens.next();
+      for (; !next.done; next = await tokens.next())
+        logProbabilities.push(next.value.logProbability);
+      return { logProbabilities, cached: next.value.cachedTokens };
+    };
+    try {
+      for (const [length, cached] of [
+        [40, 0],
+        [150, 128],
+      ] as const) {
+        const text = Array.from({ length }, (_, index) => ids[index % ids.length]! + length);
+        const first = await ask(text);
+        const second = await ask(text);
+        assert.deepEqual([first.cached, second.cached], [0, cached]);
+        assert.deepEqual(second.logProbabilities, first.logProbabilities);
+      }
+    } finally {
+      await engine.close();
+    }
   });
 
   test("written as a safetensors folder and read again, the model gives the same scores and ids", async () => {
