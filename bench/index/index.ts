@@ -86,7 +86,7 @@ async function saveAndLoad(index: HnswIndex) {
     const path = join(folder, "index.hnsw");
     index.write(path);
     const graphMiB = (await stat(path)).size / 2 ** 20;
-    return { loaded: HnswIndex.read(path, DIMENSION, [...index.ids]), graphMiB };
+    return { loaded: await HnswIndex.read(path, DIMENSION, index), graphMiB };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

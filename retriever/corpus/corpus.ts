@@ -17,11 +17,14 @@ export class Corpus {
   readonly #database: Database.Database;
   readonly #path: string;
   readonly #statements = new Map<string, Database.Statement>();
+  /** Of the keyword search under way. */
+  #accept: ((id: number) => boolean) | undefined;
 
   /** `path`: for messages. See openCorpus. */
   constructor(database: Database.Database, path: string) {
     this.#database = database;
     this.#path = path;
+    database.function(ACCEPTS, (id) => (this.#accept?.(id as number) ? 1 : 0));
   }
 
   /**
@@ -104,13 +107,13 @@ export class Corpus {
   /** Ids of chunks, rising; all, or those whose documents pass a filter. */
   chunkIds(filter?: Filter): number[] {
     const { sql, values } = filter ? matchingChunks(filter) : ALL_CHUNKS;
-    return this.#all(`${sql} ORDER BY c.id`, values).map((row) => (row as { id: number }).id);
+    return this.#guard(() => this.#column(`${sql} ORDER BY c.id`).all(...values)) as number[];
   }
 
   /** f32 [D] of a chunk. */
   vector(id: number): Float32Array | undefined {
-    const row = this.#get("SELECT vector FROM chunks WHERE id = ?", [id]);
-    return row ? fromBlob((row as { vector: Buffer }).vector) : undefined;
+    const blob = this.#guard(() => this.#column(SELECT_VECTOR).get(id));
+    return blob ? fromBlob(blob as Buffer) : undefined;
   }
 
   /** Vectors of all chunks, by rising id. */
@@ -123,21 +126,18 @@ export class Corpus {
   }
 
   /**
-   * The best chunks for an FTS5 expression by BM25 (higher is better), best first; of documents that pass a filter.
+   * The best chunks for an FTS5 expression by BM25 (higher is better), best first. `accept`: only these.
    * @see SQLite, FTS5, bm25()
    */
   matchKeywords(
     expression: string,
     limit: number,
-    filter?: Filter,
+    accept?: (id: number) => boolean,
   ): { readonly id: number; readonly score: number }[] {
-    const wanted = filter ? matchingChunks(filter) : undefined;
-    const within = wanted ? `AND rowid IN (${wanted.sql})` : "";
+    const within = accept ? `AND ${ACCEPTS}(rowid)` : "";
     const sql = `SELECT rowid AS id, -bm25(keywords, ${KEYWORD_WEIGHTS}) AS score FROM keywords WHERE keywords MATCH ? ${within} ORDER BY score DESC, rowid LIMIT ?`;
-    return this.#all(sql, [expression, ...(wanted?.values ?? []), limit]) as {
-      id: number;
-      score: number;
-    }[];
+    this.#accept = accept;
+    return this.#all(sql, [expression, limit]) as { id: number; score: number }[];
   }
 
   counts(): { documents: number; chunks: number } {
@@ -266,6 +266,11 @@ export class Corpus {
     return this.#guard(() => this.#statement(sql).all(...values));
   }
 
+  /** A statement whose rows are their first column's values. */
+  #column(sql: string): Database.Statement {
+    return this.#statement(sql).pluck();
+  }
+
   #statement(sql: string): Database.Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -286,6 +291,9 @@ export class Corpus {
 
 /** Filters make statements without end. */
 const MAX_STATEMENTS = 100;
+const SELECT_VECTOR = "SELECT vector FROM chunks WHERE id = ?";
+/** The SQL function that says whether a keyword search may find a chunk. */
+const ACCEPTS = "accepts_chunk";
 const ALL_CHUNKS: Condition = { sql: "SELECT c.id AS id FROM chunks c", values: [] };
 
 function matchingChunks(filter: Filter): Condition {

@@ -43,6 +43,8 @@ export function toChunk(found: unknown): ChunkRecord {
 export const toBlob = (vector: Float32Array): Buffer =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
 
-/** A copy: SQLite's buffer is not aligned to four bytes. */
+/** In place where SQLite's buffer is aligned to four bytes, else a copy. */
 export const fromBlob = (blob: Buffer): Float32Array =>
-  new Float32Array(blob.buffer.slice(blob.byteOffset, blob.byteOffset + blob.byteLength));
+  blob.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0
+    ? new Float32Array(blob.buffer, blob.byteOffset, blob.length / Float32Array.BYTES_PER_ELEMENT)
+    : new Float32Array(new Uint8Array(blob).buffer);

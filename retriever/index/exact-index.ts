@@ -1,3 +1,4 @@
+import { BestNeighbours } from "./best-neighbours.ts";
 import { dotProduct } from "./dot-product.ts";
 import type { Neighbour, VectorIndex } from "./vector-index.ts";
 
@@ -9,6 +10,14 @@ export class ExactIndex implements VectorIndex {
     return this.#vectors.size;
   }
 
+  get ids(): Iterable<number> {
+    return this.#vectors.keys();
+  }
+
+  has(id: number): boolean {
+    return this.#vectors.has(id);
+  }
+
   add(id: number, vector: Float32Array): void {
     this.#vectors.set(id, vector);
   }
@@ -18,12 +27,10 @@ export class ExactIndex implements VectorIndex {
   }
 
   search(query: Float32Array, k: number, accept?: (id: number) => boolean): Neighbour[] {
-    const found: Neighbour[] = [];
+    const best = new BestNeighbours(k);
     for (const [id, vector] of this.#vectors) {
-      if (accept && !accept(id)) continue;
-      const score = dotProduct(query, vector);
-      if (Number.isFinite(score)) found.push({ id, score });
+      if (!accept || accept(id)) best.offer(id, dotProduct(query, vector));
     }
-    return found.sort((a, b) => b.score - a.score || a.id - b.id).slice(0, Math.max(0, k));
+    return best.list();
   }
 }

@@ -1,5 +1,6 @@
 import hnswlib from "hnswlib-node";
 import { dotProduct } from "./dot-product.ts";
+import { IdSet } from "./id-set.ts";
 import { settledBreadth } from "./search-breadth.ts";
 import type { Neighbour, VectorIndex } from "./vector-index.ts";
 
@@ -18,17 +19,24 @@ const PROBES = 32;
 /** Share of the vectors that may come or go before it is chosen again. */
 const MAX_DRIFT = 0.25;
 
+/** efSearch, and for how many vectors it was chosen. */
+export interface SearchBreadth {
+  readonly value: number;
+  readonly size: number;
+}
+
 /** Approximate nearest neighbours by inner product; removed vectors stay as bridges until it is built again. */
 export class HnswIndex implements VectorIndex {
   readonly #index: InstanceType<typeof hnswlib.HierarchicalNSW>;
-  readonly #ids: Set<number>;
+  readonly #ids: IdSet;
   #stored: number;
-  /** efSearch, and for how many vectors it was chosen. */
-  #breadth: { readonly value: number; readonly size: number } | undefined;
+  #breadth: SearchBreadth | undefined;
+  /** The choice of another under way. */
+  #choosing: Generator<void, number> | undefined;
 
   private constructor(
     index: InstanceType<typeof hnswlib.HierarchicalNSW>,
-    ids: Set<number>,
+    ids: IdSet,
     stored: number,
   ) {
     this.#index = index;
@@ -39,22 +47,40 @@ export class HnswIndex implements VectorIndex {
   static empty(dimension: number): HnswIndex {
     const index = new hnswlib.HierarchicalNSW("ip", dimension);
     index.initIndex(FIRST_CAPACITY, M, EF_CONSTRUCTION, SEED);
-    return new HnswIndex(index, new Set(), 0);
+    return new HnswIndex(index, new IdSet(), 0);
   }
 
-  /** Reads a file whose bytes the caller has verified. `ids`: the labels that are not removed. */
-  static read(path: string, dimension: number, ids: readonly number[]): HnswIndex {
+  /** Reads a file whose bytes the caller has verified, in another thread. `ids`: the labels that are not removed. */
+  static async read(
+    path: string,
+    dimension: number,
+    {
+      ids,
+      breadth,
+    }: { readonly ids: Iterable<number>; readonly breadth?: SearchBreadth | undefined },
+  ): Promise<HnswIndex> {
     const index = new hnswlib.HierarchicalNSW("ip", dimension);
-    index.readIndexSync(path);
-    return new HnswIndex(index, new Set(ids), index.getCurrentCount());
+    await index.readIndex(path);
+    const read = new HnswIndex(index, new IdSet(ids), index.getCurrentCount());
+    read.#breadth = breadth;
+    return read;
   }
 
   get size(): number {
     return this.#ids.size;
   }
 
-  get ids(): ReadonlySet<number> {
+  get ids(): Iterable<number> {
     return this.#ids;
+  }
+
+  has(id: number): boolean {
+    return this.#ids.has(id);
+  }
+
+  /** What was chosen for the vectors; undefined before {@link HnswIndex.settle}. */
+  get breadth(): SearchBreadth | undefined {
+    return this.#breadth;
   }
 
   /** Vectors in the graph, removed ones among them. */
@@ -69,16 +95,40 @@ export class HnswIndex implements VectorIndex {
     this.#index.addPoint([...vector], id);
     this.#ids.add(id);
     this.#stored++;
+    this.#choosing = undefined;
   }
 
   remove(id: number): void {
     if (this.#ids.delete(id)) this.#index.markDelete(id);
+    this.#choosing = undefined;
   }
 
   search(query: Float32Array, k: number, accept?: (id: number) => boolean): Neighbour[] {
     const count = Math.min(k, this.#ids.size);
     if (count <= 0 || !query.every(Number.isFinite)) return [];
-    return this.#find(query, count, { breadth: Math.max(this.#efSearch(), 2 * count), accept });
+    this.settle();
+    const breadth = Math.max(this.#breadth?.value ?? LEAST_EF_SEARCH, 2 * count);
+    return this.#find(query, count, { breadth, accept });
+  }
+
+  /**
+   * Chooses how broadly to search by the vectors themselves: at the first call, and again when many have come or gone. Works until `deadline`
+   * (of performance.now()); true once it is chosen.
+   */
+  settle(deadline = Number.POSITIVE_INFINITY): boolean {
+    const { size } = this;
+    const known = this.#breadth;
+    if (size === 0) return true;
+    if (known && Math.abs(size - known.size) <= known.size * MAX_DRIFT) return true;
+    this.#choosing ??= this.#chooseBreadth();
+    do {
+      const { done, value } = this.#choosing.next();
+      if (!done) continue;
+      this.#breadth = { value, size };
+      this.#choosing = undefined;
+      return true;
+    } while (performance.now() < deadline);
+    return false;
   }
 
   /** Writes the graph to a file; the caller makes it durable. */
@@ -99,36 +149,34 @@ export class HnswIndex implements VectorIndex {
       .sort((a, b) => b.score - a.score || a.id - b.id);
   }
 
-  /** Chosen by the vectors themselves at the first search, and again when many have come or gone. */
-  #efSearch(): number {
+  *#chooseBreadth(): Generator<void, number> {
+    const ids = [...this.#ids];
+    const queries: Float32Array[] = [];
+    for (let probe = 0; probe < PROBES; probe++) {
+      queries.push(this.#probe(ids, probe / PROBES));
+      yield;
+    }
     const { size } = this;
-    const known = this.#breadth;
-    if (known && Math.abs(size - known.size) <= known.size * MAX_DRIFT) return known.value;
-    const value = settledBreadth({
-      queries: this.#probes(),
+    return yield* settledBreadth({
+      queries,
       least: LEAST_EF_SEARCH,
       most: size,
       search: (query, k, breadth) => this.#find(query, Math.min(k, size), { breadth }),
     });
-    this.#breadth = { value, size };
-    return value;
   }
 
   /**
-   * Queries as people ask them: off a stored vector by twice the distance to its nearest neighbour, in a direction in which vectors differ.
+   * A query as people ask them: off a stored vector by twice the distance to its nearest neighbour, in a direction in which vectors differ.
+   * `at`: which one, 0 to 1.
    */
-  #probes(): Float32Array[] {
-    const ids = [...this.#ids];
-    const pick = (at: number) =>
-      Float32Array.from(this.#index.getPoint(ids[Math.floor(at * ids.length) % ids.length]!));
-    return Array.from({ length: PROBES }, (_, index) => {
-      const at = index / PROBES;
-      const [start, from, to] = [pick(at), pick(at + 1 / 3), pick(at + 2 / 3)];
-      const [, nearest] = this.#find(start, Math.min(2, ids.length), { breadth: LEAST_EF_SEARCH });
-      const distance = Math.sqrt(Math.max(0, 2 - 2 * (nearest?.score ?? 1)));
-      const direction = unit(to.map((x, i) => x - from[i]!));
-      return unit(start.map((x, i) => x + 2 * distance * direction[i]!));
-    });
+  #probe(ids: readonly number[], at: number): Float32Array {
+    const pick = (place: number) =>
+      Float32Array.from(this.#index.getPoint(ids[Math.floor(place * ids.length) % ids.length]!));
+    const [start, from, to] = [pick(at), pick(at + 1 / 3), pick(at + 2 / 3)];
+    const [, nearest] = this.#find(start, Math.min(2, ids.length), { breadth: LEAST_EF_SEARCH });
+    const distance = Math.sqrt(Math.max(0, 2 - 2 * (nearest?.score ?? 1)));
+    const direction = unit(to.map((x, i) => x - from[i]!));
+    return unit(start.map((x, i) => x + 2 * distance * direction[i]!));
   }
 }
 

@@ -7,28 +7,43 @@ const SETTLED = 0.99;
 /** Scores closer than this are the same neighbour, or its equal. */
 const SAME = 1e-6;
 
+/** Queries to try a breadth with, and how to search. */
+export interface BreadthTrial {
+  readonly queries: readonly Float32Array[];
+  /** Where to begin. */
+  readonly least: number;
+  /** Beyond it nothing is gained. */
+  readonly most: number;
+  /** The graph's ten best, best first, with so many candidates kept. */
+  readonly search: (query: Float32Array, k: number, breadth: number) => readonly Neighbour[];
+}
+
 /**
  * How many candidates a graph search has to keep for its ten best to be right: twice as many would no longer change them. Data whose
- * vectors form groups, as texts do, need few; random vectors many.
- * `least`: where to begin. `most`: beyond it nothing is gained. `search`: the graph's ten best, best first, with so many candidates kept.
+ * vectors form groups, as texts do, need few; random vectors many. Pauses after every search, so that it need not be done at one go.
  */
-export function settledBreadth(options: {
-  readonly queries: readonly Float32Array[];
-  readonly least: number;
-  readonly most: number;
-  readonly search: (query: Float32Array, k: number, breadth: number) => readonly Neighbour[];
-}): number {
-  const { queries, least, most, search } = options;
-  const find = (breadth: number) => queries.map((query) => search(query, CHECKED, breadth));
-  let breadth = least;
-  let found = find(breadth);
-  while (breadth < most) {
-    const broader = find(2 * breadth);
+export function* settledBreadth(trial: BreadthTrial): Generator<void, number> {
+  let breadth = trial.least;
+  let found = yield* tryBreadth(trial, breadth);
+  while (breadth < trial.most) {
+    const broader = yield* tryBreadth(trial, 2 * breadth);
     if (agreement(found, broader) >= SETTLED) return breadth;
     breadth *= 2;
     found = broader;
   }
   return breadth;
+}
+
+function* tryBreadth(
+  { queries, search }: BreadthTrial,
+  breadth: number,
+): Generator<void, (readonly Neighbour[])[]> {
+  const lists: (readonly Neighbour[])[] = [];
+  for (const query of queries) {
+    lists.push(search(query, CHECKED, breadth));
+    yield;
+  }
+  return lists;
 }
 
 /** Share of the better lists' places that the others fill as well; of equally close neighbours any will do. */

@@ -27,6 +27,7 @@ const schema = z.strictObject({
   sha256: z.string(),
   byteLength: z.int().nonnegative(),
   ids: z.array(z.int().nonnegative()).max(MAX_IDS),
+  breadth: z.strictObject({ value: z.int().positive(), size: z.int().positive() }).optional(),
 });
 
 type Manifest = z.infer<typeof schema>;
@@ -56,6 +57,8 @@ export async function saveSnapshot(
   const temporary = temporaryPath(join(folder, "index.hnsw"));
   try {
     index.write(temporary);
+    // Of the moment of writing: the index may change while the file is made durable.
+    const { breadth, ids } = { breadth: index.breadth, ids: [...index.ids] };
     await requireWholeGraph(temporary, index.stored);
     const handle = await open(temporary, "r+");
     try {
@@ -74,7 +77,8 @@ export async function saveSnapshot(
       file,
       sha256: checksum,
       byteLength: size,
-      ids: [...index.ids],
+      ids,
+      breadth,
     });
     const inPlace = await readIfThere(join(folder, MANIFEST));
     vouch(sha256(manifest), inPlace === undefined ? undefined : sha256(inPlace));
@@ -105,15 +109,17 @@ export interface SnapshotCheck {
 
 /**
  * Loads the snapshot if it is whole and belongs to this store; otherwise it has to be built again. `vouched`: sha256 of the
- * manifests that the store has vouched for. No byte of the graph reaches native code before its checksum was found right.
+ * manifests that the store has vouched for. `sequence`: the store's, when the index agreed with it. No byte of the graph reaches native code before its checksum was found right.
  */
 export async function loadSnapshot(
   place: SnapshotPlace,
   vouched: readonly string[],
-): Promise<HnswIndex | undefined> {
+): Promise<{ readonly index: HnswIndex; readonly sequence: number } | undefined> {
   const { manifest } = await checkSnapshot(place, vouched);
   if (!manifest) return undefined;
-  return HnswIndex.read(join(place.folder, manifest.file), place.key.dimension, manifest.ids);
+  const path = join(place.folder, manifest.file);
+  const index = await HnswIndex.read(path, place.key.dimension, manifest);
+  return { index, sequence: manifest.sequence };
 }
 
 /** Whether a snapshot may be loaded. */

@@ -7,6 +7,8 @@ export interface Neighbour {
 /** Finds the vectors closest to a query. All vectors have length 1; ids are those of chunks. */
 export interface VectorIndex {
   readonly size: number;
+  readonly ids: Iterable<number>;
+  has(id: number): boolean;
   add(id: number, vector: Float32Array): void;
   remove(id: number): void;
   /** At most k neighbours, best first; all that pass `accept` when there are fewer. */

@@ -1,17 +1,33 @@
+import { setImmediate } from "node:timers/promises";
 import { RagError } from "../../core/index.ts";
 import type { Corpus } from "../corpus/corpus.ts";
 import { ExactIndex } from "../index/exact-index.ts";
 import { HnswIndex } from "../index/hnsw-index.ts";
+import { IdSet } from "../index/id-set.ts";
 import { checkSnapshot, loadSnapshot, removeSnapshot, saveSnapshot } from "../index/snapshot.ts";
 import type { Neighbour, VectorIndex } from "../index/vector-index.ts";
+import type { FilteredChunks } from "./filtered-chunks.ts";
 
 /** Below this many chunks comparing with every vector is quicker than the graph, and exact. */
 const EXACT_BELOW = 2000;
 /** A graph with more removed vectors than this is built anew. */
 const MAX_REMOVED_SHARE = 0.3;
-/** A filter that leaves fewer chunks, or a smaller share, is answered by comparing with each of them. */
+/** A filter that leaves no more chunks is answered by comparing with each of them; also one that leaves the graph little to walk on. */
 const FEW_CHUNKS = 4000;
-const FEW_SHARE = 0.1;
+const FEW_SQUARED_SHARE = 16;
+/** The longest that the thread is kept from its other work while the index is built. */
+const STEP_MS = 10;
+/** With more chunks to add, a look at the index that others have saved may save the work. */
+const MANY_MISSING = 1000;
+
+/** What the index lacks to agree with a state of the store. */
+interface Gap {
+  readonly sequence: number;
+  readonly epoch: string;
+  readonly missing: readonly number[];
+  /** How many of these were added. */
+  done: number;
+}
 
 /** The vector index of a corpus, kept in line with it. */
 export class IndexKeeper {
@@ -19,10 +35,11 @@ export class IndexKeeper {
   readonly #corpus: Corpus;
   readonly #key: { readonly embedderId: string; readonly dimension: number };
   #index: VectorIndex = new ExactIndex();
-  #indexed = new Set<number>();
+  /** Those of the store with which the index agrees. */
   #sequence = -1;
-  /** That of the store when its chunks were indexed. */
   #epoch: string | undefined;
+  #gap: Gap | undefined;
+  #catchingUp: Promise<void> | undefined;
 
   constructor(
     folder: string,
@@ -36,66 +53,53 @@ export class IndexKeeper {
 
   /** How many chunks are indexed. */
   get size(): number {
-    return this.#indexed.size;
-  }
-
-  /** Loads what an earlier process saved, if it is whole; once, before the first {@link IndexKeeper.follow}. */
-  async load(): Promise<void> {
-    if (this.#sequence >= 0 || this.#corpus.counts().chunks < EXACT_BELOW) return;
-    const { epoch, vouched } = this.#corpus.snapshot(() => ({
-      epoch: this.#corpus.epoch,
-      vouched: this.#corpus.snapshots,
-    }));
-    const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, vouched);
-    if (!loaded || this.#sequence >= 0) return;
-    this.#epoch = epoch;
-    this.#index = loaded;
-    this.#indexed = new Set(loaded.ids);
+    return this.#index.size;
   }
 
   /**
-   * Adds and removes what changed since the last time, by this process or another. Run it and the search that follows on
-   * one snapshot of the corpus.
-   * @throws RagError store/mismatch when another embedder's vectors have replaced the old ones
+   * Reads on one state of the store with which the index agrees. What changed since the last time, by this process or another, is brought in
+   * before, in steps between which the thread's other work goes on.
+   * @throws RagError store/mismatch when another embedder's vectors have replaced the old ones; what `read` throws; the signal's reason
    */
-  follow(): void {
-    const { sequence, epoch } = this.#corpus;
-    if (sequence === this.#sequence && epoch === this.#epoch) return;
-    const { id } = this.#corpus.embedder;
-    if (id !== this.#key.embedderId) {
-      throw new RagError(
-        "store/mismatch",
-        `${this.#folder}: was embedded again by ${id} while it was in use; start again with that embedder.`,
+  async whole<Result>(read: () => Result, signal?: AbortSignal): Promise<Result> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const found = this.#corpus.snapshot(() =>
+        !this.#isFarBehind() && this.#step() ? { result: read() } : undefined,
       );
+      if (found) return found.result;
+      // Searches that wait do so together.
+      this.#catchingUp ??= this.#catchUp().finally(() => {
+        this.#catchingUp = undefined;
+      });
+      await this.#catchingUp;
     }
-    const wanted = new Set(this.#corpus.chunkIds());
-    const isTooLarge = this.#index instanceof ExactIndex && wanted.size >= EXACT_BELOW;
-    const isForeign = epoch !== this.#epoch;
-    if (isForeign || isTooLarge || this.#willBeSparse(wanted)) this.#startAnew(wanted.size);
-    for (const id of this.#indexed) {
-      if (wanted.has(id)) continue;
-      this.#index.remove(id);
-      this.#indexed.delete(id);
-    }
-    this.#addMissing(wanted);
-    this.#sequence = sequence;
-    this.#epoch = epoch;
   }
 
   /** The closest chunks; `accepted`: only these. */
-  search(query: Float32Array, k: number, accepted?: readonly number[]): Neighbour[] {
+  search(query: Float32Array, k: number, accepted?: FilteredChunks): Neighbour[] {
     if (!accepted) return this.#index.search(query, k);
-    const isFew = accepted.length <= FEW_CHUNKS || accepted.length < this.#indexed.size * FEW_SHARE;
-    if (isFew && this.#index instanceof HnswIndex) return this.#compareWith(accepted, query, k);
-    const set = new Set(accepted);
-    const found = this.#index.search(query, k, (id) => set.has(id));
+    const few = Math.max(FEW_CHUNKS, Math.sqrt(FEW_SQUARED_SHARE * this.size));
+    if (this.#index instanceof HnswIndex && accepted.size <= few) return accepted.nearest(query, k);
+    const found = this.#index.search(query, k, (id) => accepted.has(id));
     // The graph may end in a region that the filter refuses.
-    const isShort = found.length < Math.min(k, accepted.length);
-    return isShort && query.every(Number.isFinite) ? this.#compareWith(accepted, query, k) : found;
+    const isShort = found.length < Math.min(k, accepted.size);
+    return isShort && query.every(Number.isFinite) ? accepted.nearest(query, k) : found;
   }
 
   /** Writes the index beside the database, so that the next start need not build it. */
   async save(): Promise<void> {
+    // Called in the same turn, so that the graph it writes is the one that agrees with the store.
+    const { saving } = await this.whole(() => ({ saving: this.#write() }));
+    await saving;
+  }
+
+  /** Builds the index from the database, whatever others have saved. */
+  async build(): Promise<void> {
+    while (!this.#corpus.snapshot(() => this.#step())) await setImmediate();
+  }
+
+  async #write(): Promise<void> {
     const index = this.#index;
     if (!(index instanceof HnswIndex)) return removeSnapshot(this.#folder);
     const place = { folder: this.#folder, key: this.#key };
@@ -104,39 +108,83 @@ export class IndexKeeper {
     );
   }
 
-  #compareWith(accepted: readonly number[], query: Float32Array, k: number): Neighbour[] {
-    const exact = new ExactIndex();
-    for (const id of accepted) {
-      const vector = this.#corpus.vector(id);
-      if (vector) exact.add(id, vector);
-    }
-    return exact.search(query, k);
+  async #catchUp(): Promise<void> {
+    if (this.#corpus.snapshot(() => this.#isFarBehind())) await this.#load();
+    while (!this.#corpus.snapshot(() => this.#step())) await setImmediate();
   }
 
-  #willBeSparse(wanted: ReadonlySet<number>): boolean {
+  /** Takes the index that another process has saved, if it is whole and nearer to the store than this one. */
+  async #load(): Promise<void> {
+    if (this.#corpus.counts().chunks < EXACT_BELOW) return;
+    const { epoch, vouched } = this.#corpus.snapshot(() => ({
+      epoch: this.#corpus.epoch,
+      vouched: this.#corpus.snapshots,
+    }));
+    const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, vouched);
+    if (!loaded || (epoch === this.#epoch && loaded.sequence <= this.#sequence)) return;
+    this.#index = loaded.index;
+    this.#epoch = epoch;
+    this.#gap = undefined;
+  }
+
+  #isFarBehind(): boolean {
+    const gap = this.#findGap();
+    return gap !== undefined && gap.missing.length - gap.done > MANY_MISSING;
+  }
+
+  /** Does some of what the index lacks; true when it agrees with the store. */
+  #step(): boolean {
+    const deadline = performance.now() + STEP_MS;
+    const gap = this.#findGap();
+    if (gap) {
+      while (gap.done < gap.missing.length) {
+        const id = gap.missing[gap.done++]!;
+        this.#index.add(id, this.#corpus.vector(id)!);
+        if (performance.now() > deadline) return false;
+      }
+      this.#sequence = gap.sequence;
+      this.#epoch = gap.epoch;
+      this.#gap = undefined;
+    }
+    return this.#index instanceof HnswIndex ? this.#index.settle(deadline) : true;
+  }
+
+  /** Undefined when the index agrees with the store. What the store has no longer is taken out at once. */
+  #findGap(): Gap | undefined {
+    const { sequence, epoch } = this.#corpus;
+    if (sequence === this.#sequence && epoch === this.#epoch) return undefined;
+    if (sequence === this.#gap?.sequence && epoch === this.#gap.epoch) return this.#gap;
+    this.#requireSameEmbedder();
+    const chunkIds = this.#corpus.chunkIds();
+    const wanted = new IdSet(chunkIds);
+    const gone = [...this.#index.ids].filter((id) => !wanted.has(id));
+    const isTooLarge = this.#index instanceof ExactIndex && wanted.size >= EXACT_BELOW;
+    const isForeign = epoch !== this.#epoch;
+    if (isForeign || isTooLarge || this.#willBeSparse(gone.length)) this.#startAnew(wanted.size);
+    else for (const id of gone) this.#index.remove(id);
+    const missing = chunkIds.filter((id) => !this.#index.has(id));
+    this.#epoch = epoch;
+    this.#gap = { sequence, epoch, missing, done: 0 };
+    return this.#gap;
+  }
+
+  #requireSameEmbedder(): void {
+    const { id } = this.#corpus.embedder;
+    if (id === this.#key.embedderId) return;
+    throw new RagError(
+      "store/mismatch",
+      `${this.#folder}: was embedded again by ${id} while it was in use; start again with that embedder.`,
+    );
+  }
+
+  #willBeSparse(gone: number): boolean {
     if (!(this.#index instanceof HnswIndex)) return false;
-    let kept = 0;
-    for (const id of this.#indexed) if (wanted.has(id)) kept++;
-    return kept < this.#index.stored * (1 - MAX_REMOVED_SHARE);
+    return this.#index.size - gone < this.#index.stored * (1 - MAX_REMOVED_SHARE);
   }
 
   #startAnew(size: number): void {
     this.#index = size >= EXACT_BELOW ? HnswIndex.empty(this.#key.dimension) : new ExactIndex();
-    this.#indexed = new Set();
-  }
-
-  #addMissing(wanted: ReadonlySet<number>): void {
-    const missing = [...wanted].filter((id) => !this.#indexed.has(id));
-    // One pass over the table is quicker than many look-ups, once most rows are wanted.
-    const rows =
-      missing.length * 2 > wanted.size
-        ? this.#corpus.vectors()
-        : missing.map((id) => ({ id, vector: this.#corpus.vector(id)! }));
-    for (const { id, vector } of rows) {
-      if (this.#indexed.has(id) || !wanted.has(id)) continue;
-      this.#index.add(id, vector);
-      this.#indexed.add(id);
-    }
+    this.#sequence = -1;
   }
 }
 
@@ -146,7 +194,7 @@ export class IndexKeeper {
  */
 export async function rebuildIndex(folder: string, corpus: Corpus): Promise<void> {
   const keeper = new IndexKeeper(folder, corpus, corpus.embedder);
-  corpus.snapshot(() => keeper.follow());
+  await keeper.build();
   await keeper.save();
 }
 

@@ -3,6 +3,7 @@ import type { Corpus } from "../corpus/corpus.ts";
 import type { Embedder } from "../embedder/embedder.ts";
 import { dotProduct } from "../index/dot-product.ts";
 import { pickDiverse } from "./diversity.ts";
+import { FilterMemory } from "./filtered-chunks.ts";
 import { fusionWeights } from "./fusion-weights.ts";
 import { IndexKeeper } from "./index-keeper.ts";
 import { keywordExpression } from "./keyword-query.ts";
@@ -28,12 +29,14 @@ export class Retriever {
   readonly #corpus: Corpus;
   readonly #embedder: Embedder;
   readonly #keeper: IndexKeeper;
+  readonly #filters: FilterMemory;
 
   constructor(folder: string, corpus: Corpus, embedder: Embedder) {
     this.#folder = folder;
     this.#corpus = corpus;
     this.#embedder = embedder;
     this.#keeper = new IndexKeeper(folder, corpus, embedder);
+    this.#filters = new FilterMemory(corpus);
   }
 
   /**
@@ -47,8 +50,7 @@ export class Retriever {
     const started = performance.now();
     const [vector] = await this.#embedQueries([query], options);
     const embedMs = performance.now() - started;
-    await this.#keeper.load();
-    const { results, denseMs, keywordMs } = this.#searchOne(query, vector, options);
+    const { results, denseMs, keywordMs } = await this.#searchOne(query, vector, options);
     const rerankStarted = performance.now();
     const final = await this.#finish(query, results, options);
     const ended = performance.now();
@@ -62,11 +64,10 @@ export class Retriever {
     options: SearchOptions = {},
   ): Promise<SearchResult[][]> {
     const vectors = await this.#embedQueries(queries, options);
-    await this.#keeper.load();
     const found: SearchResult[][] = [];
     for (const [index, query] of queries.entries()) {
       options.signal?.throwIfAborted();
-      const { results } = this.#searchOne(query, vectors[index], options);
+      const { results } = await this.#searchOne(query, vectors[index], options);
       found.push(await this.#finish(query, results, options));
     }
     return found;
@@ -77,15 +78,13 @@ export class Retriever {
     vector: Float32Array,
     options: Omit<SearchOptions, "mode" | "fusion" | "rerank"> = {},
   ): Promise<SearchResult[]> {
-    await this.#keeper.load();
-    const { results } = this.#searchOne("", vector, { ...options, mode: "dense" });
+    const { results } = await this.#searchOne("", vector, { ...options, mode: "dense" });
     return this.#finish("", results, options);
   }
 
   /** Brings the index in line with the database; loads it, or builds it, when there is none yet. */
   async refresh(): Promise<void> {
-    await this.#keeper.load();
-    this.#corpus.snapshot(() => this.#keeper.follow());
+    await this.#keeper.whole(() => undefined);
   }
 
   /**
@@ -93,7 +92,6 @@ export class Retriever {
    * @throws RagError file/write-failed
    */
   async saveIndex(): Promise<void> {
-    await this.refresh();
     await this.#keeper.save();
   }
 
@@ -107,9 +105,12 @@ export class Retriever {
   }
 
   /** All on one state of the store, so that no result can vanish meanwhile. */
-  #searchOne(query: string, vector: Float32Array | undefined, options: SearchOptions): Found {
-    return this.#corpus.snapshot(() => {
-      this.#keeper.follow();
+  #searchOne(
+    query: string,
+    vector: Float32Array | undefined,
+    options: SearchOptions,
+  ): Promise<Found> {
+    return this.#keeper.whole(() => {
       if (this.#keeper.size === 0) {
         throw new RagError(
           "store/empty",
@@ -117,19 +118,21 @@ export class Retriever {
         );
       }
       return this.#candidates(query, vector, options);
-    });
+    }, options.signal);
   }
 
   #candidates(query: string, vector: Float32Array | undefined, options: SearchOptions): Found {
     const { mode = "hybrid", filter } = options;
-    const limit = Math.max(CANDIDATES, 3 * wantedCount(options));
+    const limit = candidateCount(options);
     const denseStarted = performance.now();
-    const accepted = filter && vector ? this.#corpus.chunkIds(filter) : undefined;
+    const accepted = filter && this.#filters.chunksOf(filter);
     const dense = vector ? this.#keeper.search(vector, limit, accepted) : [];
     const keywordStarted = performance.now();
     const expression = mode === "dense" ? undefined : keywordExpression(query);
     const keyword =
-      expression === undefined ? [] : this.#corpus.matchKeywords(expression, limit, filter);
+      expression === undefined
+        ? []
+        : this.#corpus.matchKeywords(expression, limit, accepted && ((id) => accepted.has(id)));
     const ended = performance.now();
     const weights = fusionWeights(query, this.#embedder);
     const ranked = rankBy(mode, options.fusion, [
@@ -173,12 +176,14 @@ export class Retriever {
   ): SearchResult[] {
     const { dense, keyword, vector } = found;
     const denseRanks = new Map(dense.map(({ id }, index) => [id, index + 1]));
+    const similarities = new Map(dense.map(({ id, score }) => [id, score]));
     const keywordRanks = new Map(keyword.map(({ id }, index) => [id, index + 1]));
     return chosen.map(({ id, score }) => {
       const chunk = this.#corpus.chunk(id)!;
       const { title, source } = this.#corpus.document(chunk.documentId)!;
       const [denseRank, keywordRank] = [denseRanks.get(id), keywordRanks.get(id)];
-      const similarity = vector ? dotProduct(vector, this.#corpus.vector(id)!) : undefined;
+      const similarity =
+        vector && (similarities.get(id) ?? dotProduct(vector, this.#corpus.vector(id)!));
       return {
         ...chunk,
         title,
@@ -216,6 +221,14 @@ function rankBy(
 
 const wantedCount = ({ k = DEFAULT_K }: SearchOptions): number =>
   Math.min(Math.max(0, Math.floor(k)), MAX_K);
+
+/** How many candidates are looked for. Only what is put together, ranked again or thinned out needs more than k of them. */
+function candidateCount(options: SearchOptions): number {
+  const { mode = "hybrid", diversity, rerank: reranking } = options;
+  const k = wantedCount(options);
+  if (mode !== "hybrid" && diversity === undefined && !reranking) return k;
+  return Math.max(CANDIDATES, 3 * k);
+}
 
 /** Opens a store for searching; loads or builds its index. `folder`: the store's. */
 export async function openRetriever(

@@ -40,7 +40,7 @@ test("random directions, the hardest vectors there are, are found: built, loaded
   try {
     const path = join(folder, "graph");
     graph.write(path);
-    const loaded = HnswIndex.read(path, DIMENSION, [...graph.ids]);
+    const loaded = await HnswIndex.read(path, DIMENSION, graph);
     assert.ok(recall(loaded, exact) >= 0.98);
     for (let id = 0; id < COUNT; id++) {
       if (id % 10 >= 3) continue;
