@@ -5,7 +5,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 make g+
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm rebuild better-sqlite3 hnswlib-node onnxruntime-node && npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm rebuild better-sqlite3 hnswlib-node onnxruntime-node && npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production FOREWORD_HOST=0.0.0.0 FOREWORD_STORE=/data/store FOREWORD_CACHE=/data/models
