@@ -22,6 +22,8 @@ export interface BenchOptions {
   readonly data: string | undefined;
   /** How many vectors (index). */
   readonly count: number;
+  /** JSON of filters to search a store with (index). */
+  readonly filters: readonly string[];
   readonly threads: number;
   /** How long a server is kept under load (serve). */
   readonly seconds: number;
@@ -44,7 +46,7 @@ const BENCHES: Readonly<
 };
 
 /**
- * `npm run bench -- NAME [--json] [--data PATH] [--count N] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
+ * `npm run bench -- NAME [--json] [--data PATH] [--count N] [--filter JSON] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
  * [--soak]`
  */
 async function main(args: readonly string[]): Promise<number> {
@@ -58,6 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
       "transformers-js": { type: "string" },
       data: { type: "string" },
       count: { type: "string", default: "100000" },
+      filter: { type: "string", multiple: true, default: [] },
       threads: { type: "string", default: "2" },
       seconds: { type: "string", default: "60" },
       soak: { type: "boolean", default: false },
@@ -77,6 +80,7 @@ async function main(args: readonly string[]): Promise<number> {
     transformersJs: values["transformers-js"],
     data: values.data,
     count: Number(values.count),
+    filters: values.filter,
     threads: Number(values.threads),
     seconds: Number(values.seconds),
     isSoak: values.soak,

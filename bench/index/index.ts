@@ -7,6 +7,7 @@ import { HnswIndex } from "../../retriever/index/hnsw-index.ts";
 import { openCorpus } from "../../retriever/index.ts";
 import { describeMachine } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
+import { measureStore } from "./store-search.ts";
 
 const DIMENSION = 384;
 const QUERIES = 100;
@@ -24,10 +25,16 @@ interface VectorSet {
 
 /**
  * Recall@10 of the graph against comparing with every vector, at default settings: when built, after loading, after 30% were removed; seconds
- * of processor time, size. On random directions, and with `--data STORE` on the vectors of a store, moved a little until there are enough (`--count`, 100,000).
+ * of processor time, size; with `--data STORE` also searches of that store (`--filter JSON`, any number). On random directions, and with `--data STORE` on the vectors of a store, moved a little until there are enough (`--count`, 100,000).
  */
-export async function bench({ data, count, say }: BenchOptions): Promise<BenchResult> {
+export async function bench({ data, count, filters, say }: BenchOptions): Promise<BenchResult> {
   const results: object[] = [];
+  const store =
+    data &&
+    (await measureStore(
+      data,
+      filters.map((one) => JSON.parse(one)),
+    ));
   if (data) results.push(await measure(real(data, count), say));
   results.push(await measure(randomDirections(count), say));
   const setting = { vectors: count, dimension: DIMENSION, queries: QUERIES, k: K };
@@ -35,6 +42,7 @@ export async function bench({ data, count, say }: BenchOptions): Promise<BenchRe
     machine: describeMachine(),
     measure: "processor milliseconds",
     setting,
+    ...(store ? { store } : {}),
     results,
   };
   return { lines: [JSON.stringify(result, null, 2)], result };
