@@ -82,7 +82,7 @@ async function startTraining(page: Page): Promise<void> {
 async function drawChat(browser: Browser, url: string): Promise<void> {
   const light = await open(browser, url, LIGHT);
   await light.locator(".welcome").waitFor();
-  await ask(light, "What animals carried the stone uphill for Cobb Lighthouse?");
+  await ask(light, "On which island is Egg Sunday held?");
   await light.click(".answer-sources summary");
   await draw(light, "chat-light");
   await light.click(".citation");

@@ -53,7 +53,7 @@ class Chat {
         { class: "composer-row" },
         h("label", {}, h("span", {}, "Answer"), this.model),
         h("label", {}, h("span", {}, "Beside it"), this.other),
-        h("button", { type: "button", class: "quiet", onclick: () => this.clear() }, "New"),
+        h("button", { type: "button", class: "quiet", onclick: () => this.clear() }, "New chat"),
       ),
     );
     this.input.addEventListener("input", () => this.grow());

@@ -45,7 +45,10 @@ export function passageList(passages) {
           h("span", { class: "passage-text" }, passage.content),
           h(
             "span",
-            { class: "passage-score" },
+            {
+              class: "passage-score",
+              title: "How well the passage fits the question, by its words and its meaning",
+            },
             h("meter", {
               min: 0,
               max: best,

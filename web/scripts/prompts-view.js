@@ -1,6 +1,7 @@
 import { getJson, remove } from "./api.js";
 import { lineChart, smoothed } from "./chart.js";
 import { counted, h, messageOf, notify } from "./dom.js";
+import { methodLabel } from "./methods.js";
 
 /**
  * The store's learned prompts, and how each was trained.
@@ -76,14 +77,14 @@ function card({ name, problem, about }, list) {
   }
   const { training } = about;
   const facts = [
-    ["Method", about.method],
+    ["Method", methodLabel(about.method)],
     ["Virtual tokens", String(about.virtualTokens)],
     ["Trained on", counted(training.examples, "example")],
     ["Epochs", String(training.epochs)],
     ["Held-out F1", training.dev ? training.dev.f1.toFixed(1) : "–"],
     ["Held-out EM", training.dev ? training.dev.em.toFixed(1) : "–"],
     ["Model", about.baseModel.name],
-    ["Made", new Date(about.createdAt).toLocaleString()],
+    ["Made", madeAt(about.createdAt)],
   ];
   const losses = training.lossCurve.map((/** @type {number} */ y, /** @type {number} */ x) => ({
     x,
@@ -109,6 +110,10 @@ function card({ name, problem, about }, list) {
     actions,
   );
 }
+
+/** Day and minute. @param {string} time */
+const madeAt = (time) =>
+  new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** @param {string} name @param {HTMLElement} list */
 async function removePrompt(name, list) {

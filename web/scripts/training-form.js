@@ -1,18 +1,7 @@
 import { getJson, postJson, upload } from "./api.js";
 import { h, messageOf, notify } from "./dom.js";
+import { METHODS } from "./methods.js";
 
-/** By method: what it is called, and which of the fields below it has. */
-const METHODS = {
-  "p-tuning-v2": { label: "Deep tokens at every layer (P-Tuning v2)", fields: ["tokens"] },
-  "p-tuning": {
-    label: "Virtual tokens through an encoder (P-Tuning)",
-    fields: ["tokens", "encoder"],
-  },
-  "prompt-tuning": { label: "Plain virtual tokens (prompt tuning)", fields: ["tokens"] },
-  "prefix-tuning": { label: "Rows in front of everything (prefix tuning)", fields: ["tokens"] },
-  lora: { label: "Additions to the weights (LoRA)", fields: ["rank"] },
-  full: { label: "All weights (slow, a large file)", fields: [] },
-};
 const ENCODERS = [
   ["mlp", "Two layers (MLP)"],
   ["lstm", "Recurrent (LSTM)"],
