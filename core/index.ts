@@ -5,4 +5,4 @@ export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { sha256, sha256File } from "./hash.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
 export { Random, type RandomState } from "./random.ts";
-export { readWholeFile } from "./whole-file.ts";
+export { type FileLimits, fileBytes, readWholeFile } from "./whole-file.ts";

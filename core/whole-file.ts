@@ -4,34 +4,52 @@ import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { errorMessage, RagError, systemCode } from "./error.ts";
 
+export interface FileLimits {
+  /** Of the content, unpacked. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * A whole file in memory; one that is named `.gz` unpacked. No more than `maxBytes` (unpacked) are ever held.
+ * The bytes of a file, piece by piece; one that is named `.gz` unpacked. Messages of its errors lack the file's name.
  * @throws RagError file/not-found, file/unreadable, file/too-large, file/invalid (broken gzip); the signal's reason
  */
-export async function readWholeFile(
+export async function* fileBytes(
   path: string,
-  { maxBytes, signal }: { readonly maxBytes: number; readonly signal?: AbortSignal | undefined },
-): Promise<Buffer> {
-  const name = basename(path);
+  { maxBytes, signal }: FileLimits,
+): AsyncGenerator<Buffer> {
   const file = createReadStream(path, signal ? { signal } : {});
-  const pieces: Buffer[] = [];
   let size = 0;
   try {
-    for await (const piece of /\.gz$/i.test(name) ? unzipped(file) : file) {
+    for await (const piece of /\.gz$/i.test(path) ? unzipped(file) : file) {
       size += piece.length;
       if (size > maxBytes) {
         throw new RagError(
           "file/too-large",
-          `${name}: holds more than ${Math.floor(maxBytes / 2 ** 20)} MB; split it.`,
+          `holds more than ${Math.floor(maxBytes / 2 ** 20)} MB; split it.`,
         );
       }
-      pieces.push(piece);
+      yield piece;
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    throw cause instanceof RagError ? cause : readError(name, cause);
+    throw cause instanceof RagError ? cause : readError(cause);
   } finally {
     file.destroy();
+  }
+}
+
+/**
+ * A whole file in memory; one that is named `.gz` unpacked. No more than `maxBytes` (unpacked) are ever held.
+ * @throws RagError file/not-found, file/unreadable, file/too-large, file/invalid (broken gzip); the signal's reason
+ */
+export async function readWholeFile(path: string, limits: FileLimits): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of fileBytes(path, limits)) pieces.push(piece);
+  } catch (cause) {
+    if (!(cause instanceof RagError)) throw cause;
+    throw new RagError(cause.code, `${basename(path)}: ${cause.message}`, { cause });
   }
   return Buffer.concat(pieces);
 }
@@ -42,20 +60,21 @@ function unzipped(file: Readable): Readable {
   return file.pipe(gunzip);
 }
 
-function readError(name: string, cause: unknown): RagError {
+function readError(cause: unknown): RagError {
   const code = systemCode(cause);
   if (code === "ENOENT") {
-    return new RagError("file/not-found", `${name}: there is no such file; check the path.`, {
-      cause,
-    });
+    return new RagError("file/not-found", "there is no such file; check the path.", { cause });
+  }
+  if (code === "EACCES" || code === "EPERM") {
+    return new RagError("file/unreadable", "may not be read; check its permissions.", { cause });
   }
   if (code?.startsWith("Z_")) {
     return new RagError(
       "file/invalid",
-      `${name}: the gzip data is damaged or cut off (${errorMessage(cause)}); fetch the file again.`,
+      `the gzip data is damaged or cut off (${errorMessage(cause)}); fetch the file again.`,
       { cause },
     );
   }
   const reason = code === "EISDIR" ? "it is a folder" : (code ?? errorMessage(cause));
-  return new RagError("file/unreadable", `${name}: cannot be read (${reason}).`, { cause });
+  return new RagError("file/unreadable", `cannot be read (${reason}).`, { cause });
 }

@@ -143,7 +143,7 @@ class IngestJob {
     try {
       return await countLines(path);
     } catch (cause) {
-      if (systemCode(cause) === undefined) throw cause;
+      if (!(cause instanceof RagError)) throw cause;
       return 1;
     }
   }

@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
 import { z } from "zod";
+import { fileBytes } from "../core/index.ts";
 import type { Metadata } from "../retriever/index.ts";
 
 /** A line of a .jsonl file: a document, or what is wrong with it. */
@@ -15,6 +15,8 @@ export interface JsonDocument {
 }
 
 const MAX_LINE_CHARACTERS = 4_000_000;
+/** Of a packed file: what a few bytes can pretend to hold has no end. */
+const MAX_UNPACKED_BYTES = 4 * 2 ** 30;
 const MAX_METADATA_KEYS = 64;
 const MAX_METADATA_CHARACTERS = 1000;
 
@@ -28,15 +30,25 @@ const line = z.looseObject({
 
 /**
  * Reads `{id, title, text}` a line, without ever holding the whole file. `_id` is taken as well (BEIR's corpora); other fields that
- * hold a text, number or truth value become metadata.
+ * hold a text, number or truth value become metadata. A file that is named `.gz` is unpacked.
+ * @throws RagError file/not-found, file/unreadable, file/invalid (broken gzip), file/too-large (more than 4 GiB unpacked)
  */
 export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
   let number = 0;
-  for await (const text of boundedLines(createReadStream(path, { encoding: "utf8" }))) {
+  for await (const text of boundedLines(textOf(path))) {
     number++;
     const own = text.replace(/^\ufeff/, "");
     if (own.trim() !== "") yield { number, ...parseLine(own) };
   }
+}
+
+const bytesOf = (path: string) =>
+  fileBytes(path, { maxBytes: /\.gz$/i.test(path) ? MAX_UNPACKED_BYTES : Number.MAX_SAFE_INTEGER });
+
+async function* textOf(path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const bytes of bytesOf(path)) yield decoder.decode(bytes, { stream: true });
+  yield decoder.decode();
 }
 
 /** Lines of a stream. Of one that is too long only as much is kept as shows that it is. */
@@ -54,10 +66,10 @@ async function* boundedLines(stream: AsyncIterable<string>): AsyncGenerator<stri
   yield rest;
 }
 
-/** How many lines a file has, by counting line feeds. */
+/** How many lines a file has, by counting line feeds. @throws RagError as {@link readJsonLines} */
 export async function countLines(path: string): Promise<number> {
   let count = 0;
-  for await (const bytes of createReadStream(path)) {
+  for await (const bytes of bytesOf(path)) {
     for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
   }
   return count;

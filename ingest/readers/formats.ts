@@ -47,11 +47,15 @@ const CODE_NAMES = new Set(["dockerfile", "makefile", "rakefile", "gemfile", "je
 export type Format = (typeof EXTENSIONS)[keyof typeof EXTENSIONS] | "code";
 
 /** The endings that are read, "jsonl" (whose lines are documents of their own) included; those of source code are too many to list. */
-export const READ_EXTENSIONS: readonly string[] = [...Object.keys(EXTENSIONS), ".jsonl"];
+export const READ_EXTENSIONS: readonly string[] = [
+  ...Object.keys(EXTENSIONS),
+  ".jsonl",
+  ".jsonl.gz",
+];
 
 export function formatOf(path: string): Format | "jsonl" | undefined {
   const extension = extname(path).toLowerCase();
-  if (extension === ".jsonl" || extension === ".ndjson") return "jsonl";
+  if (/\.(jsonl|ndjson)(\.gz)?$/i.test(path)) return "jsonl";
   if (CODE_EXTENSIONS.has(extension) || CODE_NAMES.has(basename(path).toLowerCase())) return "code";
   return EXTENSIONS[extension as keyof typeof EXTENSIONS];
 }

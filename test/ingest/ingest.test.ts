@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { type IngestOptions, type IngestProgress, ingest } from "../../ingest/index.ts";
 import { openRetriever } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
@@ -25,7 +26,7 @@ async function prepare(t: TestContext, files: Readonly<Record<string, string>> =
     await store.close();
     await rm(root, { recursive: true, force: true });
   });
-  const write = async (name: string, text: string) => {
+  const write = async (name: string, text: string | Uint8Array) => {
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text);
   };
@@ -88,6 +89,19 @@ test("files that are gone stay without --prune, and go with it, below the given 
     failed: [],
   });
   assert.deepEqual(sources(), []);
+});
+
+test("a packed .jsonl is read like a plain one; a damaged one is named and takes nothing away", async (t) => {
+  const { write, run, sources } = await prepare(t);
+  const lines = '{"_id":"1","text":"één"}\n{"_id":"2","text":"two"}\n';
+  await write("p.jsonl.gz", gzipSync(lines));
+  assert.equal((await run(["p.jsonl.gz"])).documents.added, 2);
+  assert.deepEqual(sources(), ["p.jsonl.gz#1", "p.jsonl.gz#2"]);
+  await write("p.jsonl.gz", gzipSync(lines.repeat(100)).subarray(0, 40));
+  const { documents } = await run(["p.jsonl.gz"]);
+  assert.equal(documents.removed, 0);
+  assert.match(documents.failed[0]!.reason, /gzip data is damaged or cut off/);
+  assert.equal(sources().length, 2);
 });
 
 test("each line of a .jsonl is a document; lines that are gone are removed, the others kept", async (t) => {
