@@ -87,7 +87,7 @@ class IngestJob {
     this.#options = options;
     this.#tally = new Tally(options.onChange);
     this.#group = options.collection ? { collection: options.collection } : {};
-    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${cuttingName(options)}`;
+    this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${cuttingName(options, options.embedder)}`;
     this.#known = new Set([...options.corpus.documents()].map(({ id }) => id));
     this.#writer = new DocumentWriter({
       corpus: options.corpus,

@@ -20,6 +20,8 @@ export interface ReindexSummary {
   readonly chunks: number;
   /** Chunks that were embedded; 0 where the store had this embedder already. */
   readonly embedded: number;
+  /** Of these, chunks that are longer than the embedder reads: what it cuts off is found by keywords only, until ingest cuts them anew. */
+  readonly tooLong: number;
   readonly embedder: { readonly before: string; readonly now: string };
   readonly seconds: number;
 }
@@ -38,21 +40,25 @@ export async function reindex(options: ReindexOptions): Promise<ReindexSummary> 
   try {
     return await withStoreLock(storeFolder, { ...options, job: "reindex" }, async () => {
       const before = corpus.embedder.id;
-      const embedded = before === embedder.id ? 0 : await embedAnew(corpus, options);
+      const done = before === embedder.id ? NOTHING : await embedAnew(corpus, options);
       await rebuildIndex(storeFolder, corpus);
       const seconds = (performance.now() - started) / 1000;
-      return { ...corpus.counts(), embedded, embedder: { before, now: embedder.id }, seconds };
+      return { ...corpus.counts(), ...done, embedder: { before, now: embedder.id }, seconds };
     });
   } finally {
     corpus.close();
   }
 }
 
-/** How many chunks were embedded by this run. */
-async function embedAnew(corpus: Corpus, options: ReindexOptions): Promise<number> {
+/** What this run embedded. */
+type Embedded = Pick<ReindexSummary, "embedded" | "tooLong">;
+const NOTHING: Embedded = { embedded: 0, tooLong: 0 };
+
+async function embedAnew(corpus: Corpus, options: ReindexOptions): Promise<Embedded> {
   const { embedder, signal, onProgress } = options;
   const staged = corpus.stageVectors(embedder);
-  let done = 0;
+  let embedded = 0;
+  let tooLong = 0;
   do {
     for (;;) {
       signal?.throwIfAborted();
@@ -60,12 +66,13 @@ async function embedAnew(corpus: Corpus, options: ReindexOptions): Promise<numbe
       if (ids.length === 0) break;
       const texts = ids.map((id) => textOf(corpus, id));
       staged.put(ids, await embedder.embed(texts, { kind: "passage", signal }));
-      done += ids.length;
-      onProgress?.(done, corpus.counts().chunks);
+      tooLong += texts.filter((text) => embedder.countTokens(text) > embedder.maxTokens).length;
+      embedded += ids.length;
+      onProgress?.(embedded, corpus.counts().chunks);
     }
     // A program that keeps no lock may have added documents meanwhile.
   } while (!staged.adopt());
-  return done;
+  return { embedded, tooLong };
 }
 
 /** Nothing for a chunk that was removed a moment ago: its vector goes with the rest. */

@@ -2,7 +2,7 @@ import { RagError } from "../../core/index.ts";
 import type { Embedder, NewChunk } from "../../retriever/index.ts";
 import type { TextSplitter } from "../loaders/loaded-document.ts";
 import type { ParsedDocument } from "../readers/parsed-document.ts";
-import { chunkDocument, chunkSizesFor } from "./chunker.ts";
+import { CHUNK_SIZES, chunkDocument, chunkSizesFor } from "./chunker.ts";
 import { splitWith } from "./split-with.ts";
 
 /** How documents are cut into chunks. */
@@ -45,9 +45,17 @@ export async function cutDocument(
   return chunkDocument(document, countTokens, { ...sizes, overlapTokens });
 }
 
-/** Tells ways of cutting apart, so that a document is cut again when it changes; "" for the usual one. */
-export function cuttingName({ splitter, overlap = 0 }: Cutting): string {
-  if (!splitter) return overlap === 0 ? "" : `overlap-${overlap}:`;
-  const { chunkSize, chunkOverlap } = splitter as Readonly<Record<string, unknown>> & TextSplitter;
-  return `${splitter.constructor.name}/${chunkSize}/${chunkOverlap}:`;
+/**
+ * Tells ways of cutting apart, so that a document is cut again when it changes: by the splitter or overlap, or for an embedder that
+ * reads less than most; "" for the usual one.
+ */
+export function cuttingName({ splitter, overlap = 0 }: Cutting, { maxTokens }: Embedder): string {
+  if (splitter) {
+    const { chunkSize, chunkOverlap } = splitter as Readonly<Record<string, unknown>> &
+      TextSplitter;
+    return `${splitter.constructor.name}/${chunkSize}/${chunkOverlap}:`;
+  }
+  const sizes = chunkSizesFor(maxTokens);
+  const size = sizes.maxTokens < CHUNK_SIZES.maxTokens ? `size-${sizes.maxTokens}:` : "";
+  return `${size}${overlap === 0 ? "" : `overlap-${overlap}:`}`;
 }

@@ -107,7 +107,7 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
 
 function hashOf({ parsed, metadata }: LoadedGroup, options: LoadedIngestOptions): string {
   const parts = [parsed.title, parsed.text, parsed.blocks, metadata];
-  return `${HASH_MARK}${LOADING_VERSION}:${options.collection ?? ""}:${cuttingName(options)}${sha256(JSON.stringify(parts))}`;
+  return `${HASH_MARK}${LOADING_VERSION}:${options.collection ?? ""}:${cuttingName(options, options.embedder)}${sha256(JSON.stringify(parts))}`;
 }
 
 /** By the file's ending, such as "srt". */

@@ -30,7 +30,12 @@ async function run(
       onProgress: (done, total) => progress.update(done, total),
     });
     progress.end();
-    const { documents, chunks, embedded, embedder: used, seconds } = summary;
+    const { documents, chunks, embedded, tooLong, embedder: used, seconds } = summary;
+    if (tooLong > 0) {
+      terminal.warn(
+        `${tooLong} passages are longer than this embedder reads; run foreword ingest on the same files again, which cuts them anew.`,
+      );
+    }
     terminal.result(summary, () =>
       [
         embedded === 0

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { reindex } from "../../ingest/index.ts";
-import { openCorpus, openRetriever, withStoreLock } from "../../retriever/index.ts";
+import { ingest, reindex } from "../../ingest/index.ts";
+import {
+  type Corpus,
+  type Embedder,
+  openCorpus,
+  openRetriever,
+  withStoreLock,
+} from "../../retriever/index.ts";
 import { hashEmbedder } from "../retriever/hash-embedder.ts";
 import { openTestStore, type TestStore } from "../retriever/store.ts";
 
@@ -34,6 +43,28 @@ test("a store gets the vectors of another embedder, of the same texts that inges
   const { results } = await retriever.search("d77 word77 of row0", { mode: "dense", k: 1 });
   assert.equal(results[0]?.documentId, "d77");
   corpus.close();
+});
+
+test("passages longer than the new embedder reads are counted, and cut anew by the next ingest", async (t) => {
+  const store = await openTestStore();
+  const root = await mkdtemp(join(tmpdir(), "foreword-reindex-"));
+  t.after(async () => {
+    await store.close();
+    await rm(root, { recursive: true, force: true });
+  });
+  const sentences = Array.from({ length: 12 }, (_, i) => `Sentence ${i} has a few words more.`);
+  await writeFile(join(root, "long.txt"), sentences.join(" "));
+  const run = (embedder: Embedder, corpus: Corpus) =>
+    ingest({ paths: ["long.txt"], root, corpus, embedder, storeFolder: store.folder });
+  assert.equal((await run(store.embedder, store.corpus)).chunks, 1);
+  const short = { ...hashEmbedder(24, "short"), maxTokens: 32 };
+  assert.equal((await reindex({ storeFolder: store.folder, embedder: short })).tooLong, 1);
+  const corpus = openCorpus(store.folder, { embedder: short, create: false });
+  t.after(() => corpus.close());
+  const again = await run(short, corpus);
+  assert.equal(again.documents.updated, 1);
+  assert.ok(again.chunks > 1);
+  assert.equal((await run(short, corpus)).documents.unchanged, 1);
 });
 
 test("interrupted, the store is as before, and the next run embeds only the rest", async (t) => {
