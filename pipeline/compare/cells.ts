@@ -28,7 +28,7 @@ export function evaluationCells(experiment: Experiment): readonly EvaluationCell
     arms.flatMap((arm) => {
       const hasChance = arm.kind === "tune" || arm.kind === "few-shot";
       return (hasChance ? seeds : seeds.slice(0, 1)).flatMap((seed) =>
-        (arm.kind === "no-retrieval" ? passages.slice(0, 1) : passages).flatMap((count) =>
+        (readsPassages(arm) ? passages : passages.slice(0, 1)).flatMap((count) =>
           (hasTokens(arm) ? tokens : (["all"] as const)).map((first) => ({
             dataset,
             arm,
@@ -41,6 +41,9 @@ export function evaluationCells(experiment: Experiment): readonly EvaluationCell
     }),
   );
 }
+
+export const readsPassages = ({ kind }: Pick<ExperimentArm, "kind">): boolean =>
+  kind !== "no-retrieval" && kind !== "majority";
 
 /** LoRA and full training change weights instead. */
 const hasTokens = (arm: ExperimentArm): boolean =>

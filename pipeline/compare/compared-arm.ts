@@ -13,6 +13,8 @@ export async function comparedArm(
   switch (arm.kind) {
     case "no-retrieval":
       return withoutRetrieval;
+    case "majority":
+      return { ...withoutRetrieval, fixedAnswer: commonestAnswer(trainPairs) };
     case "rag":
       return plainRag;
     case "hand":
@@ -24,6 +26,16 @@ export async function comparedArm(
       return learnedArm(tokens === "all" ? learned : withFirstTokens(learned, tokens));
     }
   }
+}
+
+/** What a method must beat to have learned more than the form: of answers as frequent, the first. */
+function commonestAnswer(pairs: readonly QaPair[]): string {
+  const counts = new Map<string, number>();
+  for (const { answers } of pairs) {
+    const answer = answers[0] ?? "";
+    counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  }
+  return [...counts].reduce((best, one) => (one[1] > best[1] ? one : best), ["", 0])[0];
 }
 
 /** Training pairs as examples of the form, drawn by the seed. */

@@ -1,3 +1,4 @@
+import { readsPassages } from "./cells.ts";
 import { plot, type Series } from "./plots.ts";
 import type { ComparedArm } from "./summary.ts";
 
@@ -16,7 +17,8 @@ export function datasetPlots(arms: readonly ComparedArm[]): readonly NamedPlot[]
     return passages === arms[0]!.passages && tokens === arms.at(-1)!.tokens;
   });
   const trained = first.filter(({ training }) => training);
-  const byParameters = trained.map((arm): Series => {
+  // One point tells nothing that the table does not.
+  const byParameters = (trained.length > 1 ? trained : []).map((arm): Series => {
     const point = [arm.training!.trainedParameters, arm.f1.mean] as const;
     return { name: arm.arm, points: [point], ranges: [[arm.f1.low, arm.f1.high]] };
   });
@@ -24,9 +26,7 @@ export function datasetPlots(arms: readonly ComparedArm[]): readonly NamedPlot[]
     name: arm,
     points: thinned(training!.lossCurves[0] ?? []),
   });
-  const byPassages = curve(arms, ({ passages, kind }) =>
-    kind === "no-retrieval" ? "all" : passages,
-  );
+  const byPassages = curve(arms, (arm) => (readsPassages(arm) ? arm.passages : "all"));
   const [f1, hasLines] = ["F1", true];
   const plots: readonly NamedPlot[] = [
     {

@@ -18,6 +18,7 @@ const dataset = z.strictObject({
 
 const arm = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("no-retrieval"), name: name.default("no-retrieval") }),
+  z.strictObject({ kind: z.literal("majority"), name: name.default("majority") }), // always the commonest answer of the training pairs
   z.strictObject({ kind: z.literal("rag"), name: name.default("rag") }),
   z.strictObject({
     kind: z.literal("hand"),

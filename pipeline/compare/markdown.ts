@@ -1,4 +1,5 @@
 import type { Interval } from "../evaluation/intervals.ts";
+import { readsPassages } from "./cells.ts";
 import type { ComparedArm, ComparedTraining, Summary } from "./summary.ts";
 
 interface Column {
@@ -12,7 +13,7 @@ const COLUMNS: readonly Column[] = [
   { head: "arm", cell: ({ arm, seeds }) => (seeds > 1 ? `${arm} (${seeds} seeds)` : arm) },
   {
     head: "passages",
-    cell: ({ kind, passages }) => (kind === "no-retrieval" ? NOTHING : String(passages)),
+    cell: (arm) => (readsPassages(arm) ? String(arm.passages) : NOTHING),
   },
   { head: "tokens", cell: ({ kind, tokens }) => (kind === "tune" ? String(tokens) : NOTHING) },
   { head: "EM", cell: ({ em }) => withRange(em) },

@@ -1,12 +1,12 @@
 import { bootstrap, type Interval } from "../evaluation/intervals.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
-import type { Experiment } from "./experiment.ts";
+import type { Experiment, ExperimentArm } from "./experiment.ts";
 
 /** An arm on one dataset with one number of passages and virtual tokens: means over seeds, intervals over questions. */
 export interface ComparedArm {
   readonly dataset: string;
   readonly arm: string;
-  readonly kind: string;
+  readonly kind: ExperimentArm["kind"];
   readonly passages: number;
   readonly tokens: number | "all";
   readonly seeds: number;

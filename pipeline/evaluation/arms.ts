@@ -18,6 +18,8 @@ export interface Arm {
   readonly conditioning: Conditioning | undefined;
   /** The user's message, and where the conditioning stands in it; undefined: between passages and question. */
   readonly template: PromptTemplate | undefined;
+  /** Given to every question, without asking the model. */
+  readonly fixedAnswer?: string;
 }
 
 /** Long enough for every short answer. */
@@ -57,7 +59,7 @@ export function parseArmNames(list: string): readonly string[] {
 }
 
 /** One greedy answer, at most {@link MAX_ANSWER_TOKENS} tokens long. */
-export function answerWith(
+export async function answerWith(
   arm: Arm,
   generator: Generator,
   asked: {
@@ -69,7 +71,8 @@ export function answerWith(
   },
 ): Promise<string> {
   const { question, task, passages, signal } = asked;
-  const { conditioning, instruction, template } = arm;
+  const { conditioning, instruction, template, fixedAnswer } = arm;
+  if (fixedAnswer !== undefined) return fixedAnswer;
   const room = generator.contextLength - MAX_ANSWER_TOKENS - (conditioning?.count ?? 0);
   const prompt = layOutPrompt(generator.model, {
     question,

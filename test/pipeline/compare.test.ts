@@ -23,6 +23,7 @@ const experiment = {
   name: "tiny",
   datasets: [{ name: "lamps", train: "train.jsonl", test: "test.jsonl", trainLimit: 12 }],
   arms: [
+    { kind: "majority" },
     { kind: "rag" },
     { kind: "few-shot", examples: 2 },
     {
@@ -72,7 +73,7 @@ describe("foreword compare on a tiny model", () => {
     const second = await run();
     assert.equal(second.code, 0, second.stderr);
     const cells = events(second.stdout).filter(({ event }) => event === "cell");
-    assert.equal(cells.length, 1 + 2 + 2 * 2 + 2);
+    assert.equal(cells.length, 1 + 1 + 2 + 2 * 2 + 2);
     assert.ok(cells.slice(0, 4).every(({ known }) => known));
     assert.ok(cells.some(({ known }) => !known));
     assert.deepEqual(await readdir(join(folder, "out/passages")), []);
@@ -95,6 +96,9 @@ describe("foreword compare on a tiny model", () => {
     assert.ok(rows.training.promptBytes > 3 * 48 * 4);
     assert.ok(rows.f1OverRag.low <= rows.f1OverRag.mean);
     assert.equal(result.questions.lamps, 6);
+    // Of three colours one in three.
+    const majority = result.arms.find(({ arm }: { arm: string }) => arm === "majority");
+    assert.equal(majority.em.mean.toFixed(1), "33.3");
   });
 
   test("the reports need nothing else and hold every arm", async () => {
@@ -108,7 +112,7 @@ describe("foreword compare on a tiny model", () => {
       "lamps-tokens.svg",
     ]);
     const markdown = await readFile(join(folder, "out/report.md"), "utf8");
-    for (const { name } of experiment.arms.slice(2)) {
+    for (const { name } of experiment.arms.slice(3)) {
       assert.ok(html.includes(name!) && markdown.includes(`| ${name} (2 seeds) |`), name);
     }
   });
