@@ -77,6 +77,7 @@ export class TrainerEngine {
   readonly #passages: PassageCache<PassageRows>;
   readonly #folder: PassageFolder | undefined;
   #passageSeconds = 0;
+  #reading: Promise<void> = Promise.resolve();
   /** Each compiled when it is first needed. */
   readonly #sessions = new Map<GraphVariant, Session>();
   /** Holds the passages' rows of one piece. Kept: fresh memory of this size costs more than filling it. */
@@ -217,7 +218,17 @@ export class TrainerEngine {
     return session;
   }
 
-  async #passageRows(ids: readonly number[]): Promise<PassageRows> {
+  /** One after the other, so that each prefix is read once and its time is its own. */
+  #passageRows(ids: readonly number[]): Promise<PassageRows> {
+    const rows = this.#reading.then(() => this.#readPassages(ids));
+    this.#reading = rows.then(
+      () => undefined,
+      () => undefined, // told to who asked for it
+    );
+    return rows;
+  }
+
+  async #readPassages(ids: readonly number[]): Promise<PassageRows> {
     if (ids.length === 0) return { data: new Uint16Array(0), count: 0, byteLength: 0 };
     const known = this.#passages.get(ids) ?? (await this.#storedRows(ids));
     if (known) return known;
@@ -227,8 +238,9 @@ export class TrainerEngine {
       : (await this.#engine.prefill(ids)).data;
     this.#passageSeconds += (performance.now() - started) / 1000;
     const rows = { data, count: ids.length, byteLength: data.byteLength };
-    if (!this.#passages.set(ids, rows))
+    if (!this.#passages.set(ids, rows)) {
       this.#folder?.set(ids, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
     return rows;
   }
 

@@ -129,4 +129,17 @@ describe("training with passages on disk", () => {
     };
     assert.deepEqual(await answer(expected), await answer());
   });
+
+  test("prefixes asked for at once are read once, and their time is counted once", async () => {
+    const trainer = await tiny.trainer({ kind: "deep" });
+    const conditioning = await tiny.engine.deepTokens(someIds(4, 41));
+    const ids = someIds(40, 7);
+    const started = performance.now();
+    const all = await Promise.all(Array.from({ length: 8 }, () => trainer.prefixRows(ids)));
+    const elapsed = (performance.now() - started) / 1000;
+    for (const rows of all) assert.deepEqual(rows, all[0]);
+    const batch = [{ prefixIds: ids, ids: someIds(5, 8), answerIds: someIds(3, 9) }];
+    const { passageSeconds } = await trainer.lossAndGradient(batch, conditioning);
+    assert.ok(passageSeconds > 0 && passageSeconds <= elapsed);
+  });
 });
