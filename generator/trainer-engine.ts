@@ -10,9 +10,9 @@ import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-opti
 import { pastNames } from "./inference-graph.ts";
 import type { CacheRows } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
-import { PassageCache } from "./passage-cache.ts";
-import { PassageFolder, type PassageFolderOptions } from "./passage-folder.ts";
-import { cutBatch, layOut, type PassageRows, type PreparedExample } from "./training-batch.ts";
+import type { PassageFolderOptions } from "./passage-folder.ts";
+import { isHalf, PassageReader } from "./passage-reader.ts";
+import { cutBatch, layOut, type PreparedExample } from "./training-batch.ts";
 import {
   buildTrainingGraph,
   deepNames,
@@ -70,28 +70,22 @@ type GraphVariant = "past" | "blocks" | "plain";
 /** Computes the loss of a batch and its gradient with respect to a learned prompt. The model stays frozen. */
 export class TrainerEngine {
   readonly #model: DecoderSource;
-  readonly #engine: Engine;
   readonly #options: TrainerOptions;
   readonly #target: TrainingTarget["kind"];
   readonly #isHalf: boolean;
-  readonly #passages: PassageCache<PassageRows>;
-  readonly #folder: PassageFolder | undefined;
-  #passageSeconds = 0;
-  #reading: Promise<void> = Promise.resolve();
+  readonly #passages: PassageReader;
   /** Each compiled when it is first needed. */
   readonly #sessions = new Map<GraphVariant, Session>();
   /** Holds the passages' rows of one piece. Kept: fresh memory of this size costs more than filling it. */
   #pastMemory: Float32Array | Uint16Array;
 
-  private constructor(engine: Engine, options: TrainerOptions, folder: PassageFolder | undefined) {
-    this.#engine = engine;
-    this.#folder = folder;
+  private constructor(engine: Engine, options: TrainerOptions, passages: PassageReader) {
+    this.#passages = passages;
     this.#model = engine.model;
     this.#options = options;
     this.#target = options.target.kind;
     this.#isHalf = isHalf(options);
     this.#pastMemory = this.#isHalf ? new Uint16Array(0) : new Float32Array(0);
-    this.#passages = new PassageCache(options.trainingCacheBytes);
   }
 
   /**
@@ -100,15 +94,12 @@ export class TrainerEngine {
    * @throws RagError file/write-failed when passages cannot be kept in the folder
    */
   static async open(engine: Engine, options: TrainerOptions): Promise<TrainerEngine> {
-    const { passageFolder } = options;
-    const folder =
-      passageFolder && (await PassageFolder.open(passageFolder, sourceOf(engine, options)));
-    return new TrainerEngine(engine, options, folder);
+    return new TrainerEngine(engine, options, await PassageReader.open(engine, options));
   }
 
   /** Bytes of keys and values kept now. */
   get cachedBytes(): number {
-    return this.#passages.byteLength;
+    return this.#passages.cachedBytes;
   }
 
   /**
@@ -124,15 +115,14 @@ export class TrainerEngine {
     const batch: PreparedExample[] = [];
     for (const example of examples) {
       this.#requireRoom(example, conditioning);
-      batch.push({ example, passage: await this.#passageRows(example.prefixIds) });
+      batch.push({ example, passage: await this.#passages.rows(example.prefixIds) });
     }
     const trained = trainedInputs(conditioning, this.#model.config);
     const sum: { loss: number; gradients: Float32Array[]; passageSeconds: number } = {
       loss: 0,
       gradients: [],
-      passageSeconds: this.#passageSeconds,
+      passageSeconds: this.#passages.takeSeconds(),
     };
-    this.#passageSeconds = 0;
     const maxTokens = this.#target === "full" ? PIECE_TOKENS_FULL : PIECE_TOKENS;
     for (const piece of cutBatch(batch, maxTokens)) {
       const outputs = await this.#run(piece, { conditioning, trained, batchSize: batch.length });
@@ -149,7 +139,7 @@ export class TrainerEngine {
 
   /** Keys and values of a prefix, kept with those of the examples and as exact: for answers while training goes on. */
   async prefixRows(ids: readonly number[]): Promise<CacheRows> {
-    const { data, count } = await this.#passageRows(ids);
+    const { data, count } = await this.#passages.rows(ids);
     return { data: data instanceof Float32Array ? data : halfToFloats(data), count };
   }
 
@@ -164,8 +154,7 @@ export class TrainerEngine {
   }
 
   async close(): Promise<void> {
-    await this.#folder?.close();
-    this.#passages.clear();
+    await this.#passages.close();
     for (const session of this.#sessions.values()) await session.close();
     this.#sessions.clear();
   }
@@ -216,41 +205,6 @@ export class TrainerEngine {
     const session = await compileGraph(graph, folder, { ...options, packWeights: false });
     this.#sessions.set(variant, session);
     return session;
-  }
-
-  /** One after the other, so that each prefix is read once and its time is its own. */
-  #passageRows(ids: readonly number[]): Promise<PassageRows> {
-    const rows = this.#reading.then(() => this.#readPassages(ids));
-    this.#reading = rows.then(
-      () => undefined,
-      () => undefined, // told to who asked for it
-    );
-    return rows;
-  }
-
-  async #readPassages(ids: readonly number[]): Promise<PassageRows> {
-    if (ids.length === 0) return { data: new Uint16Array(0), count: 0, byteLength: 0 };
-    const known = this.#passages.get(ids) ?? (await this.#storedRows(ids));
-    if (known) return known;
-    const started = performance.now();
-    const data = this.#isHalf
-      ? await this.#engine.prefillHalf(ids)
-      : (await this.#engine.prefill(ids)).data;
-    this.#passageSeconds += (performance.now() - started) / 1000;
-    const rows = { data, count: ids.length, byteLength: data.byteLength };
-    if (!this.#passages.set(ids, rows)) {
-      this.#folder?.set(ids, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    }
-    return rows;
-  }
-
-  async #storedRows(ids: readonly number[]): Promise<PassageRows | undefined> {
-    const { layers, keyValueHeads, headDimension } = this.#model.config;
-    const Data = this.#isHalf ? Uint16Array : Float32Array;
-    const byteLength =
-      ids.length * layers * 2 * keyValueHeads * headDimension * Data.BYTES_PER_ELEMENT;
-    const stored = await this.#folder?.get(ids, byteLength);
-    return stored && { data: new Data(stored), count: ids.length, byteLength };
   }
 
   /** The passages' rows, padded to the longest with whatever is there: per layer f16 [B, KV heads, S, D]. */
@@ -312,12 +266,6 @@ function trainedInputs(
     ];
   });
 }
-
-/** What the rows of the same ids depend on. */
-const sourceOf = ({ model }: Engine, options: TrainerOptions): string =>
-  JSON.stringify([model.fingerprint, options.weights, options.exact, isHalf(options)]);
-
-const isHalf = (options: TrainerOptions): boolean => options.trainingCachePrecision !== "float32";
 
 function addInto(total: Float32Array, more: Float32Array): void {
   for (let i = 0; i < total.length; i++) total[i]! += more[i]!;
