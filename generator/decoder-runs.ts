@@ -136,12 +136,12 @@ export class DecoderRuns {
     );
   }
 
-  /** Keys and values of a piece in front of nothing, as f16: [layers · 2 · KV heads, ids, D]. */
-  async halfRows(ids: readonly number[], nothing: KeyValueCache): Promise<Uint16Array> {
-    const feeds = {
-      ...this.#pieceFeeds({ ids, cache: nothing }, [ids.length - 1]),
-      ...drawFeeds([]),
-    };
+  /** Keys and values of a piece as f16: [layers · 2 · KV heads, ids, D]. */
+  async halfRows(step: {
+    readonly ids: readonly number[];
+    readonly cache: KeyValueCache;
+  }): Promise<Uint16Array> {
+    const feeds = { ...this.#pieceFeeds(step, [step.ids.length - 1]), ...drawFeeds([]) };
     const { data } = (await this.#session.run(feeds, ["addedHalf"]))["addedHalf"]!;
     return new Uint16Array(data.buffer, data.byteOffset, data.length);
   }

@@ -1,10 +1,10 @@
-/** Anything kept per prefix, with its size. */
+/** Anything kept, with its size. */
 export interface CacheEntry {
   readonly byteLength: number;
 }
 
 /**
- * Keys and values of the prefixes of training examples, bounded in bytes. What came first stays: a training run visits all examples in
+ * Keys and values of blocks of training examples' prefixes, by what names them and bounded in bytes. What came first stays: a training run visits all examples in
  * turn and would otherwise evict each entry just before its next use.
  */
 export class PassageCache<Entry extends CacheEntry> {
@@ -20,13 +20,12 @@ export class PassageCache<Entry extends CacheEntry> {
     return this.#bytes;
   }
 
-  get(ids: readonly number[]): Entry | undefined {
-    return this.#entries.get(keyOf(ids));
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
   }
 
   /** Keeps an entry if there is room for it. Returns whether it is kept. */
-  set(ids: readonly number[], entry: Entry): boolean {
-    const key = keyOf(ids);
+  set(key: string, entry: Entry): boolean {
     if (this.#entries.has(key)) return true;
     if (this.#bytes + entry.byteLength > this.maxBytes) return false;
     this.#entries.set(key, entry);
@@ -39,5 +38,3 @@ export class PassageCache<Entry extends CacheEntry> {
     this.#bytes = 0;
   }
 }
-
-const keyOf = (ids: readonly number[]): string => ids.join(",");

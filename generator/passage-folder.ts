@@ -6,43 +6,41 @@ import {
   rename,
   rm,
   stat,
+  statfs,
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, RagError, sha256, systemCode, temporaryPath } from "../core/index.ts";
 
-/** Where keys and values of passages are kept when memory has no room for them, and how many bytes there may be. */
+/** Where keys and values of passages are kept when memory has no room for them. */
 export interface PassageFolderOptions {
   readonly path: string;
-  readonly maxBytes: number;
+  /** How many bytes there may be; by default a quarter of the free space, at most 16 GiB. */
+  readonly maxBytes?: number | undefined;
 }
 
 const ROWS = ".rows";
 const CHECKSUM_BYTES = 64;
+const MOST_BYTES = 16 * 2 ** 30;
+const FREE_SPACE_SHARE = 0.25;
 
 /**
- * Keys and values of the prefixes of training examples, one file each, named by what they were computed from and ending in a checksum.
+ * Keys and values of blocks of training examples' prefixes, one file each, named by what they were computed from and ending in a checksum.
  * Reading one is many times faster than computing it. A damaged or missing file is computed again, so the folder can go at any time.
  */
 export class PassageFolder {
   readonly #path: string;
-  /** What the rows depend on beside the ids. */
-  readonly #source: string;
   #bytesLeft: number;
   /** The one write under way; the next waits for it. */
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, source: string, bytesLeft: number) {
+  private constructor(path: string, bytesLeft: number) {
     this.#path = path;
-    this.#source = source;
     this.#bytesLeft = bytesLeft;
   }
 
-  /** `source`: what rows of the same ids depend on, such as the model. @throws RagError file/write-failed */
-  static async open(
-    { path, maxBytes }: PassageFolderOptions,
-    source: string,
-  ): Promise<PassageFolder> {
+  /** @throws RagError file/write-failed */
+  static async open({ path, maxBytes }: PassageFolderOptions): Promise<PassageFolder> {
     try {
       await mkdir(path, { recursive: true });
       let used = 0;
@@ -51,7 +49,7 @@ export class PassageFolder {
         if (name.endsWith(".tmp")) await rm(join(path, name), { force: true });
         else used += (await stat(join(path, name))).size;
       }
-      return new PassageFolder(path, source, maxBytes - used);
+      return new PassageFolder(path, (maxBytes ?? (await roomAt(path))) - used);
     } catch (cause) {
       throw new RagError(
         "file/write-failed",
@@ -61,11 +59,11 @@ export class PassageFolder {
     }
   }
 
-  /** The rows of a prefix, `byteLength` bytes, as they were written; undefined when they are not there or damaged. */
-  async get(ids: readonly number[], byteLength: number): Promise<ArrayBuffer | undefined> {
+  /** What was kept under a key (letters and digits), `byteLength` bytes, as it was written; undefined when it is not there or damaged. */
+  async get(key: string, byteLength: number): Promise<ArrayBuffer | undefined> {
     await this.#writing;
     try {
-      const file = await open(this.#file(ids), "r");
+      const file = await open(this.#file(key), "r");
       try {
         return await readRows(file, byteLength);
       } finally {
@@ -78,12 +76,12 @@ export class PassageFolder {
   }
 
   /** Keeps rows if there is room; written while the caller goes on. A full disk only means that nothing more is kept. */
-  set(ids: readonly number[], data: Uint8Array): void {
+  set(key: string, data: Uint8Array): void {
     const size = data.byteLength + CHECKSUM_BYTES;
     if (size > this.#bytesLeft) return;
     this.#bytesLeft -= size;
     const before = this.#writing;
-    this.#writing = before.then(() => this.#write(this.#file(ids), data));
+    this.#writing = before.then(() => this.#write(this.#file(key), data));
   }
 
   /** Waits for the last write. */
@@ -103,9 +101,14 @@ export class PassageFolder {
     }
   }
 
-  #file(ids: readonly number[]): string {
-    return join(this.#path, sha256(JSON.stringify([this.#source, ids])) + ROWS);
+  #file(key: string): string {
+    return join(this.#path, key + ROWS);
   }
+}
+
+async function roomAt(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return Math.min(MOST_BYTES, Math.floor(FREE_SPACE_SHARE * bavail * bsize));
 }
 
 /** Straight into the memory that is handed on: these are megabytes, many times a second. */

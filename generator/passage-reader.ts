@@ -1,16 +1,25 @@
+import { sha256 } from "../core/index.ts";
+import { halfToFloats } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
+import type { CacheRows } from "./key-value-cache.ts";
 import { PassageCache } from "./passage-cache.ts";
 import { PassageFolder } from "./passage-folder.ts";
+import { BLOCK_TOKENS, blocksOf } from "./prefix-cache.ts";
 import type { TrainerOptions } from "./trainer-engine.ts";
-import type { PassageRows } from "./training-batch.ts";
+import type { PassageBlock, PassageRows } from "./training-batch.ts";
 
-/** Keys and values of the prefixes of training examples: from memory, from the folder, or computed and kept. */
+/**
+ * Keys and values of the prefixes of training examples, block by block: from memory, from the folder, or computed and kept. Prefixes that
+ * begin alike, as those of questions about the same passage do, share their first blocks.
+ */
 export class PassageReader {
   readonly #engine: Engine;
   readonly #isHalf: boolean;
-  readonly #cache: PassageCache<PassageRows>;
+  readonly #cache: PassageCache<PassageBlock>;
   readonly #folder: PassageFolder | undefined;
+  /** What rows depend on beside the ids. */
+  readonly #source: string;
   #seconds = 0;
   #reading: Promise<void> = Promise.resolve();
 
@@ -19,13 +28,13 @@ export class PassageReader {
     this.#isHalf = isHalf(options);
     this.#cache = new PassageCache(options.trainingCacheBytes);
     this.#folder = folder;
+    this.#source = sourceOf(engine, options);
   }
 
   /** @throws RagError file/write-failed when passages cannot be kept in the folder */
   static async open(engine: Engine, options: TrainerOptions): Promise<PassageReader> {
     const { passageFolder } = options;
-    const folder =
-      passageFolder && (await PassageFolder.open(passageFolder, sourceOf(engine, options)));
+    const folder = passageFolder && (await PassageFolder.open(passageFolder));
     return new PassageReader(engine, options, folder);
   }
 
@@ -57,29 +66,49 @@ export class PassageReader {
   }
 
   async #read(ids: readonly number[]): Promise<PassageRows> {
-    if (ids.length === 0) return { data: new Uint16Array(0), count: 0, byteLength: 0 };
-    const known = this.#cache.get(ids) ?? (await this.#stored(ids));
-    if (known) return known;
-    const started = performance.now();
-    const data = this.#isHalf
-      ? await this.#engine.prefillHalf(ids)
-      : (await this.#engine.prefill(ids)).data;
-    this.#seconds += (performance.now() - started) / 1000;
-    const rows = { data, count: ids.length, byteLength: data.byteLength };
-    if (!this.#cache.set(ids, rows)) {
-      this.#folder?.set(ids, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const blocks: PassageBlock[] = [];
+    /** The same blocks for the engine, as far as it was needed. */
+    const before: CacheRows[] = [];
+    let key = this.#source;
+    for (const piece of blocksOf(ids)) {
+      key = sha256(`${key} ${piece.join()}`);
+      const known = this.#cache.get(key) ?? (await this.#stored(key, piece.length));
+      if (!known) before.push(...blocks.slice(before.length).map(exactRows));
+      blocks.push(known ?? (await this.#compute(key, before, piece)));
     }
-    return rows;
+    return { blocks, count: ids.length };
   }
 
-  async #stored(ids: readonly number[]): Promise<PassageRows | undefined> {
+  /** Behind rows as they are kept, so that a block has the same bytes whether those before it were just computed or not. */
+  async #compute(
+    key: string,
+    before: readonly CacheRows[],
+    ids: readonly number[],
+  ): Promise<PassageBlock> {
+    const started = performance.now();
+    const precision = this.#isHalf ? "float16" : "float32";
+    const data = await this.#engine.rowsBehind(before, ids, precision);
+    this.#seconds += (performance.now() - started) / 1000;
+    const block = { data, count: ids.length, byteLength: data.byteLength };
+    if (!this.#cache.set(key, block)) {
+      this.#folder?.set(key, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+    return block;
+  }
+
+  async #stored(key: string, count: number): Promise<PassageBlock | undefined> {
     const Data = this.#isHalf ? Uint16Array : Float32Array;
-    const byteLength =
-      ids.length * numbersPerToken(this.#engine.model.config) * Data.BYTES_PER_ELEMENT;
-    const stored = await this.#folder?.get(ids, byteLength);
-    return stored && { data: new Data(stored), count: ids.length, byteLength };
+    const byteLength = count * numbersPerToken(this.#engine.model.config) * Data.BYTES_PER_ELEMENT;
+    const stored = await this.#folder?.get(key, byteLength);
+    return stored && { data: new Data(stored), count, byteLength };
   }
 }
+
+/** A block as the engine takes it. */
+export const exactRows = ({ data, count }: PassageBlock): CacheRows => ({
+  data: data instanceof Float32Array ? data : halfToFloats(data),
+  count,
+});
 
 const numbersPerToken = ({ layers, keyValueHeads, headDimension }: DecoderConfig): number =>
   layers * 2 * keyValueHeads * headDimension;
@@ -88,6 +117,12 @@ const numbersPerToken = ({ layers, keyValueHeads, headDimension }: DecoderConfig
 export const isHalf = ({ trainingCachePrecision }: TrainerOptions): boolean =>
   trainingCachePrecision !== "float32";
 
-/** What the rows of the same ids depend on. */
+/** What rows of the same ids depend on. */
 const sourceOf = ({ model }: Engine, options: TrainerOptions): string =>
-  JSON.stringify([model.fingerprint, options.weights, options.exact, isHalf(options)]);
+  JSON.stringify([
+    model.fingerprint,
+    options.weights,
+    options.exact,
+    isHalf(options),
+    BLOCK_TOKENS,
+  ]);

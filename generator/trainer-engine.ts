@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RagError } from "../core/index.ts";
-import { floats, halfToFloats, integers, type Session, type Tensor } from "../runtime/index.ts";
+import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
 import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
@@ -8,10 +8,10 @@ import type { DecoderConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
 import { pastNames } from "./inference-graph.ts";
-import type { CacheRows } from "./key-value-cache.ts";
+import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
 import type { PassageFolderOptions } from "./passage-folder.ts";
-import { isHalf, PassageReader } from "./passage-reader.ts";
+import { exactRows, isHalf, PassageReader } from "./passage-reader.ts";
 import { cutBatch, layOut, type PreparedExample } from "./training-batch.ts";
 import {
   buildTrainingGraph,
@@ -139,8 +139,10 @@ export class TrainerEngine {
 
   /** Keys and values of a prefix, kept with those of the examples and as exact: for answers while training goes on. */
   async prefixRows(ids: readonly number[]): Promise<CacheRows> {
-    const { data, count } = await this.#passages.rows(ids);
-    return { data: data instanceof Float32Array ? data : halfToFloats(data), count };
+    const { blocks, count } = await this.#passages.rows(ids);
+    const cache = new KeyValueCache(this.#model.config, count);
+    for (const block of blocks) cache.append(exactRows(block));
+    return { data: cache.rows(), count };
   }
 
   #requireRoom({ prefixIds, ids, answerIds }: TrainingExample, { count }: Conditioning): void {
@@ -221,11 +223,14 @@ export class TrainerEngine {
       names.map((name, index) => {
         const data = this.#pastMemory.subarray(index * total, (index + 1) * total);
         for (const [row, { passage }] of piece.entries()) {
-          const { data: rows, count } = passage;
-          const block = count * headDimension;
           for (let head = 0; head < keyValueHeads; head++) {
-            const from = (index * keyValueHeads + head) * block;
-            data.set(rows.subarray(from, from + block), row * size + head * length * headDimension);
+            let to = row * size + head * length * headDimension;
+            for (const { data: rows, count } of passage.blocks) {
+              const block = count * headDimension;
+              const from = (index * keyValueHeads + head) * block;
+              data.set(rows.subarray(from, from + block), to);
+              to += block;
+            }
           }
         }
         return [name, { type: this.#isHalf ? "float16" : "float32", data, shape } as Tensor];

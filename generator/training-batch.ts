@@ -3,12 +3,18 @@ import type { Conditioning } from "./conditioning.ts";
 import { BLOCKED } from "./masks.ts";
 import type { TrainingExample } from "./trainer-engine.ts";
 
-/** The rows of an example's passages, as they are kept. */
-export interface PassageRows {
+/** The rows of some of the tokens of an example's passages, as they are kept. */
+export interface PassageBlock {
   /** f32 or f16 [layers · 2 · KV heads, count, D] */
   readonly data: Float32Array | Uint16Array;
   readonly count: number;
   readonly byteLength: number;
+}
+
+/** The rows of an example's passages, block after block. */
+export interface PassageRows {
+  readonly blocks: readonly PassageBlock[];
+  readonly count: number;
 }
 
 /** An example with the rows that stand before its tail. */

@@ -1,5 +1,5 @@
 import { Random } from "../core/index.ts";
-import { type Generator, parameterCount } from "../generator/index.ts";
+import { type Generator, parameterCount, type TrainerSettings } from "../generator/index.ts";
 import type { Retrieve } from "./examples.ts";
 import type { TrainedPrompt } from "./methods/method.ts";
 import { METHODS } from "./methods/methods.ts";
@@ -8,7 +8,7 @@ import type { QaFile } from "./qa-file.ts";
 import { loadCheckpoint } from "./training/checkpoint.ts";
 import { findLearningRate } from "./training/find-learning-rate.ts";
 import { learningRateOf } from "./training/learning-rate.ts";
-import { passageCacheBytesOf, passageFolderOf } from "./training/passage-room.ts";
+import { passageCacheBytesOf } from "./training/passage-room.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { prepareData, type TuningData } from "./training/tuning-data.ts";
 import { TuningRun } from "./training/tuning-run.ts";
@@ -53,7 +53,7 @@ export async function* tuneOnce(
       {
         target: METHODS[settings.method].target(settings, generator.model),
         trainingCacheBytes: passageCacheBytesOf(settings),
-        passageFolder: await passageFolderOf(settings, parts.passageFolder),
+        passageFolder: passageFolderOf(settings, parts.passageFolder),
       },
       signal,
     );
@@ -74,6 +74,13 @@ export async function* tuneOnce(
     await generator.closeTrainer();
   }
 }
+
+/** Room on disk for what memory has no room for, where passages are kept at all. */
+const passageFolderOf = (
+  { method, passageDiskBytes: maxBytes }: TuneSettings,
+  path: string,
+): TrainerSettings["passageFolder"] =>
+  METHODS[method].keepsPassages && maxBytes !== 0 ? { path, maxBytes } : undefined;
 
 const createPrompt = (settings: TuneSettings, generator: Generator): Promise<TrainedPrompt> =>
   METHODS[settings.method].create({

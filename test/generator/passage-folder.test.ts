@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { GREEDY } from "../../generator/index.ts";
 import { PassageFolder } from "../../generator/passage-folder.ts";
+import { BLOCK_TOKENS } from "../../generator/prefix-cache.ts";
 import { largestDifference } from "../parity/check.ts";
 import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
 
@@ -16,35 +17,33 @@ afterEach(() => rm(join(path, ".."), { recursive: true, force: true }));
 
 describe("a folder of passages", () => {
   const rows = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
-  const open = (source = "model", maxBytes = 10_000) =>
-    PassageFolder.open({ path, maxBytes }, source);
+  const open = (maxBytes = 10_000) => PassageFolder.open({ path, maxBytes });
 
-  test("gives back what was written, in another process too, for the same ids and source only", async () => {
+  test("gives back what was written, in another process too", async () => {
     const folder = await open();
-    folder.set([1, 2, 3], rows);
-    assert.deepEqual(new Uint8Array((await folder.get([1, 2, 3], 1000))!), rows);
+    folder.set("abc", rows);
+    assert.deepEqual(new Uint8Array((await folder.get("abc", 1000))!), rows);
     await folder.close();
     const again = await open();
-    assert.deepEqual(new Uint8Array((await again.get([1, 2, 3], 1000))!), rows);
-    assert.equal(await again.get([1, 2], 1000), undefined);
-    assert.equal(await (await open("another model")).get([1, 2, 3], 1000), undefined);
+    assert.deepEqual(new Uint8Array((await again.get("abc", 1000))!), rows);
+    assert.equal(await again.get("ab", 1000), undefined);
   });
 
   test("keeps no more bytes than it may, counting those that were there", async () => {
-    const folder = await open("model", 2500);
-    for (const id of [1, 2, 3]) folder.set([id], rows);
+    const folder = await open(2500);
+    for (const key of ["1", "2", "3"]) folder.set(key, rows);
     await folder.close();
     assert.equal((await readdir(path)).length, 2);
-    const again = await open("model", 2500);
-    again.set([4], rows);
+    const again = await open(2500);
+    again.set("4", rows);
     await again.close();
     assert.equal((await readdir(path)).length, 2);
   });
 
   test("does not give back what was damaged or cut, nor keep what a killed process had begun", async () => {
     const folder = await open();
-    folder.set([1], rows);
-    folder.set([2], rows);
+    folder.set("1", rows);
+    folder.set("2", rows);
     await folder.close();
     await writeFile(join(path, ".half.rows.0123456789ab.tmp"), "x");
     const [first, second] = (await readdir(path)).filter((name) => name.endsWith(".rows"));
@@ -53,17 +52,24 @@ describe("a folder of passages", () => {
     await writeFile(join(path, first!), bytes);
     await truncate(join(path, second!), 600);
     const again = await open();
-    assert.equal(await again.get([1], 1000), undefined);
-    assert.equal(await again.get([2], 1000), undefined);
+    assert.equal(await again.get("1", 1000), undefined);
+    assert.equal(await again.get("2", 1000), undefined);
     assert.equal((await readdir(path)).length, 2);
   });
 
   test("goes on without keeping when it was removed meanwhile", async () => {
     const folder = await open();
     await rm(path, { recursive: true });
-    folder.set([1], rows);
+    folder.set("1", rows);
     await folder.close();
-    assert.equal(await folder.get([1], 1000), undefined);
+    assert.equal(await folder.get("1", 1000), undefined);
+  });
+
+  test("takes a quarter of the free space unless told how much", async () => {
+    const folder = await PassageFolder.open({ path });
+    folder.set("1", rows);
+    await folder.close();
+    assert.equal((await readdir(path)).length, 1);
   });
 
   test("a place where nothing can be written is refused with what to do", async () => {
@@ -103,6 +109,26 @@ describe("training with passages on disk", () => {
       const { passageSeconds, ...read } = await reader.lossAndGradient(batch, conditioning);
       assert.equal(passageSeconds, 0);
       assert.deepEqual(read, { loss: expected.loss, gradients: expected.gradients });
+    }
+  });
+
+  test("prefixes that begin alike share their first blocks, with the same bytes whatever was known before", async () => {
+    const shared = someIds(BLOCK_TOKENS + 10, 5);
+    const [short, long] = [
+      [...shared, 3],
+      [...shared, ...someIds(40, 6)],
+    ];
+    for (const trainingCachePrecision of ["float32", "float16"] as const) {
+      const open = () => tiny.trainer({ kind: "deep" }, { trainingCachePrecision });
+      const [one, other] = [await open(), await open()];
+      const forwards = [await one.prefixRows(short), await one.prefixRows(long)];
+      const bytes = one.cachedBytes;
+      const backwards = [await other.prefixRows(long), await other.prefixRows(short)];
+      assert.deepEqual(backwards.reverse(), forwards);
+      assert.equal(other.cachedBytes, bytes);
+      const perToken = bytes / (BLOCK_TOKENS + 11 + 50);
+      const numbers = forwards[0]!.data.length / forwards[0]!.count;
+      assert.equal(perToken, numbers * (trainingCachePrecision === "float16" ? 2 : 4));
     }
   });
 

@@ -4,7 +4,7 @@ import { cutBatch, type PreparedExample } from "../../generator/training-batch.t
 
 const prepared = (tail: number, past = 0): PreparedExample => ({
   example: { prefixIds: [], ids: new Array<number>(tail - 1).fill(1), answerIds: [2, 3] },
-  passage: { data: new Float32Array(0), count: past, byteLength: 0 },
+  passage: { blocks: [], count: past },
 });
 const lengths = (pieces: readonly (readonly PreparedExample[])[]) =>
   pieces.map((piece) => piece.map(({ example }) => example.ids.length + 1));
