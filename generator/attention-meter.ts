@@ -78,7 +78,9 @@ export class AttentionMeter {
     for (const [index, sum] of attention.entries()) columns[index % width]! += sum / parts;
     const total = (from: number, to: number) =>
       columns.subarray(from, to).reduce((sum, share) => sum + share, 0);
-    const end = before + own.count;
-    return [total(0, before), ...columns.subarray(before, end), total(end, width)];
+    // Between the cache's rows and the piece's there may be free ones, which nothing attends to.
+    const start = deep ? before : width - own.count - request.ids.length;
+    const end = start + own.count;
+    return [total(0, start), ...columns.subarray(start, end), total(end, width)];
   }
 }

@@ -148,18 +148,14 @@ export class Engine {
   }
 
   /**
-   * Keys and values of a piece behind given ones, not kept: f32, or f16 as its bits, [layers · 2 · KV heads, ids, D]. The same ids behind
-   * the same rows give the same bytes.
+   * Keys and values of a piece behind those of a cache, which does not get them: f32, or f16 as its bits, [layers · 2 · KV heads, ids, D].
+   * The same ids behind the same rows give the same bytes.
    */
   async rowsBehind(
-    before: readonly CacheRows[],
+    cache: KeyValueCache,
     ids: readonly number[],
     precision: "float32" | "float16",
   ): Promise<Float32Array | Uint16Array> {
-    const length = before.reduce((sum, { count }) => sum + count, 0);
-    // No room beyond them: sums over masked rows would be the same, but not their order.
-    const cache = new KeyValueCache(this.model.config, length);
-    for (const rows of before) cache.append(rows);
     if (precision === "float16") return this.#runs.halfRows({ ids, cache });
     return (await this.#runs.piece({ ids, cache })).added.data;
   }

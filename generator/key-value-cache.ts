@@ -10,6 +10,13 @@ export interface CacheRows {
 }
 
 /**
+ * Capacities are multiples of this. ONNX Runtime sums a row of attention in vectors and what is left of them, and where the new rows begin
+ * within a vector decides what is added to what: at any capacity, the last bits of a prefix would depend on how long the rest of
+ * the request is.
+ */
+const CAPACITY_STEP = 16;
+
+/**
  * The keys and values of one sequence, in memory allocated once: per layer f32 [1, KV heads, 1, capacity, D], of which
  * the first `length` rows are filled.
  */
@@ -21,8 +28,10 @@ export class KeyValueCache {
   readonly #blocks: readonly Float32Array[];
   readonly #rowSize: number;
 
-  constructor(config: DecoderConfig, capacity: number) {
+  /** `tokens`: how many rows there must be room for. */
+  constructor(config: DecoderConfig, tokens: number) {
     const { layers, keyValueHeads, headDimension } = config;
+    const capacity = Math.ceil(tokens / CAPACITY_STEP) * CAPACITY_STEP;
     this.capacity = capacity;
     this.#rowSize = headDimension;
     const perTensor = keyValueHeads * capacity * headDimension;

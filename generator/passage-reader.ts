@@ -2,7 +2,7 @@ import { sha256 } from "../core/index.ts";
 import { halfToFloats } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
-import type { CacheRows } from "./key-value-cache.ts";
+import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { PassageCache } from "./passage-cache.ts";
 import { PassageFolder } from "./passage-folder.ts";
 import { BLOCK_TOKENS, blocksOf } from "./prefix-cache.ts";
@@ -67,22 +67,27 @@ export class PassageReader {
 
   async #read(ids: readonly number[]): Promise<PassageRows> {
     const blocks: PassageBlock[] = [];
-    /** The same blocks for the engine, as far as it was needed. */
-    const before: CacheRows[] = [];
+    /** The blocks for the engine, as far as it needed them. */
+    let cache: KeyValueCache | undefined;
     let key = this.#source;
     for (const piece of blocksOf(ids)) {
       key = sha256(`${key} ${piece.join()}`);
-      const known = this.#cache.get(key) ?? (await this.#stored(key, piece.length));
-      if (!known) before.push(...blocks.slice(before.length).map(exactRows));
-      blocks.push(known ?? (await this.#compute(key, before, piece)));
+      let block = this.#cache.get(key) ?? (await this.#stored(key, piece.length));
+      if (!block) {
+        cache ??= new KeyValueCache(this.#engine.model.config, ids.length);
+        const missing = blocks.slice(cache.length / BLOCK_TOKENS);
+        // As they are kept: a block has the same bytes whether those before it were just computed or not.
+        for (const before of missing) cache.append(exactRows(before));
+        block = await this.#compute(key, cache, piece);
+      }
+      blocks.push(block);
     }
     return { blocks, count: ids.length };
   }
 
-  /** Behind rows as they are kept, so that a block has the same bytes whether those before it were just computed or not. */
   async #compute(
     key: string,
-    before: readonly CacheRows[],
+    before: KeyValueCache,
     ids: readonly number[],
   ): Promise<PassageBlock> {
     const started = performance.now();

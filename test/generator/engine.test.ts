@@ -99,6 +99,22 @@ describe("the engine on the tiny golden model", () => {
     assert.equal(second.summary.promptTokens, 31);
   });
 
+  test("an answer is the same to the last bit, whatever was asked about the same passages before", async () => {
+    const prefixIds = someIds(90, 31);
+    const asked = request({ prefixIds, ids: someIds(9, 8), logProbabilities: true });
+    const fresh = await openTinyEngine();
+    const first = await run(fresh.engine, asked);
+    await fresh.close();
+    for (const length of [1, 4, 12]) {
+      const other = await openTinyEngine();
+      await run(other.engine, request({ prefixIds, ids: someIds(length, 7) }));
+      const second = await run(other.engine, asked);
+      await other.close();
+      assert.equal(second.summary.cachedTokens, 90);
+      assert.deepEqual(second.logProbabilities, first.logProbabilities);
+    }
+  });
+
   test("virtual tokens that are the embeddings of a text act as that text", async () => {
     const text = someIds(5, 6);
     const rows = engine.embeddings(text);
