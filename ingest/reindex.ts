@@ -3,6 +3,7 @@ import {
   type Embedder,
   openCorpus,
   rebuildIndex,
+  removeSavedIndex,
   type StoreLockOptions,
   withStoreLock,
 } from "../retriever/index.ts";
@@ -70,6 +71,8 @@ async function embedAnew(corpus: Corpus, options: ReindexOptions): Promise<Embed
       embedded += ids.length;
       onProgress?.(embedded, corpus.counts().chunks);
     }
+    // A process killed before the new index is there shall leave none, not one of the old vectors.
+    await removeSavedIndex(options.storeFolder);
     // A program that keeps no lock may have added documents meanwhile.
   } while (!staged.adopt());
   return { embedded, tooLong };

@@ -16,6 +16,7 @@ export type { StagedVectors } from "./corpus/staged-vectors.ts";
 export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
 export { BertEmbedder, type EmbedderOptions } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
+export { removeSnapshot as removeSavedIndex } from "./index/snapshot.ts";
 export { CrossEncoder, type CrossEncoderOptions } from "./reranker/cross-encoder.ts";
 export {
   type FieldTests,

@@ -64,10 +64,14 @@ export async function backupStore(
 
 /**
  * Puts a backup in the place of a store's documents: all of it, or nothing when it is not whole. Searches that run
- * meanwhile see the old state or the new one. Call it holding the store's lock.
+ * meanwhile see the old state or the new one. Call it holding the store's lock. `beforeChange`: called when the backup was found whole.
  * @throws RagError file/not-found, store/invalid when the file is no whole backup, file/write-failed
  */
-export async function restoreStore(folder: string, file: string): Promise<BackupSummary> {
+export async function restoreStore(
+  folder: string,
+  file: string,
+  beforeChange: () => Promise<void> = async () => {},
+): Promise<BackupSummary> {
   const path = join(folder, CORPUS_FILE);
   const temporary = temporaryPath(path);
   try {
@@ -76,6 +80,7 @@ export async function restoreStore(folder: string, file: string): Promise<Backup
     const summary = await withDatabase(temporary, async (database) => {
       requireBackup(database, file);
       makeNewest(database, present ?? 0);
+      await beforeChange();
       // One transaction of the store's own database, so that readers are never between the two.
       if (present !== undefined) await database.backup(path);
       return counts(database);

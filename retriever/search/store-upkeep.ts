@@ -4,6 +4,7 @@ import { systemCode } from "../../core/index.ts";
 import { type BackupSummary, restoreStore } from "../corpus/backup.ts";
 import { openCorpus } from "../corpus/open-corpus.ts";
 import { type StoreLockOptions, withStoreLock } from "../corpus/store-lock.ts";
+import { removeSnapshot } from "../index/snapshot.ts";
 import { rebuildIndex } from "./index-keeper.ts";
 
 type LockOptions = Omit<StoreLockOptions, "job">;
@@ -46,7 +47,8 @@ export function restoreFromBackup(
   options: LockOptions = {},
 ): Promise<BackupSummary> {
   return withStoreLock(folder, { ...options, job: "restore" }, async () => {
-    const summary = await restoreStore(folder, file);
+    // A process killed before the new index is there shall leave none, not one that belongs to other documents.
+    const summary = await restoreStore(folder, file, () => removeSnapshot(folder));
     const corpus = openCorpus(folder, { create: false });
     try {
       await rebuildIndex(folder, corpus);

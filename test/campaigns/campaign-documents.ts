@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { hashEmbedder } from "../retriever/hash-embedder.ts";
 
 /** Which version of each document there is, by id as the store has it (`docs/f0.jsonl#3`). */
 export type Versions = Readonly<Record<string, number>>;
 
+/** The first is the store's at the beginning. */
+export const EMBEDDERS = [hashEmbedder(16), hashEmbedder(24)] as const;
 /** Files with documents that change. */
 export const FILES = 4;
 /** Enough for the store to use its graph, and never changed. */

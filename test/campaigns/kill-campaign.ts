@@ -6,8 +6,7 @@ import { createInterface } from "node:readline";
 import { Random } from "../../core/index.ts";
 import { ingest } from "../../ingest/index.ts";
 import { openCorpus } from "../../retriever/index.ts";
-import { hashEmbedder } from "../retriever/hash-embedder.ts";
-import { writeBase } from "./campaign-documents.ts";
+import { EMBEDDERS, writeBase } from "./campaign-documents.ts";
 import type { WorkerLine } from "./store-worker.ts";
 
 export interface CampaignResult {
@@ -31,6 +30,14 @@ const LONGEST_DELAY_MS = 120;
 
 /** What a document may be found as: several versions while a change of it is neither acknowledged nor seen. */
 type Allowed = Map<string, Set<number | null>>;
+type Changes = Readonly<Record<string, number | null>>;
+
+/** What the killed processes leave to be held against what the next one finds. */
+interface Expected {
+  readonly allowed: Allowed;
+  /** Documents of a restore that was under way: all as they were, or all as they shall be. */
+  together: Changes;
+}
 
 /** The process that is killed; see there. */
 export const WORKER = join(import.meta.dirname, "store-worker.ts");
@@ -42,7 +49,7 @@ export const WORKER = join(import.meta.dirname, "store-worker.ts");
 export async function killCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const root = await mkdtemp(join(tmpdir(), "foreword-campaign-"));
   const random = new Random(options.seed);
-  const allowed: Allowed = new Map();
+  const expected: Expected = { allowed: new Map(), together: {} };
   const within: Record<string, number> = {};
   const problems: string[] = [];
   let acknowledged = 0;
@@ -55,7 +62,7 @@ export async function killCampaign(options: CampaignOptions): Promise<CampaignRe
         delayMs: isLast ? 0 : random.integer(LONGEST_DELAY_MS),
       };
       const lines = await runUntilKilled(root, random.integer(2 ** 31), moment);
-      const { problems: found, doing, done } = follow(lines, allowed);
+      const { problems: found, doing, done } = follow(lines, expected);
       problems.push(...found.map((problem) => `kill ${kill}: ${problem}`));
       acknowledged += done;
       if (doing && !isLast) within[doing] = (within[doing] ?? 0) + 1;
@@ -69,7 +76,7 @@ export async function killCampaign(options: CampaignOptions): Promise<CampaignRe
 
 /** A store large enough for a graph, and an empty folder `docs` beside it. */
 export async function prepareStore(root: string): Promise<void> {
-  const embedder = hashEmbedder(16);
+  const embedder = EMBEDDERS[0];
   const storeFolder = join(root, "store");
   await mkdir(join(root, "docs"));
   await writeBase(root);
@@ -102,18 +109,19 @@ async function runUntilKilled(
   return lines;
 }
 
-/** Holds a worker's lines against what may be; afterwards `allowed` is what the next one may find. */
-function follow(lines: readonly WorkerLine[], allowed: Allowed) {
+/** Holds a worker's lines against what may be; afterwards `expected` is what the next one may find. */
+function follow(lines: readonly WorkerLine[], expected: Expected) {
+  const { allowed } = expected;
   const problems: string[] = [];
   let doing: string | undefined;
   let done = 0;
-  let changes: Readonly<Record<string, number | null>> = {};
+  let changes: Changes = {};
   const settle = (id: string) => {
     allowed.set(id, new Set([changes[id] ?? null]));
     done++;
   };
   for (const line of lines) {
-    if ("checked" in line) problems.push(...compare(line.checked, allowed));
+    if ("checked" in line) problems.push(...compare(line.checked, expected));
     else if ("begin" in line) {
       doing = line.begin;
       changes = line.changes;
@@ -126,15 +134,21 @@ function follow(lines: readonly WorkerLine[], allowed: Allowed) {
       doing = undefined;
     }
   }
+  expected.together = doing === "restore" ? changes : {};
   if (!lines.some((line) => "checked" in line)) problems.push("the check did not come to its end");
   return { problems, doing, done };
 }
 
 function compare(
   { versions, problems }: Extract<WorkerLine, { checked: object }>["checked"],
-  allowed: Allowed,
+  { allowed, together }: Expected,
 ): string[] {
   const wrong = [...problems];
+  const changed = Object.entries(together);
+  const arrived = changed.filter(([id, version]) => (versions[id] ?? null) === version).length;
+  if (arrived > 0 && arrived < changed.length) {
+    wrong.push(`${arrived} of ${changed.length} documents of a backup were restored`);
+  }
   for (const id of new Set([...allowed.keys(), ...Object.keys(versions)])) {
     const found = versions[id] ?? null;
     const may = allowed.get(id) ?? new Set([null]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { killCampaign } from "./kill-campaign.ts";
 
-test("30 processes killed while they add, update, delete and compact lose nothing and leave nothing half", async () => {
+test("30 processes killed while they add, update, delete, compact, reindex, back up and restore lose nothing and leave nothing half", async () => {
   const { problems, within, acknowledged } = await killCampaign({ kills: 30, seed: 11 });
   assert.deepEqual(problems, []);
   const inTheMiddle = Object.values(within).reduce((sum, count) => sum + count, 0);
