@@ -3,6 +3,7 @@ import { errorMessage, RagError, sha256 } from "../../core/index.ts";
 import { type Corpus, type Embedder, openRetriever, withStoreLock } from "../../retriever/index.ts";
 import { type Cutting, cutDocument, cuttingName } from "../chunks/cut-document.ts";
 import { DocumentWriter } from "../document-writer.ts";
+import { isGone } from "../gone-documents.ts";
 import type { IngestProgress } from "../ingest.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { FailedDocument, IngestSummary } from "../tally.ts";
@@ -18,6 +19,8 @@ export interface LoadedIngestOptions extends Cutting {
   /** What the sources of files are relative to. */
   readonly root: string;
   readonly collection?: string | undefined;
+  /** Removes documents that a loader gave from files below these paths, where the files are gone. */
+  readonly pruneBelow?: readonly string[] | undefined;
   /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -100,7 +103,7 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
   } finally {
     await writer.abandon();
   }
-  counts.removed = removeGone(groups, corpus);
+  counts.removed = removeGone(groups, options);
   await (await openRetriever(storeFolder, { corpus, embedder })).saveIndex();
   return { ...counts, failed };
 }
@@ -119,15 +122,19 @@ function refusalOf(text: string): string | undefined {
   return `holds more than ${MAX_TEXT_CHARACTERS} characters; split it.`;
 }
 
-/** Parts `source#n` of a source that this time has fewer or one only. */
-function removeGone(groups: readonly LoadedGroup[], corpus: Corpus): number {
+/** Parts `source#n` of a source that this time has fewer or one only, and what lies below `pruneBelow` and has no file. */
+function removeGone(
+  groups: readonly LoadedGroup[],
+  { corpus, pruneBelow = [], root }: LoadedIngestOptions,
+): number {
   const ids = new Set(groups.map(({ id }) => id));
   const sources = new Set(groups.map(({ source }) => source));
   return corpus.transaction(() => {
     let removed = 0;
     for (const { id, source, hash } of [...corpus.documents()]) {
-      if (!hash.startsWith(HASH_MARK) || ids.has(id) || !sources.has(source)) continue;
-      if (corpus.removeDocument(id)) removed++;
+      if (!hash.startsWith(HASH_MARK) || ids.has(id)) continue;
+      const isToGo = sources.has(source) || isGone(source, pruneBelow, root);
+      if (isToGo && corpus.removeDocument(id)) removed++;
     }
     return removed;
   });

@@ -12,9 +12,11 @@ import { loaderClass } from "./loader-class.ts";
  * @throws RagError config/invalid for a loader that is not there, file/locked
  */
 export async function ingestWithLoader(
-  options: Omit<LoadedIngestOptions, "documents"> & {
+  options: Omit<LoadedIngestOptions, "documents" | "pruneBelow"> & {
     readonly paths: readonly string[];
     readonly loader: string;
+    /** Removes documents of these paths whose files are gone. */
+    readonly prune?: boolean;
   },
 ): Promise<IngestSummary> {
   const { paths, root, signal } = options;
@@ -34,7 +36,11 @@ export async function ingestWithLoader(
   } finally {
     reader.close();
   }
-  const summary = await ingestLoaded({ ...options, documents });
+  const summary = await ingestLoaded({
+    ...options,
+    documents,
+    pruneBelow: options.prune ? paths : undefined,
+  });
   const all = [...failed, ...summary.documents.failed];
   return { ...summary, documents: { ...summary.documents, failed: all } };
 }

@@ -9,12 +9,14 @@ export interface LoaderClass {
   readonly export: string;
 }
 
+/** Stands for the module of Foreword's own loaders. */
+export const OWN_LOADERS = "foreword:loaders";
 const COMMUNITY = "@langchain/community/document_loaders/fs";
 /** Loaders that need no more than a path. */
 const KNOWN: Readonly<Record<string, Omit<LoaderClass, "name">>> = {
   obsidian: { module: `${COMMUNITY}/obsidian`, export: "ObsidianLoader" },
   notion: { module: `${COMMUNITY}/notion`, export: "NotionLoader" },
-  chatgpt: { module: `${COMMUNITY}/chatgpt`, export: "ChatGPTLoader" },
+  chatgpt: { module: OWN_LOADERS, export: "ChatGptLoader" },
 };
 
 /**

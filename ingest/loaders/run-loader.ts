@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { errorMessage, RagError } from "../../core/index.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
-import type { LoaderClass } from "./loader-class.ts";
+import { type LoaderClass, OWN_LOADERS } from "./loader-class.ts";
 
 /** What one run of a loader may give, so that it can be sent on. */
 const MAX_CHARACTERS = 8 * MAX_TEXT_CHARACTERS;
@@ -41,6 +41,7 @@ export async function runLoader(path: string, loader: LoaderClass): Promise<Load
 /** A path, a package of the folder one works in, or one of Foreword's own. */
 async function importModule({ module }: LoaderClass): Promise<Record<string, unknown>> {
   try {
+    if (module === OWN_LOADERS) return await import("./chatgpt-loader.ts");
     return await import(locate(module));
   } catch (cause) {
     throw new RagError(

@@ -62,10 +62,10 @@ async function ingestPaths(
   paths: readonly string[],
   { loader, ...options }: IngestFlags,
 ): Promise<ExitCode> {
-  if (loader !== undefined && (options.prune || options.dryRun)) {
+  if (loader !== undefined && options.dryRun) {
     throw new RagError(
       "config/invalid",
-      `--${options.prune ? "prune" : "dry-run"}: compares the store with files, which a --loader need not have; leave one of them out.`,
+      "--dry-run: does not know what a --loader would give; leave one of them out.",
     );
   }
   // The readers of all formats are a lot to load; other commands do without.

@@ -203,6 +203,72 @@ test("an Obsidian vault comes in with tags and front matter, each note under its
   assert.equal((await ingestWithLoader(job)).documents.unchanged, 2);
 });
 
+test("a Notion export comes in with each page under its own path", async (t) => {
+  const options = await place(t);
+  const { corpus, root } = options;
+  const page = "Tides 0f3a2b";
+  await mkdir(join(root, "export", page), { recursive: true });
+  await writeFile(join(root, "export", `${page}.md`), "# Tides\n\nHigh water at noon.\n");
+  await writeFile(join(root, "export", page, "Neap 77aa.md"), "# Neap\n\nLow range in spring.\n");
+  await writeFile(join(root, "export", page, "chart.png"), "no text");
+  const job = { ...options, paths: ["export"], loader: "notion" };
+  const { documents } = await ingestWithLoader(job);
+  assert.deepEqual(documents.failed, []);
+  assert.deepEqual(ids(corpus), [`export/${page}.md`, `export/${page}/Neap 77aa.md`]);
+  const [chunk] = exactChunks(corpus, `export/${page}/Neap 77aa.md`);
+  assert.match(chunk!.text, /Low range in spring/);
+  assert.deepEqual(chunk!.heading, ["Neap"]);
+  await rm(join(root, "export", page), { recursive: true });
+  await writeFile(join(root, "notes.txt"), "Of no loader.");
+  await ingest({ ...options, paths: ["notes.txt"] });
+  await rm(join(root, "notes.txt"));
+  assert.equal((await ingestWithLoader(job)).documents.removed, 0);
+  assert.equal((await ingestWithLoader({ ...job, prune: true })).documents.removed, 1);
+  assert.deepEqual(ids(corpus), [`export/${page}.md`, "notes.txt"]);
+});
+
+/** One conversation as ChatGPT exports it: a root without a message, a hidden system message, an answer that was tried twice. */
+const exported = (title: string) => {
+  const said = (role: string, text: string, parent: string, content_type = "text") => ({
+    parent,
+    message: { author: { role }, content: { content_type, parts: [text] }, create_time: null },
+  });
+  return {
+    id: `id-${title}`,
+    title,
+    create_time: 1_700_000_000.5,
+    current_node: "again",
+    mapping: {
+      again: said("assistant", `All about ${title}.`, "asked"),
+      root: { parent: null, message: null },
+      system: said("system", "Hidden.", "root"),
+      asked: said("user", `Ask about ${title}?`, "system"),
+      code: said("assistant", "search()", "asked", "code"),
+      first: said("assistant", "No idea.", "code"),
+    },
+  };
+};
+
+test("ChatGPT's export comes in as one document a conversation, as it was shown last", async (t) => {
+  const options = await place(t);
+  const { corpus, root } = options;
+  const empty = { title: "Empty", mapping: { root: { parent: null, message: null } } };
+  const conversations = [exported("Tides"), exported("Rope"), empty];
+  await writeFile(join(root, "conversations.json"), JSON.stringify(conversations));
+  await writeFile(join(root, "other.json"), "{}");
+  const job = { ...options, paths: ["conversations.json", "other.json"], loader: "chatgpt" };
+  const { documents } = await ingestWithLoader(job);
+  assert.equal(documents.added, 2);
+  assert.match(documents.failed[0]!.reason, /no export of ChatGPT/);
+  assert.deepEqual(ids(corpus), ["conversations.json#1", "conversations.json#2"]);
+  const text = "User: Ask about Tides?\n\nChatGPT: All about Tides.";
+  assert.equal(corpus.documentText("conversations.json#1"), text);
+  const { title, metadata } = corpus.document("conversations.json#2")!;
+  assert.deepEqual([title, metadata["conversation"]], ["Rope", "id-Rope"]);
+  assert.equal(metadata["created"], "2023-11-14T22:13:20.500Z");
+  assert.equal((await ingestWithLoader(job)).documents.unchanged, 2);
+});
+
 test("any loader class is taken by module and name; what is not there is refused by name", async (t) => {
   const options = await place(t);
   const module = join(options.root, "lines-loader.mjs");
