@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { RagError } from "../../core/index.ts";
+import { RagError, Random } from "../../core/index.ts";
 import { type QaFile, type QaPair, readQaFile } from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
 import type { Dataset } from "./experiment.ts";
@@ -89,3 +89,12 @@ function requireDifferentIds(dataset: string, pairs: readonly QaPair[]): void {
     `dataset "${dataset}": two test questions have the same id; give each its own.`,
   );
 }
+
+/** The pairs that all trainings of a dataset have, where it says so. */
+export const drawnPairs = (
+  qa: QaFile,
+  { trainSeed, trainLimit }: Pick<Dataset, "trainSeed" | "trainLimit">,
+): QaFile =>
+  trainSeed === undefined
+    ? qa
+    : { ...qa, pairs: new Random(trainSeed).shuffle(qa.pairs).slice(0, trainLimit) };

@@ -12,7 +12,8 @@ const dataset = z.strictObject({
   name,
   train: z.string().min(1).max(1000), // question-answer file, relative to --data
   test: z.string().min(1).max(1000),
-  trainLimit: z.int().min(1).optional(), // pairs, drawn at random by the seed
+  trainLimit: z.int().min(1).optional(), // pairs, drawn at random by the seed of each training
+  trainSeed: z.int().min(0).optional(), // draws them instead, so that all trainings share pairs and passages
   testLimit: z.int().min(1).optional(), // the first questions
 });
 

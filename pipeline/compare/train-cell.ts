@@ -3,6 +3,7 @@ import type { TuneEvent } from "../../ptuning/index.ts";
 import type { TrainedResult } from "./cell-store.ts";
 import { cellName, type TrainingCell } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
+import { drawnPairs } from "./comparison-data.ts";
 import type { ComparisonParts } from "./comparison-parts.ts";
 import { trainArm } from "./train-arm.ts";
 
@@ -42,7 +43,7 @@ async function* trainNow(
   const { train: qa } = await data.dataset(dataset);
   const events: TuneEvent[] = [];
   const work = trainArm(cell, {
-    qa,
+    qa: drawnPairs(qa, dataset),
     generator: await model.open(),
     retrieve: (questions) => data.passages(dataset, questions, run.passages),
     storeFolder: run.storeFolder,

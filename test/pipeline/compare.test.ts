@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { evaluationCells } from "../../pipeline/compare/cells.ts";
+import { drawnPairs } from "../../pipeline/compare/comparison-data.ts";
 import { type Experiment, readExperiment } from "../../pipeline/compare/experiment.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
+import type { QaFile } from "../../ptuning/index.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
 import { foreword } from "./foreword.ts";
 
@@ -162,6 +164,20 @@ const parsed = (passages: number[]): Experiment => ({
   passages,
   tokens: [1, "all"],
   seeds: [1, 2, 3],
+});
+
+test("with a seed of its own a dataset gives all trainings the same pairs, without one all it has", () => {
+  const pairs = Array.from({ length: 30 }, (_, id) => ({
+    id: String(id),
+    question: `q${id}`,
+    answers: ["a"],
+  }));
+  const qa: QaFile = { pairs, unanswerable: [], skipped: [], hash: "h" };
+  const first = drawnPairs(qa, { trainSeed: 1, trainLimit: 5 }).pairs;
+  assert.equal(first.length, 5);
+  assert.deepEqual(drawnPairs(qa, { trainSeed: 1, trainLimit: 5 }).pairs, first);
+  assert.notDeepEqual(drawnPairs(qa, { trainSeed: 2, trainLimit: 5 }).pairs, first);
+  assert.equal(drawnPairs(qa, { trainLimit: 5 }), qa);
 });
 
 test("combinations that would answer the same are run once", () => {
