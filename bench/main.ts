@@ -20,6 +20,8 @@ export interface BenchOptions {
   readonly transformersJs: string | undefined;
   /** The file or folder a bench works on, where it needs one. */
   readonly data: string | undefined;
+  /** The folder of the stores of data sets (retrieval). */
+  readonly stores: string | undefined;
   /** How many vectors (index). */
   readonly count: number;
   /** JSON of filters to search a store with (index). */
@@ -39,6 +41,7 @@ const BENCHES: Readonly<
   index: () => import("./index/index.ts"),
   ingest: () => import("./ingest/ingest.ts"),
   rerank: () => import("./rerank/rerank.ts"),
+  retrieval: () => import("./retrieval/retrieval.ts"),
   serve: () => import("./serve/serve.ts"),
   train: () => import("./train/train.ts"),
   "growth-context": async () => ({ bench: (await import("./growth/growth.ts")).benchContext }),
@@ -46,7 +49,7 @@ const BENCHES: Readonly<
 };
 
 /**
- * `npm run bench -- NAME [--json] [--data PATH] [--count N] [--filter JSON] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
+ * `npm run bench -- NAME [--json] [--data PATH] [--stores FOLDER] [--count N] [--filter JSON] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
  * [--soak]`
  */
 async function main(args: readonly string[]): Promise<number> {
@@ -59,6 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
       "llama-cpp": { type: "string" },
       "transformers-js": { type: "string" },
       data: { type: "string" },
+      stores: { type: "string" },
       count: { type: "string", default: "100000" },
       filter: { type: "string", multiple: true, default: [] },
       threads: { type: "string", default: "2" },
@@ -79,6 +83,7 @@ async function main(args: readonly string[]): Promise<number> {
     llamaCpp: values["llama-cpp"],
     transformersJs: values["transformers-js"],
     data: values.data,
+    stores: values.stores,
     count: Number(values.count),
     filters: values.filter,
     threads: Number(values.threads),
