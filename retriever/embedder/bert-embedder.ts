@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { RagError } from "../../core/index.ts";
 import {
   LastingWorker,
@@ -7,10 +8,11 @@ import {
 } from "../../runtime/index.ts";
 import type { Precision } from "../bert/bert-config.ts";
 import { firstIds, type Marks, readBertModel } from "../bert/bert-model.ts";
-import { tokenBatches } from "../bert/token-batches.ts";
+import { type TokenSequence, tokenBatches } from "../bert/token-batches.ts";
 import type { BertWorkerData } from "./bert-worker.ts";
 import type { Embedder, EmbedOptions } from "./embedder.ts";
 import { type EmbeddingSettings, readEmbeddingSettings, settingsId } from "./embedding-settings.ts";
+import { shareThreads, WorkerPool } from "./worker-pool.ts";
 
 /**
  * Tokens of one batch, padding included: few enough that a layer's values stay in the processor's cache (MiniLM: 31 passages a processor
@@ -18,6 +20,7 @@ import { type EmbeddingSettings, readEmbeddingSettings, settingsId } from "./emb
  */
 const BATCH_TOKENS: Readonly<Record<Precision, number>> = { f32: 512, int8: 0 };
 export interface EmbedderOptions {
+  /** Default: all cores. From four on they are shared by several workers, for work of several batches. */
   readonly threads?: number;
   /** Default f32. int8 is faster and a little less exact; its vectors are not to be mixed with others. */
   readonly precision?: Precision;
@@ -26,13 +29,12 @@ export interface EmbedderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A sentence embedder of the BERT family (MiniLM, BGE, E5, GTE) in a thread of its own, which is replaced when it dies. */
+/** A sentence embedder of the BERT family (MiniLM, BGE, E5, GTE) in threads of its own, which are replaced when they die. */
 export class BertEmbedder implements Embedder {
   readonly id: string;
   readonly dimension: number;
   readonly maxTokens: number;
-  readonly #openHost: (signal?: AbortSignal) => Promise<LastingWorker>;
-  #host: Promise<LastingWorker> | undefined;
+  readonly #pool: WorkerPool;
   readonly #tokenizer: Tokenizer;
   readonly #unknown: number | undefined;
   readonly #settings: EmbeddingSettings;
@@ -48,7 +50,7 @@ export class BertEmbedder implements Embedder {
       readonly tokenizer: Tokenizer;
       readonly marks: Marks;
       readonly precision: Precision;
-      readonly openHost: (signal?: AbortSignal) => Promise<LastingWorker>;
+      readonly pool: WorkerPool;
     },
   ) {
     const { settings, tokenizer, precision } = parts;
@@ -56,7 +58,7 @@ export class BertEmbedder implements Embedder {
     this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/${settingsId(settings)}${suffix}`;
     this.#precision = precision;
     this.dimension = parts.dimension;
-    this.#openHost = parts.openHost;
+    this.#pool = parts.pool;
     this.#tokenizer = tokenizer;
     this.#unknown = tokenizer.idOf("[UNK]");
     this.#settings = settings;
@@ -82,17 +84,18 @@ export class BertEmbedder implements Embedder {
       precision,
       marks,
     };
+    const { workers, threadsEach } = shareThreads(options.threads ?? availableParallelism());
     const data: BertWorkerData = {
       config,
       weightsPath: resolved.weightsPath,
       pooling: settings.pooling,
       precision,
-      ...(options.threads ? { threads: options.threads } : {}),
+      threads: threadsEach,
     };
     const module = workerModule("bert-worker", import.meta.url);
-    const openHost = (signal?: AbortSignal) => LastingWorker.open(module, data, signal);
-    const embedder = new BertEmbedder(resolved, { ...parts, openHost });
-    if (!options.isLazy) await embedder.#opened(options.signal);
+    const pool = new WorkerPool(workers, (signal) => LastingWorker.open(module, data, signal));
+    const embedder = new BertEmbedder(resolved, { ...parts, pool });
+    if (!options.isLazy) await pool.open(options.signal);
     return embedder;
   }
 
@@ -109,34 +112,24 @@ export class BertEmbedder implements Embedder {
     const prefix = this.#settings.prefixes[options.kind ?? "passage"];
     const sequences = texts.map((text, index) => ({ index, ids: this.#sequence(prefix + text) }));
     const vectors = new Array<Float32Array>(texts.length);
-    if (texts.length === 0) return vectors;
-    const host = await this.#opened(options.signal);
     let done = 0;
-    for (const batch of tokenBatches(sequences, BATCH_TOKENS[this.#precision])) {
+    const batches = tokenBatches(sequences, BATCH_TOKENS[this.#precision]);
+    const embedBatch = async (worker: LastingWorker, batch: readonly TokenSequence[]) => {
       const ids = batch.map((sequence) => sequence.ids);
-      const found = await host.call("embed", ids, { signal: options.signal });
+      const found = await worker.call("embed", ids, { signal: options.signal });
       for (const [row, { index }] of batch.entries()) {
         const start = row * this.dimension;
         vectors[index] = (found as Float32Array).slice(start, start + this.dimension);
       }
       done += batch.length;
       options.onProgress?.(done);
-    }
+    };
+    await this.#pool.forEach(batches, embedBatch, options.signal);
     return vectors;
   }
 
-  async close(): Promise<void> {
-    const host = await this.#host?.catch(() => undefined);
-    await host?.close();
-  }
-
-  /** The thread with the weights; one that could not be opened is tried again by the next call. */
-  #opened(signal: AbortSignal | undefined): Promise<LastingWorker> {
-    this.#host ??= this.#openHost(signal).catch((thrown: unknown) => {
-      this.#host = undefined;
-      throw thrown;
-    });
-    return this.#host;
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 
   #sequence(text: string): number[] {

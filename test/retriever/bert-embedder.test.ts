@@ -50,6 +50,27 @@ describe("all-MiniLM-L6-v2 as our own graph", () => {
     assert.ok(Math.abs(vector!.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-5);
   });
 
+  test("several workers give the same vectors, in the order of the texts", async () => {
+    const texts = Array.from(
+      { length: 40 },
+      (_, i) => references[i % 12]!.text + " ".repeat(i) + i,
+    );
+    const pooled = await BertEmbedder.open(await defaultModel("all-minilm-l6-v2"), { threads: 4 });
+    try {
+      const expected = await embedder.embed(texts);
+      const done: number[] = [];
+      const found = await pooled.embed(texts, { onProgress: (count) => done.push(count) });
+      for (const [index, vector] of found.entries()) {
+        const difference = Math.max(...vector.map((x, i) => Math.abs(x - expected[index]![i]!)));
+        assert.ok(difference < 1e-5, `${index}: ${difference}`);
+      }
+      assert.equal(done.at(-1), texts.length);
+      assert.deepEqual(await pooled.embed([]), []);
+    } finally {
+      await pooled.close();
+    }
+  });
+
   test("an abort stops between batches", async () => {
     const controller = new AbortController();
     const texts = Array.from({ length: 200 }, (_, i) => `${references[11]!.text} ${i}`);
