@@ -7,6 +7,7 @@ import { type IngestSummary, ingest } from "../../ingest/index.ts";
 import { type Embedder, openCorpus } from "../../retriever/index.ts";
 import { describeMachine } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
+import { measureWholeIngest } from "./whole-ingest.ts";
 
 const FILES = 10_000;
 /** As many are embedded; their rate stands for the rest. */
@@ -18,9 +19,11 @@ const ENTRY = join(import.meta.dirname, "..", "..", "pipeline", "main.ts");
 /**
  * Re-ingest of a folder of 10,000 small files in which nothing has changed, against the first ingest: whole commands, their
  * start included. The first is measured on {@link EMBEDDED} files; the others enter the store with vectors that mean nothing, since
- * what has not changed is never embedded.
+ * what has not changed is never embedded. With `--data PASSAGES.jsonl` also a whole ingest beside embedding alone.
  */
-export async function bench({ say }: BenchOptions): Promise<BenchResult> {
+export async function bench({ data, threads, say }: BenchOptions): Promise<BenchResult> {
+  const whole = data && (await measureWholeIngest(data, threads));
+
   const folder = await mkdtemp(join(tmpdir(), "foreword-bench-ingest-"));
   try {
     say(`first ingest of ${EMBEDDED} files`);
@@ -36,7 +39,8 @@ export async function bench({ say }: BenchOptions): Promise<BenchResult> {
     }
     const wholeSeconds = (first.seconds / EMBEDDED) * FILES;
     const share = again.seconds / wholeSeconds;
-    const result = { machine: describeMachine(), files: FILES, first, wholeSeconds, again, share };
+    const unchanged = { files: FILES, first, wholeSeconds, again, share };
+    const result = { machine: describeMachine(), ...(whole ? { whole } : {}), unchanged };
     return {
       result,
       lines: [
@@ -44,6 +48,7 @@ export async function bench({ say }: BenchOptions): Promise<BenchResult> {
         `all ${FILES} at that rate  ${wholeSeconds.toFixed(0)} s`,
         lineOf("again", again),
         `again / first  ${(100 * share).toFixed(2)}% (at most 2%)`,
+        ...(whole ? [`whole ingest at ${(100 * whole.share).toFixed(0)}% of embedding alone`] : []),
       ],
     };
   } finally {
