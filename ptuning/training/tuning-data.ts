@@ -23,6 +23,8 @@ export interface TuningData {
   readonly count: number;
   /** The examples of an epoch (counted from 0) in a fixed order: with random passages, each epoch has its own draw. */
   readonly examplesOf: (epoch: number) => readonly TrainingExample[];
+  /** Whether an epoch's examples have passages that no epoch before had. */
+  readonly hasNewPassages: (epoch: number) => boolean;
   readonly dev: readonly RetrievedPair[];
   /** Among the examples: those whose passages do not answer them. */
   readonly unanswerable: number;
@@ -75,6 +77,7 @@ export async function prepareData(
   return {
     count: examples.length,
     examplesOf: (epoch) => examplesOfEpoch(settings, examples, layout, epoch),
+    hasNewPassages: (epoch) => epoch < (varies(settings) ? settings.variants : 1),
     dev: withOthers(...byAnswer(await retrievePairs(dev, { ...layout, ...parts })), 2),
     unanswerable: examples.length - usable.length,
     answersRetrieved: answered.filter(({ isAnswerRetrieved }) => isAnswerRetrieved).length,

@@ -13,6 +13,7 @@ import { batchGradient } from "./batch-gradient.ts";
 import { loadCheckpoint, type Progress } from "./checkpoint.ts";
 import { contentOf } from "./content-of.ts";
 import { describeRun } from "./describe-run.ts";
+import { EpochClock } from "./epoch-clock.ts";
 import { learningRateOf, scheduledRate } from "./learning-rate.ts";
 import type { TuneEvent } from "./tune-events.ts";
 import { MAX_DEV_ANSWER_TOKENS, type TuningData } from "./tuning-data.ts";
@@ -115,32 +116,40 @@ export class TuningRun {
 
   async *#trainEpoch(): AsyncGenerator<TuneEvent, void> {
     const order = this.#orderOfEpoch();
-    const clock = { started: performance.now(), secondsBefore: this.#seconds, examples: 0 };
+    const clock = new EpochClock();
+    const secondsBefore = this.#seconds;
     while (this.#examplesDone < order.length) {
       this.#parts.signal?.throwIfAborted();
       const first = this.#examplesDone;
       const examples = order.slice(first, first + this.#examplesPerStep);
-      const stepped = await this.#takeStep(examples);
+      const { passageSeconds, ...stepped } = await this.#takeStep(examples);
       this.#examplesDone += examples.length;
-      clock.examples += examples.length;
-      const elapsed = (performance.now() - clock.started) / 1000;
-      this.#seconds = clock.secondsBefore + elapsed;
-      const examplesPerSecond = clock.examples / elapsed;
-      const left = (this.#steps - this.#step) * this.#examplesPerStep;
+      clock.add(examples.length, passageSeconds);
+      this.#seconds = secondsBefore + clock.seconds;
       yield {
         event: "step",
         step: this.#step,
         steps: this.#steps,
         epoch: this.#epoch + 1,
         ...stepped,
-        examplesPerSecond,
-        secondsLeft: left / examplesPerSecond,
+        examplesPerSecond: clock.examplesPerSecond,
+        secondsLeft: clock.secondsFor(this.#examplesLeft(order.length)),
       };
       if (this.#isCheckpointDue(order.length)) {
         await this.#save(false);
         yield { event: "checkpoint", step: this.#step };
       }
     }
+  }
+
+  #examplesLeft(inEpoch: number): { readonly fresh: number; readonly known: number } {
+    const { count, hasNewPassages } = this.#parts.data;
+    const left = { fresh: 0, known: 0 };
+    for (let epoch = this.#epoch; epoch < this.#settings.epochs; epoch++) {
+      const examples = epoch === this.#epoch ? inEpoch - this.#examplesDone : count;
+      left[hasNewPassages(epoch) ? "fresh" : "known"] += examples;
+    }
+    return left;
   }
 
   /** The epoch's order; the same again when it was under way at the checkpoint. */
@@ -169,7 +178,7 @@ export class TuningRun {
     const { gradientNorm } = prompt.step(gradients, learningRate);
     this.#step++;
     this.#losses.push(loss);
-    return { loss, gradientNorm, learningRate };
+    return { loss, gradientNorm, learningRate, passageSeconds };
   }
 
   #isCheckpointDue(examples: number): boolean {
