@@ -6,6 +6,7 @@ import {
   BertEmbedder,
   type Corpus,
   type Embedder,
+  keepBuiltIndex,
   openCorpus,
   openRetriever,
   type RerankOptions,
@@ -250,8 +251,12 @@ export class Workspace {
   }
 
   async #openRetriever(): Promise<Retriever> {
+    const { store } = this.#settings;
     const corpus = await this.corpus();
-    return openRetriever(this.#settings.store, { corpus, embedder: await this.embedder() });
+    const retriever = await openRetriever(store, { corpus, embedder: await this.embedder() });
+    const isSaved = await keepBuiltIndex(store, retriever);
+    if (isSaved) this.#log.debug({ store }, "the index had to be built, and was saved");
+    return retriever;
   }
 }
 

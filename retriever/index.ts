@@ -38,5 +38,6 @@ export type {
 export {
   type CompactSummary,
   compactStore,
+  keepBuiltIndex,
   restoreFromBackup,
 } from "./search/store-upkeep.ts";

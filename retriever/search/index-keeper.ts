@@ -39,6 +39,8 @@ export class IndexKeeper {
   #sequence = -1;
   #epoch: string | undefined;
   #gap: Gap | undefined;
+  /** Vectors that were added since the index was loaded or saved. */
+  #unsaved = 0;
   #catchingUp: Promise<void> | undefined;
 
   constructor(
@@ -54,6 +56,11 @@ export class IndexKeeper {
   /** How many chunks are indexed. */
   get size(): number {
     return this.#index.size;
+  }
+
+  /** Whether the next start will have to add so many vectors that saving the index is worth it. */
+  get isWorthSaving(): boolean {
+    return this.#index instanceof HnswIndex && this.#unsaved > MANY_MISSING;
   }
 
   /**
@@ -103,6 +110,7 @@ export class IndexKeeper {
     const index = this.#index;
     if (!(index instanceof HnswIndex)) return removeSnapshot(this.#folder);
     const place = { folder: this.#folder, key: this.#key };
+    this.#unsaved = 0;
     await saveSnapshot(place, { index, sequence: this.#sequence }, (manifest, inPlace) =>
       this.#corpus.vouchForSnapshot(manifest, inPlace),
     );
@@ -123,6 +131,7 @@ export class IndexKeeper {
     const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, vouched);
     if (!loaded || (epoch === this.#epoch && loaded.sequence <= this.#sequence)) return;
     this.#index = loaded.index;
+    this.#unsaved = 0;
     this.#epoch = epoch;
     this.#gap = undefined;
   }
@@ -140,6 +149,7 @@ export class IndexKeeper {
       while (gap.done < gap.missing.length) {
         const id = gap.missing[gap.done++]!;
         this.#index.add(id, this.#corpus.vector(id)!);
+        this.#unsaved++;
         if (performance.now() > deadline) return false;
       }
       this.#sequence = gap.sequence;

@@ -95,6 +95,11 @@ export class Retriever {
     await this.#keeper.save();
   }
 
+  /** Whether the index was largely built by this process: the next one would have to do that again. */
+  get isIndexWorthSaving(): boolean {
+    return this.#keeper.isWorthSaving;
+  }
+
   /** Vectors of the queries; none when only keywords are searched. */
   #embedQueries(
     queries: readonly string[],

@@ -1,11 +1,12 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "../../core/index.ts";
+import { RagError, systemCode } from "../../core/index.ts";
 import { type BackupSummary, restoreStore } from "../corpus/backup.ts";
 import { openCorpus } from "../corpus/open-corpus.ts";
 import { type StoreLockOptions, withStoreLock } from "../corpus/store-lock.ts";
 import { removeSnapshot } from "../index/snapshot.ts";
 import { rebuildIndex } from "./index-keeper.ts";
+import type { Retriever } from "./retriever.ts";
 
 type LockOptions = Omit<StoreLockOptions, "job">;
 
@@ -57,6 +58,23 @@ export function restoreFromBackup(
     }
     return summary;
   });
+}
+
+/**
+ * Saves an index that a reader of the store had to build, so that the next start need not. Returns whether it did: not when it was loaded, and
+ * not while another process writes to the store or where the store cannot be written.
+ */
+export async function keepBuiltIndex(folder: string, retriever: Retriever): Promise<boolean> {
+  if (!retriever.isIndexWorthSaving) return false;
+  try {
+    await withStoreLock(folder, { job: "index" }, () => retriever.saveIndex());
+    return true;
+  } catch (thrown) {
+    const isKeptOut =
+      thrown instanceof RagError && /^file\/(locked|write-failed)$/.test(thrown.code);
+    if (isKeptOut) return false;
+    throw thrown;
+  }
 }
 
 async function storeBytes(folder: string): Promise<number> {

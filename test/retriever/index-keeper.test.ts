@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../core/index.ts";
-import { type Corpus, openCorpus, openRetriever, Retriever } from "../../retriever/index.ts";
+import {
+  type Corpus,
+  checkSavedIndex,
+  keepBuiltIndex,
+  openCorpus,
+  openRetriever,
+  Retriever,
+  withStoreLock,
+} from "../../retriever/index.ts";
 import { documentOf, openTestStore } from "./store.ts";
 
 const DIMENSION = 32;
@@ -105,4 +113,25 @@ test("a filter's chunks are those of now, by the graph and by comparing with eac
     words.results.map(({ documentId }) => documentId),
     ["d12"],
   );
+});
+
+test("an index that a reader had to build is saved once, unless the store is being written", async (t) => {
+  const store = await openTestStore();
+  t.after(() => store.close());
+  addDocuments(store.corpus, 0, 2100);
+  const { folder, corpus } = store;
+  const open = () => openRetriever(folder, store);
+  const locked = await withStoreLock(folder, { job: "test" }, async () =>
+    keepBuiltIndex(folder, await open()),
+  );
+  assert.equal(locked, false);
+  assert.equal((await checkSavedIndex(folder, corpus)).isCurrent, false);
+  assert.equal(await keepBuiltIndex(folder, await open()), true);
+  assert.deepEqual(await checkSavedIndex(folder, corpus), {
+    ok: true,
+    isCurrent: true,
+    detail: "whole",
+  });
+  addDocuments(corpus, 2100, 2110);
+  assert.equal(await keepBuiltIndex(folder, await open()), false);
 });
