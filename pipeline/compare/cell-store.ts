@@ -31,10 +31,14 @@ const answered = z.strictObject({
   answers: z.array(score.extend({ id: z.string(), answer: z.string() })),
 });
 
+const retrieved = z.strictObject({ retrieved: z.array(z.boolean()) });
+
 /** What a training cost and gave. */
 export type TrainedResult = z.infer<typeof trained>;
 /** What an arm answered, question by question. */
 export type AnsweredResult = z.infer<typeof answered>;
+/** For which questions the passage they name was retrieved. */
+export type RetrievedResult = z.infer<typeof retrieved>;
 
 /** Results of cells, one JSON file each, answers also of a part of the questions: a comparison that was stopped goes on where it was. */
 export class CellStore {
@@ -54,7 +58,15 @@ export class CellStore {
     return this.#load(name, (raw) => parseWith(answered, raw, name, "file/invalid"));
   }
 
-  async save(name: string, result: TrainedResult | AnsweredResult): Promise<void> {
+  /** @throws RagError file/invalid when the file is damaged */
+  loadRetrieved(name: string): Promise<RetrievedResult | undefined> {
+    return this.#load(name, (raw) => parseWith(retrieved, raw, name, "file/invalid"));
+  }
+
+  async save(
+    name: string,
+    result: TrainedResult | AnsweredResult | RetrievedResult,
+  ): Promise<void> {
     await writeFileAtomic(this.#path(name), `${JSON.stringify(result)}\n`);
   }
 

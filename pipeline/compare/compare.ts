@@ -3,11 +3,12 @@ import type { Generator } from "../../generator/index.ts";
 import type { QaPair } from "../../ptuning/index.ts";
 import { answerCells } from "./answer-cells.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
-import { type EvaluationCell, evaluationCells, type TrainingCell } from "./cells.ts";
+import { type EvaluationCell, evaluationCells, readsPassages, type TrainingCell } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
 import { ComparisonData, type RetrieveFor } from "./comparison-data.ts";
 import { ComparedModel, type ComparisonParts } from "./comparison-parts.ts";
 import type { Dataset, Experiment } from "./experiment.ts";
+import { retrievedQuestions } from "./retrieved-questions.ts";
 import { passageFolder, type TrainedPromptOf, trainCell } from "./train-cell.ts";
 
 /** What the comparison needs of the program around it. */
@@ -27,6 +28,8 @@ export interface CompareOptions {
 export interface ComparedCell {
   readonly cell: EvaluationCell;
   readonly answered: AnsweredResult;
+  /** For which questions the passage they name was among those read, where questions name one. */
+  readonly retrieved?: readonly boolean[];
   readonly trained?: TrainedResult;
 }
 
@@ -87,10 +90,13 @@ async function* compareOn(
     const some = cells.filter((cell) => cell.passages === passages);
     if (some.length === 0) continue;
     const answered = yield* answerCells(some, { inputs, trainedOf }, parts);
+    const reader = some.find(({ arm }) => readsPassages(arm));
+    const retrieved = reader && (await retrievedQuestions(reader, inputs, parts));
     for (const [index, cell] of some.entries()) {
       const own = trainedOf(cell);
       const cost = own ? { trained: own.result } : {};
-      compared.push({ cell, answered: answered[index]!, ...cost });
+      const read = retrieved && readsPassages(cell.arm) ? { retrieved } : {};
+      compared.push({ cell, answered: answered[index]!, ...read, ...cost });
     }
   }
   return compared;

@@ -1,7 +1,7 @@
 import type { QaPair } from "../../ptuning/index.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
 import { datasetPlots } from "./dataset-plots.ts";
-import { armTable, NOTE, trainedOn } from "./markdown.ts";
+import { armTable, NOTE, retrievedFor, trainedOn } from "./markdown.ts";
 import { escaped } from "./plots.ts";
 import type { Summary } from "./summary.ts";
 
@@ -35,7 +35,7 @@ function datasetSection(name: string, summary: Summary, comparison: Comparison):
   const rows = table.rows.map((row) => `<tr>${row.map(tableCell).join("")}</tr>`);
   const head = table.head.map((column) => `<th>${escaped(column)}</th>`).join("");
   return `<h2>${escaped(name)}</h2>
-<p>${summary.questions[name]} test questions${escaped(trainedOn(arms))}.</p>
+<p>${summary.questions[name]} test questions${escaped(trainedOn(arms) + retrievedFor(arms))}.</p>
 <div class="scores"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>
 <div class="plots">${datasetPlots(arms)
     .map(({ svg }) => svg)

@@ -23,6 +23,11 @@ const COLUMNS: readonly Column[] = [
       seeds > 1 ? `${withRange(f1)} ±${f1OverSeeds.toFixed(1)}` : withRange(f1),
   },
   {
+    head: "EM, F1 where retrieved",
+    cell: ({ whereRetrieved: own }) =>
+      own ? `${withRange(own.em)}, ${withRange(own.f1)}` : NOTHING,
+  },
+  {
     head: "F1 over plain RAG",
     cell: ({ f1OverRag }) => (f1OverRag ? signed(f1OverRag) : NOTHING),
   },
@@ -64,7 +69,7 @@ export function markdownReport(summary: Summary): string {
       "",
       `## ${name}`,
       "",
-      `${summary.questions[name]} test questions${trainedOn(arms)}.`,
+      `${summary.questions[name]} test questions${trainedOn(arms)}${retrievedFor(arms)}.`,
     );
     const { head, rows } = armTable(arms);
     parts.push("", row(head), row(head.map(() => "---")), ...rows.map(row));
@@ -81,6 +86,18 @@ const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 export function trainedOn(arms: readonly ComparedArm[]): string {
   const examples = [...new Set(arms.flatMap(({ training }) => training?.examples ?? []))];
   return examples.length > 0 ? `, trained on ${examples.join(" or ")} examples` : "";
+}
+
+/** For how many questions their passage was among those read. */
+export function retrievedFor(arms: readonly ComparedArm[]): string {
+  const counts = new Map(
+    arms.flatMap(({ passages, whereRetrieved: own }) => (own ? [[passages, own.questions]] : [])),
+  );
+  return [...counts]
+    .map(
+      ([passages, count]) => `; with ${passages} passages the right one was retrieved for ${count}`,
+    )
+    .join("");
 }
 
 export const withRange = ({ mean, low, high }: Interval): string =>

@@ -21,6 +21,10 @@ export interface ComparedArm {
   readonly shareOfAllTokens?: number;
   /** The same as a share of what LoRA gains with the same passages, where the experiment trains it. Of trained arms. */
   readonly shareOfLora?: number;
+  /** The scores of those questions whose passage was among those read, where questions name one. */
+  readonly whereRetrieved?: { readonly questions: number } & Readonly<
+    Record<"em" | "f1", Interval>
+  >;
   readonly answerSeconds: number;
   readonly training?: ComparedTraining;
 }
@@ -85,6 +89,8 @@ function summarizeGroup(
       seed: BOOTSTRAP_SEED,
     });
   const [em, f1] = [scores("em"), scores("f1")];
+  const marks = cells.find((one) => one.retrieved)?.retrieved ?? [];
+  const isRead = ([one]: readonly ComparedCell[]) => one?.retrieved?.includes(true) ?? false;
   return [...arms].map(([key, own]) => {
     const { cell } = own[0]!;
     const isCompared = baseline !== undefined && cell.arm.kind !== "rag";
@@ -103,10 +109,25 @@ function summarizeGroup(
         f1OverRag: f1.difference(key, baseline),
         emOverRag: em.difference(key, baseline),
       }),
+      ...(isRead(own) && { whereRetrieved: scoresWhere(marks, own) }),
       answerSeconds: mean(own.map(({ answered }) => answered.seconds)),
       ...(training ? { training } : {}),
     };
   });
+}
+
+/** Scores of the questions that are marked. */
+function scoresWhere(
+  marks: readonly boolean[],
+  cells: readonly ComparedCell[],
+): NonNullable<ComparedArm["whereRetrieved"]> {
+  const interval = (pick: "em" | "f1") => {
+    const values = meanPerQuestion(cells, pick).filter((_, question) => marks[question]);
+    const { arms } = bootstrap({ arms: new Map([["own", values]]), seed: BOOTSTRAP_SEED });
+    return arms.get("own")!;
+  };
+  const questions = marks.filter(Boolean).length;
+  return { questions, em: interval("em"), f1: interval("f1") };
 }
 
 /** Arms of one group, with their gain over plain RAG beside that of others. */

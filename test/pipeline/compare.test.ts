@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { evaluationCells } from "../../pipeline/compare/cells.ts";
 import { drawnPairs } from "../../pipeline/compare/comparison-data.ts";
 import { type Experiment, readExperiment } from "../../pipeline/compare/experiment.ts";
+import { markdownReport } from "../../pipeline/compare/markdown.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
 import type { QaFile } from "../../ptuning/index.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
@@ -220,4 +221,32 @@ test("seeds are averaged question by question, and differences are paired with p
   assert.equal(trained.shareOfLora, 45 / 62.5);
   const first = arms.find(({ arm, tokens }) => arm === "t" && tokens === 1)!;
   assert.equal(first.shareOfAllTokens, 9 / 45); // it gains 20 and -2
+});
+
+test("scores are told apart for the questions whose passage was read", () => {
+  const experimentOf = parsed([2]);
+  const [dataset] = experimentOf.datasets;
+  const cellOf = (arm: number, f1s: number[]) => ({
+    cell: {
+      ...{ dataset: dataset!, arm: experimentOf.arms[arm]! },
+      ...{ seed: 1, passages: 2, tokens: "all" as const },
+    },
+    answered: {
+      seconds: 1,
+      answers: f1s.map((f1, i) => ({ id: String(i), answer: "", em: f1, f1 })),
+    },
+  });
+  const summaryOf = (retrieved: boolean[]) =>
+    summarize(experimentOf, {
+      model: "m",
+      questions: new Map([["d", []]]),
+      cells: [cellOf(0, [1, 1, 1]), { ...cellOf(1, [0, 100, 50]), retrieved }],
+    });
+  const summary = summaryOf([false, true, true]);
+  const [none, rag] = summary.arms;
+  assert.equal(none!.whereRetrieved, undefined);
+  assert.equal(rag!.whereRetrieved!.questions, 2);
+  assert.deepEqual([rag!.whereRetrieved!.f1.mean, rag!.whereRetrieved!.f1.low], [75, 50]);
+  assert.match(markdownReport(summary), /the right one was retrieved for 2/);
+  assert.equal(summaryOf([false, false, false]).arms[1]!.whereRetrieved, undefined);
 });

@@ -105,8 +105,8 @@ describe("tuning a learned prompt on the real model", () => {
       steps.at(-1)!.loss < steps[0]!.loss / 2,
       `${steps[0]!.loss} to ${steps.at(-1)!.loss}`,
     );
-    assert.equal(steps[0]!.learningRate, 2e-2);
-    assert.ok(steps.at(-1)!.learningRate < 2e-2 / 10);
+    assert.equal(steps[0]!.learningRate, 4e-2);
+    assert.ok(steps.at(-1)!.learningRate < 4e-2 / 10);
     const [done] = only(events, "done");
     assert.equal(events.at(-1), done);
     const best = Math.max(...only(events, "dev").map(({ f1 }) => f1));
