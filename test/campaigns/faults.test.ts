@@ -125,7 +125,7 @@ test("while other processes write, every search and every look at the store find
   const embedder = hashEmbedder(16);
   const corpus = openCorpus(join(root, "store"), { embedder, create: false });
   const retriever = await openRetriever(join(root, "store"), { corpus, embedder });
-  const writer = spawn(process.execPath, ["--import", "tsx", WORKER, root, "7"], {
+  const writer = spawn(process.execPath, ["--import", "tsx", WORKER, root, "7", "same-embedder"], {
     stdio: "ignore",
   });
   t.after(async () => {

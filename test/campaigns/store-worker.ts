@@ -137,18 +137,18 @@ class ChangingStore {
 
 /**
  * Checks the store that an earlier process was killed over, then changes it without end until it is killed itself.
- * Arguments: the campaign's folder, a seed.
+ * Arguments: the campaign's folder, a seed, and "same-embedder" to leave the store its embedder: readers refuse another one's vectors.
  */
-async function main(root: string, seed: number): Promise<void> {
+async function main(root: string, seed: number, keepsEmbedder: boolean): Promise<void> {
   const random = new Random(seed);
   const say = (line: WorkerLine) => writeSync(1, `${JSON.stringify(line)}\n`);
   const store = new ChangingStore(root, random, say);
   await store.check();
   const rare = [
     () => store.compact(),
-    () => store.reindex(),
     () => store.backup(),
     () => store.restore(),
+    ...(keepsEmbedder ? [] : [() => store.reindex()]),
   ];
   for (;;) await (rare[random.integer(3 * rare.length)] ?? (() => store.ingest()))();
 }
@@ -165,4 +165,4 @@ function nextVersions(random: Random, present: Record<string, number>) {
   return { kind, wanted };
 }
 
-await main(process.argv[2]!, Number(process.argv[3]));
+await main(process.argv[2]!, Number(process.argv[3]), process.argv[4] === "same-embedder");
