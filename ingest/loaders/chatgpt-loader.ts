@@ -48,13 +48,19 @@ export class ChatGptLoader implements DocumentLoader {
     return conversations.data.flatMap((one, index) => {
       const pageContent = textOf(one);
       if (pageContent === "") return [];
-      const { title, create_time: seconds } = one;
-      const created = seconds ? { created: new Date(seconds * 1000).toISOString() } : {};
+      const { title } = one;
+      const created = createdOf(one);
       const name = one.id ?? String(index + 1);
       const metadata = { source: this.#path, conversation: name, title: title ?? "", ...created };
       return [{ pageContent, metadata }];
     });
   }
+}
+
+/** When it began; nothing where the file has no time, or one that no calendar has. */
+function createdOf({ create_time: seconds }: Conversation): { created?: string } {
+  const date = new Date((seconds || Number.NaN) * 1000);
+  return Number.isNaN(date.getTime()) ? {} : { created: date.toISOString() };
 }
 
 function parse(text: string): unknown {

@@ -49,12 +49,16 @@ export const readsPassages = ({ kind }: Pick<ExperimentArm, "kind">): boolean =>
 const hasTokens = (arm: ExperimentArm): boolean =>
   arm.kind === "tune" && !["lora", "full"].includes(String(arm.settings["method"]));
 
+/** What one number of passages of a dataset holds for its questions, whichever arm reads them. */
+export type RetrievalCell = Pick<EvaluationCell, "dataset" | "passages">;
+
 /** A file name for what a cell gave: readable, and another one when anything about it changes. */
 export function cellName(
-  kind: "train" | "eval",
-  cell: TrainingCell | EvaluationCell,
+  kind: "train" | "eval" | "retrieved",
+  cell: TrainingCell | EvaluationCell | RetrievalCell,
   inputs: readonly string[],
 ): string {
   const hash = sha256(JSON.stringify([kind, cell, inputs])).slice(0, 12);
-  return `${kind}-${cell.dataset.name}-${cell.arm.name}-${cell.seed}-${hash}`;
+  const own = "arm" in cell ? [cell.arm.name, cell.seed] : [];
+  return [kind, cell.dataset.name, ...own, hash].join("-");
 }

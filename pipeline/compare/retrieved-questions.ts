@@ -15,8 +15,7 @@ export async function retrievedQuestions(
   const { pairs } = await data.dataset(dataset);
   const isNamed = pairs.some(({ passageId, document }) => passageId ?? document);
   if (!isNamed) return undefined;
-  const own = { ...cell, arm: { kind: "rag", name: "retrieved" } as const, tokens: "all" as const };
-  const name = cellName("eval", own, inputs);
+  const name = cellName("retrieved", { dataset, passages }, inputs);
   const known = await store.loadRetrieved(name);
   if (known?.retrieved.length === pairs.length) return known.retrieved;
   const found = await data.testPassages(dataset, passages);

@@ -89,12 +89,11 @@ function summarizeGroup(
       seed: BOOTSTRAP_SEED,
     });
   const [em, f1] = [scores("em"), scores("f1")];
-  const marks = cells.find((one) => one.retrieved)?.retrieved ?? [];
-  const isRead = ([one]: readonly ComparedCell[]) => one?.retrieved?.includes(true) ?? false;
   return [...arms].map(([key, own]) => {
     const { cell } = own[0]!;
     const isCompared = baseline !== undefined && cell.arm.kind !== "rag";
     const training = trainingOf(own);
+    const whereRetrieved = scoresWhereRetrieved(own);
     return {
       dataset: cell.dataset.name,
       arm: cell.arm.name,
@@ -109,24 +108,23 @@ function summarizeGroup(
         f1OverRag: f1.difference(key, baseline),
         emOverRag: em.difference(key, baseline),
       }),
-      ...(isRead(own) && { whereRetrieved: scoresWhere(marks, own) }),
+      ...(whereRetrieved ? { whereRetrieved } : {}),
       answerSeconds: mean(own.map(({ answered }) => answered.seconds)),
       ...(training ? { training } : {}),
     };
   });
 }
 
-/** Scores of the questions that are marked. */
-function scoresWhere(
-  marks: readonly boolean[],
-  cells: readonly ComparedCell[],
-): NonNullable<ComparedArm["whereRetrieved"]> {
+/** Scores of the questions whose passage was read; undefined where there is none, or nobody knows. */
+function scoresWhereRetrieved(cells: readonly ComparedCell[]): ComparedArm["whereRetrieved"] {
+  const { retrieved } = cells[0]!;
+  const questions = retrieved?.filter(Boolean).length ?? 0;
+  if (questions === 0) return undefined;
   const interval = (pick: "em" | "f1") => {
-    const values = meanPerQuestion(cells, pick).filter((_, question) => marks[question]);
+    const values = meanPerQuestion(cells, pick).filter((_, question) => retrieved?.[question]);
     const { arms } = bootstrap({ arms: new Map([["own", values]]), seed: BOOTSTRAP_SEED });
     return arms.get("own")!;
   };
-  const questions = marks.filter(Boolean).length;
   return { questions, em: interval("em"), f1: interval("f1") };
 }
 

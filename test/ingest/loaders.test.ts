@@ -253,20 +253,22 @@ test("ChatGPT's export comes in as one document a conversation, as it was shown 
   const options = await place(t);
   const { corpus, root } = options;
   const empty = { title: "Empty", mapping: { root: { parent: null, message: null } } };
-  const conversations = [exported("Tides"), exported("Rope"), empty];
+  const untimely = { ...exported("Rope"), create_time: 1e300, id: "id-Late" };
+  const conversations = [exported("Tides"), exported("Rope"), untimely, empty];
   await writeFile(join(root, "conversations.json"), JSON.stringify(conversations));
   await writeFile(join(root, "other.json"), "{}");
   const job = { ...options, paths: ["conversations.json", "other.json"], loader: "chatgpt" };
   const { documents } = await ingestWithLoader(job);
-  assert.equal(documents.added, 2);
+  assert.equal(documents.added, 3);
   assert.match(documents.failed[0]!.reason, /no export of ChatGPT/);
-  assert.deepEqual(ids(corpus), ["conversations.json#1", "conversations.json#2"]);
+  assert.deepEqual(ids(corpus), [1, 2, 3].map((number) => `conversations.json#${number}`));
   const text = "User: Ask about Tides?\n\nChatGPT: All about Tides.";
   assert.equal(corpus.documentText("conversations.json#1"), text);
   const { title, metadata } = corpus.document("conversations.json#2")!;
   assert.deepEqual([title, metadata["conversation"]], ["Rope", "id-Rope"]);
   assert.equal(metadata["created"], "2023-11-14T22:13:20.500Z");
-  assert.equal((await ingestWithLoader(job)).documents.unchanged, 2);
+  assert.equal(corpus.document("conversations.json#3")!.metadata["created"], undefined);
+  assert.equal((await ingestWithLoader(job)).documents.unchanged, 3);
 });
 
 test("any loader class is taken by module and name; what is not there is refused by name", async (t) => {
