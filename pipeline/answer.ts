@@ -127,7 +127,7 @@ async function prepare(
   const laidOut = withContextNamed(generator, () =>
     layOutPrompt(generator.model, {
       question: request.messages.at(-1)!.text,
-      passages: found.passages,
+      passages: found.passages.slice(0, passageCounts(request, learned).read),
       history: historyOf(request.messages),
       maxTokens: generator.contextLength - maxTokens - (conditioning?.count ?? 0),
       ...(learned ? { template: templateOf(learned) } : {}),
@@ -161,9 +161,9 @@ async function retrieve(
   signal?: AbortSignal,
 ): Promise<Pick<Prepared, "passages" | "query" | "abstention" | "retrievalMs" | "rerankMs">> {
   const started = performance.now();
-  const k = request.k ?? learned?.about.training.passagesMax ?? DEFAULT_PASSAGES;
+  const counts = passageCounts(request, learned);
   const { text: query } = searchQuery(request.messages);
-  const found = await parts.retrieve(query, k, signal).catch((thrown: unknown) => {
+  const found = await parts.retrieve(query, counts.found, signal).catch((thrown: unknown) => {
     // An empty store is an answer, not a failure: the person is told what to do.
     if (thrown instanceof RagError && thrown.code === "store/empty") return undefined;
     throw thrown;
@@ -175,6 +175,18 @@ async function retrieve(
     retrievalMs: performance.now() - started,
     rerankMs: found?.rerankMs,
   };
+}
+
+/**
+ * How many passages are searched for, and how many of these the model reads: what was asked for, or as many as the learned prompt was
+ * trained with. A person sees no fewer than usual.
+ */
+function passageCounts(
+  { k }: AnswerRequest,
+  learned: LearnedPrompt | undefined,
+): { readonly found: number; readonly read: number } {
+  const read = k ?? learned?.about.training.passagesMax ?? DEFAULT_PASSAGES;
+  return { found: k ?? Math.max(read, DEFAULT_PASSAGES), read };
 }
 
 async function prepareBare(generator: Generator, request: AnswerRequest): Promise<Prepared> {

@@ -5,9 +5,10 @@ import type { PromptTemplate } from "./prompt-template.ts";
 import type { QaPair } from "./qa-record.ts";
 import { answerWords } from "./scores.ts";
 
-/** Retrieved passages for each question, best first. */
+/** The best `count` passages for each question, best first. */
 export type Retrieve = (
   questions: readonly string[],
+  count: number,
   signal?: AbortSignal,
 ) => Promise<readonly (readonly PassageText[])[]>;
 
@@ -23,6 +24,8 @@ export interface RetrievedPair {
 
 /** Below this share of pairs whose answer was retrieved, answers are taken to be free text, and all pairs are used. */
 const EXTRACTIVE_SHARE = 0.5;
+/** How far down, at least, a passage is looked for that a pair can be learned from. */
+const SEARCHED_TO_LEARN = 5;
 
 /**
  * Splits pairs so that no document (or passage, where the document is not known) is on both sides.
@@ -72,24 +75,59 @@ export interface LayoutOptions {
   readonly maxTokens: number;
 }
 
-/** Retrieves for every pair that has a question, and lays its prompt out within `maxTokens`. */
+/**
+ * Retrieves `count` passages for every pair that has a question, and lays its prompt out within `maxTokens`. `toLearn`: see
+ * {@link passagesToLearn}.
+ */
 export async function retrievePairs(
   pairs: readonly QaPair[],
   options: LayoutOptions & {
     readonly retrieve: Retrieve;
+    readonly count: number;
+    readonly toLearn: boolean;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<RetrievedPair[]> {
-  const questions = pairs.filter(({ task }) => task !== "input").map(({ question }) => question);
-  const found =
-    questions.length > 0 ? [...(await options.retrieve(questions, options.signal))] : [];
+  const { retrieve, count, toLearn, signal } = options;
+  const asked = pairs.filter(({ task }) => task !== "input");
+  const searched = toLearn ? Math.max(count, SEARCHED_TO_LEARN) : count;
+  const questions = asked.map(({ question }) => question);
+  const found = asked.length > 0 ? await retrieve(questions, searched, signal) : [];
+  const read = toLearn
+    ? passagesToLearn(asked, found, count)
+    : found.map((all) => all.slice(0, count));
+  const left = [...read];
   return pairs.map((pair) => {
-    const passages = pair.task === "input" ? [] : (found.shift() ?? []);
+    const passages = pair.task === "input" ? [] : (left.shift() ?? []);
     const prompt = layOutPair(pair, passages, options);
     const used = passages.slice(0, prompt.usedPassages);
     return { pair, passages, prompt, isAnswerRetrieved: holdsAnswer(used, pair.answers) };
   });
 }
+
+/**
+ * The passages that each pair is learned from: the best `count`; or, where answers are spans of the documents and none of these holds
+ * the pair's, the next one that does in place of the last, so that the pair is not lost.
+ */
+function passagesToLearn(
+  pairs: readonly QaPair[],
+  found: readonly (readonly PassageText[])[],
+  count: number,
+): readonly (readonly PassageText[])[] {
+  const best = found.map((passages) => passages.slice(0, count));
+  const held = pairs.map(({ answers }, index) => holdsAnswer(best[index]!, answers));
+  if (!areSpans(held.filter((_, index) => pairs[index]!.answers.length > 0))) return best;
+  return best.map((passages, index) => {
+    if (held[index]) return passages;
+    const { answers } = pairs[index]!;
+    const next = found[index]!.slice(count).find((passage) => holdsAnswer([passage], answers));
+    return next ? [...passages.slice(0, -1), next] : passages;
+  });
+}
+
+/** Whether answers are spans of the documents, by which pairs' answers stand in what was retrieved. */
+const areSpans = (held: readonly boolean[]): boolean =>
+  held.filter(Boolean).length >= held.length * EXTRACTIVE_SHARE;
 
 /** A pair with passages as the model reads it. */
 export const layOutPair = (
@@ -115,8 +153,7 @@ export function holdsAnswer(passages: readonly PassageText[], answers: readonly 
  */
 export function usablePairs(pairs: readonly RetrievedPair[]): readonly RetrievedPair[] {
   const questions = pairs.filter(({ pair }) => pair.task !== "input");
-  const retrieved = questions.filter(({ isAnswerRetrieved }) => isAnswerRetrieved);
-  const isExtractive = retrieved.length >= questions.length * EXTRACTIVE_SHARE;
+  const isExtractive = areSpans(questions.map(({ isAnswerRetrieved }) => isAnswerRetrieved));
   const usable = pairs.filter(
     ({ pair, prompt, isAnswerRetrieved }) =>
       prompt.takesPrompt && (pair.task === "input" || !isExtractive || isAnswerRetrieved),

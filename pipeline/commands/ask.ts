@@ -80,9 +80,9 @@ function describeAnswer(answer: Answer): string {
   if (answer.citations.length > 0) {
     lines.push("Evidence:", ...answer.citations.map((passage) => `  ${describePassage(passage)}`));
   }
-  const dropped = answer.passages.filter(({ used }) => !used);
-  if (dropped.length > 0) {
-    lines.push("Left out, no room:", ...dropped.map((passage) => `  ${describePassage(passage)}`));
+  const unread = answer.passages.filter(({ used }) => !used);
+  if (unread.length > 0) {
+    lines.push("Found, not read:", ...unread.map((passage) => `  ${describePassage(passage)}`));
   }
   const { totalMs } = answer.timings;
   lines.push(`(prompt: ${answer.prompt ?? "none"}, ${(totalMs / 1000).toFixed(1)} s)`);

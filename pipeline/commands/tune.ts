@@ -112,7 +112,7 @@ async function tune(
   const events = tunePrompt(tuning, {
     qa,
     generator,
-    retrieve: (questions, stop) => workspace.retrieveMany(questions, tuning.passages, stop),
+    retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
     storeFolder: settings.store,
     signal,
   });

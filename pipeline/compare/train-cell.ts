@@ -45,7 +45,7 @@ async function* trainNow(
   const work = trainArm(cell, {
     qa: drawnPairs(qa, dataset),
     generator: await model.open(),
-    retrieve: (questions) => data.passages(dataset, questions, run.passages),
+    retrieve: (questions, count) => data.passages(dataset, questions, count),
     storeFolder: run.storeFolder,
     passageFolder: passageFolder(outFolder, dataset.name),
     name: run.prompt,

@@ -40,7 +40,7 @@ export async function runTune(
   const events = tunePrompt(tuning, {
     qa: train,
     generator: await workspace.generator(),
-    retrieve: (questions, stop) => workspace.retrieveMany(questions, tuning.passages, stop),
+    retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
     storeFolder: settings.store,
     signal,
   });

@@ -61,7 +61,8 @@ export async function prepareData(
     seed,
   });
   const layout = layoutOf(settings, parts.generator);
-  const retrieved = await retrievePairs(train, { ...layout, ...parts });
+  const retrieval = { ...layout, ...parts, count: settings.passages };
+  const retrieved = await retrievePairs(train, { ...retrieval, toLearn: true });
   const [answered, unanswered] = byAnswer(retrieved);
   const withOthers = (
     some: readonly RetrievedPair[],
@@ -78,7 +79,7 @@ export async function prepareData(
     count: examples.length,
     examplesOf: (epoch) => examplesOfEpoch(settings, examples, layout, epoch),
     hasNewPassages: (epoch) => epoch < (varies(settings) ? settings.variants : 1),
-    dev: withOthers(...byAnswer(await retrievePairs(dev, { ...layout, ...parts })), 2),
+    dev: withOthers(...byAnswer(await retrievePairs(dev, { ...retrieval, toLearn: false })), 2),
     unanswerable: examples.length - usable.length,
     answersRetrieved: answered.filter(({ isAnswerRetrieved }) => isAnswerRetrieved).length,
     duplicates: pairs.length - different.length,

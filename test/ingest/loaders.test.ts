@@ -261,7 +261,10 @@ test("ChatGPT's export comes in as one document a conversation, as it was shown 
   const { documents } = await ingestWithLoader(job);
   assert.equal(documents.added, 3);
   assert.match(documents.failed[0]!.reason, /no export of ChatGPT/);
-  assert.deepEqual(ids(corpus), [1, 2, 3].map((number) => `conversations.json#${number}`));
+  assert.deepEqual(
+    ids(corpus),
+    [1, 2, 3].map((number) => `conversations.json#${number}`),
+  );
   const text = "User: Ask about Tides?\n\nChatGPT: All about Tides.";
   assert.equal(corpus.documentText("conversations.json#1"), text);
   const { title, metadata } = corpus.document("conversations.json#2")!;

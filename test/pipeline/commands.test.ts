@@ -166,6 +166,7 @@ describe("the command line on real documents", () => {
     const bad = '{"id":"x","question":"Why?"}';
     await writeFile(join(folder, "qa.jsonl"), [...good.slice(0, 24), bad].join("\n"));
     const flags = ["--name", "tiny", "--epochs", "1", "--tokens", "4", "--batch", "6"];
+    flags.push("--passages", "1");
     const { code, stdout, stderr } = await run("tune", "qa.jsonl", ...flags, "--json");
     assert.equal(code, 0, stderr);
     assert.match(stderr, /qa\.jsonl: line \d+ is skipped/);
@@ -194,6 +195,16 @@ describe("the command line on real documents", () => {
     assert.equal(code, 1);
     assert.match(stderr, /"other".*tiny/);
     assert.equal((await json("prompts", "show", "tiny")).virtualTokens, 4);
+  });
+
+  test("a learned prompt reads as many passages as it was trained with; --k says otherwise", async () => {
+    const read = async (...flags: string[]) =>
+      (await json("ask", lamp, ...flags)).passages.map(({ used }: { used: boolean }) => used);
+    assert.deepEqual(await read(), [true, false, false]);
+    assert.deepEqual(await read("--k", "2"), [true, true]);
+    assert.deepEqual(await read("--prompt", "none"), [true, true, true]);
+    const { stdout } = await run("ask", lamp);
+    assert.match(stdout, /\nFound, not read:\n(?: .*\n){2}/);
   });
 
   test("eval of a BEIR folder: retrieval alone", async () => {

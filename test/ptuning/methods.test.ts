@@ -107,7 +107,7 @@ describe("every method on the tiny model", () => {
   const answer = async (name?: string) => {
     const learned = name === undefined ? undefined : await loadPrompt(tiny.storeFolder, name);
     const { question } = tinyPairs[0]!;
-    const [passages] = await tinyRetrieve([question]);
+    const [passages] = await tinyRetrieve([question], 3);
     const prompt = layOutPrompt(tiny.generator.model, {
       question,
       passages: passages!,
@@ -193,7 +193,7 @@ describe("every method on the tiny model", () => {
     const generator = await reopenTiny(path, tiny.folder);
     try {
       const { question } = tinyPairs[0]!;
-      const [passages] = await tinyRetrieve([question]);
+      const [passages] = await tinyRetrieve([question], 3);
       const prompt = layOutPrompt(model, { question, passages: passages!, maxTokens: 1000 });
       assert.equal(await generateAnswer(generator, prompt, { maxTokens: 8 }), await answer("full"));
     } finally {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { parseTuneSettings, type QaPair } from "../../ptuning/index.ts";
+import { parseTuneSettings, type QaPair, type Retrieve } from "../../ptuning/index.ts";
 import { prepareData } from "../../ptuning/training/tuning-data.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
 import { tinyPairs, tinyRetrieve } from "./tiny-pairs.ts";
@@ -30,6 +30,47 @@ describe("what a run learns from", () => {
     assert.deepEqual(data.examplesOf(0), data.examplesOf(3));
     assert.equal(data.count, tinyPairs.length);
     assert.ok(data.examplesOf(0).every(({ prefixIds }) => passagesIn(prefixIds) === 3));
+  });
+
+  test("where answers are spans, a passage further down that holds one is read in place of the last", async () => {
+    const lamp = (index: number) => ({ title: "", text: `lamp-${index} is lit` });
+    const pairs = [0, 1, 2, 3].map((index) => ({
+      ...tinyPairs[index]!,
+      answers: [index === 3 ? "nowhere" : `lamp-${index}`],
+    }));
+    // The answer stands first, first, fourth, and nowhere.
+    const found = [
+      [0, 5, 6, 7],
+      [1, 5, 6, 7],
+      [5, 6, 7, 2],
+      [5, 6, 7, 8],
+    ];
+    const asked: number[] = [];
+    const retrieve: Retrieve = async (questions, count) => {
+      asked.push(count);
+      return questions.map((question) => {
+        const index = pairs.findIndex((pair) => pair.question === question);
+        return found[index]!.map(lamp).slice(0, count);
+      });
+    };
+    const settings = parseTuneSettings({ tokens: 2, devShare: 0, passages: 2 }, "test");
+    const read = async (some: readonly QaPair[]) => {
+      const parts = { generator: tiny.generator, retrieve };
+      const data = await prepareData(settings, parts, { pairs: some, unanswerable: [] });
+      return data.examplesOf(0).map(({ prefixIds }) =>
+        text(prefixIds)
+          .match(/lamp-\d/g)!
+          .join(),
+      );
+    };
+    assert.deepEqual(await read(pairs), ["lamp-0,lamp-5", "lamp-1,lamp-5", "lamp-5,lamp-2"]);
+    assert.deepEqual(asked, [5]);
+    // Too few stand in what is read: answers are free text, and nothing is swapped.
+    assert.deepEqual(await read(pairs.slice(1)), [
+      "lamp-1,lamp-5",
+      "lamp-5,lamp-6",
+      "lamp-5,lamp-6",
+    ]);
   });
 
   test("a template of one's own decides what stands before the virtual tokens", async () => {

@@ -6,7 +6,7 @@ import { openPassage } from "./reader.js";
 /** What became of a passage, in a word. @param {Passage} passage */
 function fate({ used, cited }) {
   if (cited) return "cited";
-  return used ? "read" : "dropped";
+  return used ? "read" : "not read";
 }
 
 /** Where in its document a passage stands, as far as that is known. @param {Passage} passage */
