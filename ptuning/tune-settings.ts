@@ -29,7 +29,7 @@ const schema = z.strictObject({
   warmupSteps: z.int().min(0).max(100_000).default(10),
   batch: z.int().min(1).max(256).default(8), // examples per optimizer step
   accumulate: z.int().min(1).max(1024).default(1), // batches per optimizer step
-  passages: z.int().min(1).max(20).default(3), // retrieved passages per example, at most
+  passages: z.int().min(1).max(20).default(1), // retrieved passages per example, at most
   passagesMin: z.int().min(0).max(20).optional(), // a random number from this up; default: always all
   shufflePassages: z.boolean().default(false), // random order
   distractors: z.int().min(0).max(20).default(0), // passages of other questions mixed in

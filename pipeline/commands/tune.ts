@@ -53,7 +53,7 @@ export function tuneCommand(host: CommandHost): Command {
     .option("--patience <count>", "epochs without gain before it stops", wholeNumber("patience"))
     .option(
       "--passages <count>",
-      "retrieved passages per example (default: 3)",
+      "retrieved passages per example, and per question later (default: 1)",
       wholeNumber("passages"),
     )
     .option(

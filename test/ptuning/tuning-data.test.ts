@@ -17,7 +17,7 @@ describe("what a run learns from", () => {
     pairs: readonly QaPair[] = tinyPairs,
     unanswerable: readonly QaPair[] = [],
   ) => {
-    const parsed = parseTuneSettings({ tokens: 2, devShare: 0, ...settings }, "test");
+    const parsed = parseTuneSettings({ tokens: 2, devShare: 0, passages: 3, ...settings }, "test");
     const parts = { generator: tiny.generator, retrieve: tinyRetrieve };
     return prepareData(parsed, parts, { pairs, unanswerable });
   };

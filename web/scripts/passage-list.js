@@ -27,7 +27,7 @@ export function passageList(passages) {
     ...passages.map((passage) =>
       h(
         "li",
-        { class: `passage ${fate(passage)}` },
+        { class: passage.cited ? "passage cited" : "passage" },
         h(
           "button",
           { type: "button", onclick: () => openPassage(passage) },
