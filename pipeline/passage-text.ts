@@ -15,3 +15,7 @@ export function excerpt(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length <= SHOWN_CHARACTERS ? line : `${line.slice(0, SHOWN_CHARACTERS - 1)}…`;
 }
+
+/** "1 passage", "3 passages". */
+export const countedPassages = (count: number): string =>
+  count === 1 ? "1 passage" : `${count} passages`;

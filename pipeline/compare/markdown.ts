@@ -1,4 +1,5 @@
 import type { Interval } from "../evaluation/intervals.ts";
+import { countedPassages } from "../passage-text.ts";
 import { readsPassages } from "./cells.ts";
 import type { ComparedArm, ComparedTraining, Summary } from "./summary.ts";
 
@@ -95,7 +96,8 @@ export function retrievedFor(arms: readonly ComparedArm[]): string {
   );
   return [...counts]
     .map(
-      ([passages, count]) => `; with ${passages} passages the right one was retrieved for ${count}`,
+      ([passages, count]) =>
+        `; with ${countedPassages(passages)} the right one was retrieved for ${count}`,
     )
     .join("");
 }

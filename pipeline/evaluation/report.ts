@@ -1,3 +1,4 @@
+import { countedPassages } from "../passage-text.ts";
 import type { AnsweredQuestion, Evaluation } from "./evaluate.ts";
 import { ARM_COLUMNS, armRows, retrievalRows } from "./table.ts";
 
@@ -13,7 +14,7 @@ export function htmlReport(result: Evaluation, name: string): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Evaluation on ${escaped(name)}</title><style>${STYLE}</style></head><body>
 <h1>Evaluation on ${escaped(name)}</h1>
-<p>${result.n} questions, the same ${result.k} retrieved passages for every arm. EM and F1 (0 to 100) with SQuAD normalisation; 95% paired bootstrap intervals over questions.</p>
+<p>${result.n} questions, answered by every arm from the same ${countedPassages(result.k)}. EM and F1 (0 to 100) with SQuAD normalisation; 95% paired bootstrap intervals over questions.</p>
 ${htmlTable("Arms", ARM_COLUMNS, armRows(result.arms))}
 ${retrieval.length > 0 ? htmlTable("Retrieval", ["measure", "value"], retrieval) : ""}
 ${answersTable(result)}

@@ -1,3 +1,4 @@
+import { countedPassages } from "../passage-text.ts";
 import { table } from "../terminal.ts";
 import type { ArmResult, Evaluation } from "./evaluate.ts";
 import type { Interval } from "./intervals.ts";
@@ -34,7 +35,7 @@ export function retrievalRows({
 
 /** The result for a terminal. */
 export function evaluationTable(result: Evaluation): string {
-  const head = `${result.n} questions, ${result.k} passages each; scores 0 to 100 with 95% paired bootstrap intervals`;
+  const head = `${result.n} questions, ${countedPassages(result.k)} each; scores 0 to 100 with 95% paired bootstrap intervals`;
   const retrieval = retrievalLine(result);
   const lines = [head, "", table([ARM_COLUMNS, ...armRows(result.arms)])];
   if (retrieval !== "") lines.push("", `retrieval: ${retrieval}`);
