@@ -1,4 +1,4 @@
-/** A weight matrix in bytes with a scale for each of its rows, laid out as {@link byteMatMul} reads it: value = scale · q. */
+/** A weight matrix in whole numbers from -64 to 64 with a scale for each of its rows, laid out as {@link byteMatMul} reads it: value = scale · q. */
 export interface ByteWeights {
   /** int8 [K, N]: the transpose of the weight. */
   readonly values: Int8Array;
@@ -6,10 +6,14 @@ export interface ByteWeights {
   readonly scales: Float32Array;
 }
 
-const LARGEST = 127;
+/**
+ * Seven bits: x86 processors without VNNI add two products of a byte (0 to 255) and a weight in 16 bits, which 255 · 64 · 2 just fits. With all
+ * eight bits such sums are cut off there, and vectors differ from machine to machine.
+ */
+const LARGEST = 64;
 
 /**
- * Rounds a weight f32 [N, K] to bytes, each row by its largest value.
+ * Rounds a weight f32 [N, K] to such numbers, each row by its largest value.
  * @see Dettmers et al., arXiv 2208.07339 (row-wise absolute maximum)
  */
 export function toBytes(weight: Float32Array, rows: number, columns: number): ByteWeights {

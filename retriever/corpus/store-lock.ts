@@ -20,6 +20,11 @@ export interface StoreLockOptions {
 const LOCK_FILE = "writer.lock";
 const OWNER_FILE = "writer.json";
 const RETRY_MS = 200;
+/**
+ * The locks of this process. While its owner waits for something, nothing else may refer to a connection, and one that is collected as garbage
+ * is closed, its lock with it.
+ */
+const held = new Set<{ close(): unknown }>();
 const owner = z.object({ pid: z.int(), job: z.string().max(64), since: z.string().max(64) });
 
 /**
@@ -70,8 +75,12 @@ function tryLock(folder: string, job: string): (() => void) | undefined {
     database.exec("BEGIN EXCLUSIVE");
     const since = new Date().toISOString();
     writeFileSync(join(folder, OWNER_FILE), JSON.stringify({ pid: process.pid, job, since }));
-    const held = database;
-    return () => held.close();
+    const lock = database;
+    held.add(lock);
+    return () => {
+      held.delete(lock);
+      lock.close();
+    };
   } catch (thrown) {
     database?.close();
     if (/^SQLITE_(BUSY|LOCKED)/.test(systemCode(thrown) ?? "")) return undefined;

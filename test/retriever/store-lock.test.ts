@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, type TestContext, test } from "node:test";
 import { withStoreLock } from "../../retriever/index.ts";
 
 let folder: string;
@@ -13,23 +13,26 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A process that holds the lock until it is killed. */
-async function otherOwner() {
+/** A process that holds the lock until it is killed, though nothing in it refers to its work any more. */
+async function otherOwner(t: TestContext) {
   const module = JSON.stringify(import.meta.resolve("../../retriever/index.ts"));
   const code = `const { withStoreLock } = await import(${module});
     await withStoreLock(${JSON.stringify(folder)}, { job: "ingest" }, () => {
-      process.stdout.write("held"); setInterval(() => {}, 1000); return new Promise(() => {}); });`;
+      setInterval(() => {}, 1000);
+      setTimeout(() => { gc(); setTimeout(() => { gc(); process.stdout.write("held"); }, 50); }, 50);
+      return new Promise(() => {}); });`;
   const child = spawn(
     process.execPath,
-    ["--import", "tsx", "--input-type=module", "--eval", code],
+    ["--expose-gc", "--import", "tsx", "--input-type=module", "--eval", code],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
+  t.after(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   return child;
 }
 
-test("a second writer is refused and told who writes", async () => {
-  const other = await otherOwner();
+test("a second writer is refused and told who writes", async (t) => {
+  const other = await otherOwner(t);
   await assert.rejects(
     withStoreLock(folder, { job: "compact" }, async () => {}),
     {
@@ -37,11 +40,10 @@ test("a second writer is refused and told who writes", async () => {
       message: new RegExp(`foreword process \\(ingest, process ${other.pid}, since 20`),
     },
   );
-  other.kill("SIGKILL");
 });
 
-test("the lock of a killed writer is free at once", async () => {
-  const other = await otherOwner();
+test("the lock of a killed writer is free at once", async (t) => {
+  const other = await otherOwner(t);
   other.kill("SIGKILL");
   await once(other, "close");
   assert.equal(await withStoreLock(folder, { job: "ingest" }, async () => "mine"), "mine");
