@@ -118,8 +118,9 @@ async function prepare(
   // Rows that come with the question stand in for the store's learned prompt.
   const learned = isRetrieval && !given ? await parts.choosePrompt(request.prompt) : undefined;
   const isInput = learned?.about.task === "input";
+  const counts = passageCounts(request, learned);
   const found =
-    isRetrieval && !isInput ? await retrieve(parts, request, learned, signal) : NOTHING_FOUND;
+    isRetrieval && !isInput ? await retrieve(parts, request, counts.found, signal) : NOTHING_FOUND;
   const conditioning = given ?? (learned ? conditioningOf(learned) : undefined);
   const maxTokens = answerTokens(generator, request);
   // A system message is a hand-written prompt: it stands where a learned one would.
@@ -127,7 +128,7 @@ async function prepare(
   const laidOut = withContextNamed(generator, () =>
     layOutPrompt(generator.model, {
       question: request.messages.at(-1)!.text,
-      passages: found.passages.slice(0, passageCounts(request, learned).read),
+      passages: found.passages.slice(0, counts.read),
       history: historyOf(request.messages),
       maxTokens: generator.contextLength - maxTokens - (conditioning?.count ?? 0),
       ...(learned ? { template: templateOf(learned) } : {}),
@@ -153,17 +154,16 @@ const NOTHING_FOUND = {
   retrievalMs: 0,
 } as const;
 
-/** Searches for the question, made self-contained; says why when there is nothing to answer from. */
+/** Searches `count` passages for the question, made self-contained; says why when there is nothing to answer from. */
 async function retrieve(
   parts: AnswerParts,
   request: AnswerRequest,
-  learned: LearnedPrompt | undefined,
+  count: number,
   signal?: AbortSignal,
 ): Promise<Pick<Prepared, "passages" | "query" | "abstention" | "retrievalMs" | "rerankMs">> {
   const started = performance.now();
-  const counts = passageCounts(request, learned);
   const { text: query } = searchQuery(request.messages);
-  const found = await parts.retrieve(query, counts.found, signal).catch((thrown: unknown) => {
+  const found = await parts.retrieve(query, count, signal).catch((thrown: unknown) => {
     // An empty store is an answer, not a failure: the person is told what to do.
     if (thrown instanceof RagError && thrown.code === "store/empty") return undefined;
     throw thrown;

@@ -23,7 +23,7 @@ export interface AnswerRequest {
   readonly messages: readonly Message[];
   /** A learned prompt's name, "none", or undefined for the default one. */
   readonly prompt?: string | undefined;
-  /** Passages to retrieve; by default as many as the learned prompt was trained with, or 3. */
+  /** Passages to find and read; by default 3 are found, and as many read as the learned prompt was trained with. */
   readonly k?: number | undefined;
   /** Of the answer; by default what is usual for the mode, as far as there is room. */
   readonly maxTokens?: number | undefined;

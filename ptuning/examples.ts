@@ -93,10 +93,7 @@ export async function retrievePairs(
   const searched = toLearn ? Math.max(count, SEARCHED_TO_LEARN) : count;
   const questions = asked.map(({ question }) => question);
   const found = asked.length > 0 ? await retrieve(questions, searched, signal) : [];
-  const read = toLearn
-    ? passagesToLearn(asked, found, count)
-    : found.map((all) => all.slice(0, count));
-  const left = [...read];
+  const left = [...(toLearn ? passagesToLearn(asked, found, count) : found)];
   return pairs.map((pair) => {
     const passages = pair.task === "input" ? [] : (left.shift() ?? []);
     const prompt = layOutPair(pair, passages, options);

@@ -17,7 +17,7 @@ export function askCommand(host: CommandHost): Command {
       'learned prompt, or "none" (default: the newest finished one that fits the model)',
     )
     .option("--tokens <count>", "the prompt's first virtual tokens only")
-    .option("--k <count>", "passages to retrieve (default: as the prompt was trained, or 3)")
+    .option("--k <count>", "passages to read (default: as the prompt was trained, or 3)")
     .option("--max-tokens <count>", "longest answer (default: 128)")
     .option("--no-retrieval", "ask the model alone")
     .action((question: string, flags) =>

@@ -1,4 +1,7 @@
-/** A weight matrix in whole numbers from -64 to 64 with a scale for each of its rows, laid out as {@link byteMatMul} reads it: value = scale · q. */
+/**
+ * A weight matrix in whole numbers q from -64 to 64 with a scale for each of its rows, laid out as {@link byteMatMul} reads it:
+ * value = scale · q.
+ */
 export interface ByteWeights {
   /** int8 [K, N]: the transpose of the weight. */
   readonly values: Int8Array;

@@ -166,7 +166,6 @@ describe("the command line on real documents", () => {
     const bad = '{"id":"x","question":"Why?"}';
     await writeFile(join(folder, "qa.jsonl"), [...good.slice(0, 24), bad].join("\n"));
     const flags = ["--name", "tiny", "--epochs", "1", "--tokens", "4", "--batch", "6"];
-    flags.push("--passages", "1");
     const { code, stdout, stderr } = await run("tune", "qa.jsonl", ...flags, "--json");
     assert.equal(code, 0, stderr);
     assert.match(stderr, /qa\.jsonl: line \d+ is skipped/);

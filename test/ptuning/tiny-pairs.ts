@@ -17,12 +17,12 @@ export const tinyQa: QaFile = {
   unanswerable: [],
 };
 
-export const tinyRetrieve: Retrieve = async (questions) =>
+export const tinyRetrieve: Retrieve = async (questions, count) =>
   questions.map((question) => {
     const pair = tinyPairs.find((one) => one.question === question)!;
     return [
       { title: pair.document, text: `Lamp ${pair.id} is ${pair.answers[0]}.` },
       { title: "harbour", text: "Boats are moored here." },
       { title: "island", text: `There are ${question.length} lamps.` },
-    ];
+    ].slice(0, count);
   });
