@@ -103,8 +103,8 @@ export async function retrievePairs(
 }
 
 /**
- * The passages that each pair is learned from: the best `count`; or, where answers are spans of the documents and none of these holds
- * the pair's, the next one that does in place of the last, so that the pair is not lost.
+ * The passages that each pair is learned from: the best `count`; where answers are spans of the documents one that holds the pair's
+ * among them, so that the pair is not lost.
  */
 function passagesToLearn(
   pairs: readonly QaPair[],
@@ -114,12 +114,19 @@ function passagesToLearn(
   const best = found.map((passages) => passages.slice(0, count));
   const held = pairs.map(({ answers }, index) => holdsAnswer(best[index]!, answers));
   if (!areSpans(held.filter((_, index) => pairs[index]!.answers.length > 0))) return best;
-  return best.map((passages, index) => {
-    if (held[index]) return passages;
-    const { answers } = pairs[index]!;
-    const next = found[index]!.slice(count).find((passage) => holdsAnswer([passage], answers));
-    return next ? [...passages.slice(0, -1), next] : passages;
-  });
+  return pairs.map(({ answers }, index) => bestWithAnswer(found[index]!, count, answers));
+}
+
+/** The best `count` passages; where none of them holds an answer, the next that does stands in place of the last. */
+export function bestWithAnswer(
+  passages: readonly PassageText[],
+  count: number,
+  answers: readonly string[],
+): readonly PassageText[] {
+  const best = passages.slice(0, count);
+  if (holdsAnswer(best, answers)) return best;
+  const next = passages.slice(count).find((passage) => holdsAnswer([passage], answers));
+  return next ? [...best.slice(0, -1), next] : best;
 }
 
 /** Whether answers are spans of the documents, by which pairs' answers stand in what was retrieved. */

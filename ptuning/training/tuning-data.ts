@@ -1,6 +1,7 @@
 import { Random } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
 import {
+  bestWithAnswer,
   type LayoutOptions,
   layOutPair,
   type Retrieve,
@@ -138,7 +139,7 @@ function drawPassages(
   const { pair, passages } = pairs[index]!;
   const least = Math.max(1, Math.min(settings.passagesMin ?? passages.length, passages.length));
   const count = least + random.integer(Math.max(0, passages.length - least) + 1);
-  const drawn = [...passages.slice(0, count)];
+  const drawn = [...bestWithAnswer(passages, count, pair.answers)];
   // A passage of another question may well answer one that should stay without.
   const distractors = pair.answers.length > 0 ? settings.distractors : 0;
   for (let i = 0; i < distractors; i++) {

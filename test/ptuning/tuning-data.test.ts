@@ -91,6 +91,28 @@ describe("what a run learns from", () => {
     assert.notDeepEqual(data.examplesOf(0), data.examplesOf(1));
   });
 
+  test("a random number of passages never leaves out all that hold the answer", async () => {
+    const pairs = tinyPairs.slice(0, 4).map((pair) => ({ ...pair, answers: ["lamp-3"] }));
+    const lamps = [1, 2, 3].map((index) => ({ title: "", text: `lamp-${index} is lit` }));
+    const retrieve: Retrieve = async (questions) => questions.map(() => lamps);
+    const varied = { tokens: 2, devShare: 0, passages: 3, passagesMin: 1, variants: 4 };
+    const parts = { generator: tiny.generator, retrieve };
+    const questions = { pairs, unanswerable: [] };
+    const data = await prepareData(parseTuneSettings(varied, "test"), parts, questions);
+    const read = [0, 1, 2, 3].flatMap((epoch) =>
+      data.examplesOf(epoch).map(({ prefixIds }) =>
+        text(prefixIds)
+          .match(/lamp-\d/g)!
+          .join(),
+      ),
+    );
+    assert.deepEqual([...new Set(read)].sort(), [
+      "lamp-1,lamp-2,lamp-3",
+      "lamp-1,lamp-3",
+      "lamp-3",
+    ]);
+  });
+
   test("shuffled passages are the same ones in another order", async () => {
     const [plain, shuffled] = [await prepare({}), await prepare({ shufflePassages: true })];
     const sorted = (data: typeof plain) =>
