@@ -50,6 +50,8 @@ export class SequenceMemory {
   }): number {
     const slot = this.#lengths.push(0) - 1;
     this.#reserve(slot + 1, rows.length + 1);
+    // Who had the slot before may have been longer.
+    this.#fillMask(slot);
     this.#write(slot, rows.data, rows.stride, rows.length);
     this.#feeds = undefined;
     return slot;

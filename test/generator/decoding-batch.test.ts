@@ -90,6 +90,19 @@ describe("a batch on the tiny golden model", () => {
     await Promise.all(others);
   });
 
+  test("who takes the place of a longer sequence reads nothing that it left there", async () => {
+    const short = request(1, { logProbabilities: true });
+    const alone = await run(engine, short);
+    const other = engine.generate(request(2, { maxTokens: 60 }));
+    await other.next();
+    await run(engine, request(7, { maxTokens: 3 }));
+    const { scores } = await run(engine, short);
+    await other.return({} as never);
+    for (const [place, score] of scores.entries()) {
+      assert.ok(Math.abs(score - alone.scores[place]!) < 1e-4, `${place}`);
+    }
+  });
+
   test("more than there is room for wait, and all are answered", async () => {
     const many = Array.from({ length: 20 }, (_, i) => request(i % 7, { maxTokens: 3 + (i % 4) }));
     const running = many.map((one) => run(engine, one));
