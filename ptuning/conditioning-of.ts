@@ -8,8 +8,7 @@ export function conditioningOf({ about, content }: LearnedPrompt): Conditioning 
   const count = about.virtualTokens;
   if ("virtualTokens" in content) return { kind: "virtual", count, rows: content.virtualTokens };
   if ("deep" in content) {
-    const kind = about.method === "prefix-tuning" ? "prefix" : "deep";
-    return { kind, count, keys: content.deep.keys, values: content.deep.values };
+    return { kind: about.method === "prefix-tuning" ? "prefix" : "deep", count, ...content.deep };
   }
   const identity = { slot: `prompt ${about.name}`, version: about.createdAt };
   if ("lora" in content) {

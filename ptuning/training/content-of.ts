@@ -14,7 +14,9 @@ export function contentOf(conditioning: Conditioning, model: Model): PromptConte
       assert.ok(weights instanceof Map, "trained weights are in memory");
       return { model: { write: (folder) => saveModel(model, weights, folder) } };
     }
-    default:
-      return { deep: { keys: conditioning.keys, values: conditioning.values } };
+    default: {
+      const { kind: _, count: __, ...deep } = conditioning;
+      return { deep };
+    }
   }
 }

@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Random } from "../../core/index.ts";
 import {
   Engine,
   type EngineOptions,
+  type QueryChange,
   TrainerEngine,
   type TrainerOptions,
   type TrainingTarget,
@@ -45,6 +47,15 @@ export async function openTinyEngine(): Promise<TinyEngine> {
       await rm(cacheFolder, { recursive: true, force: true });
     },
   };
+}
+
+/** A change of the tiny model's queries that is seen in its answers. */
+export function someQueries(rank: number, seed: number): QueryChange {
+  const random = new Random(seed);
+  const draw = (count: number) => Float32Array.from({ length: count }, () => random.normal() / 4);
+  const { layers, width, heads, headDimension } = modelSource(golden, "llama-tied").config;
+  const matrices = (size: number) => Array.from({ length: layers }, () => draw(size));
+  return { rank, down: matrices(rank * width), up: matrices(heads * headDimension * rank) };
 }
 
 /** Ids below the tiny vocabulary, different for each seed. */
