@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "../../core/index.ts";
 import {
+  type DecoderConfig,
   Engine,
   type EngineOptions,
   type QueryChange,
@@ -49,11 +50,11 @@ export async function openTinyEngine(): Promise<TinyEngine> {
   };
 }
 
-/** A change of the tiny model's queries that is seen in its answers. */
-export function someQueries(rank: number, seed: number): QueryChange {
+/** A change of a tiny model's queries that is seen in its answers. */
+export function someQueries(config: DecoderConfig, rank: number, seed: number): QueryChange {
   const random = new Random(seed);
   const draw = (count: number) => Float32Array.from({ length: count }, () => random.normal() / 4);
-  const { layers, width, heads, headDimension } = modelSource(golden, "llama-tied").config;
+  const { layers, width, heads, headDimension } = config;
   const matrices = (size: number) => Array.from({ length: layers }, () => draw(size));
   return { rank, down: matrices(rank * width), up: matrices(heads * headDimension * rank) };
 }

@@ -52,7 +52,7 @@ describe("loss and gradient on the tiny golden model", () => {
 
   test("the gradient of a change of queries matches differences, beside that of deep tokens", async () => {
     const trainer = await tiny.trainer({ kind: "deep", queryRank: 2 });
-    const changed = { ...tokens, queries: someQueries(2, 60) };
+    const changed = { ...tokens, queries: someQueries(tiny.engine.model.config, 2, 60) };
     const batch = [example(3), example(4, 22, 3, 4), example(5, 0)];
     const { gradients } = await trainer.lossAndGradient(batch, changed);
     const lossOf = async () => (await trainer.lossAndGradient(batch, changed)).loss;
@@ -74,7 +74,10 @@ describe("loss and gradient on the tiny golden model", () => {
       const tokens = tiny.engine.generate({ ...sampling, conditioning, maxTokens: 1 });
       return (await tokens.next()).value as { id: number; logProbability: number };
     };
-    const [still, moved] = [someQueries(2, 61), someQueries(2, 61)];
+    const [still, moved] = [
+      someQueries(tiny.engine.model.config, 2, 61),
+      someQueries(tiny.engine.model.config, 2, 61),
+    ];
     for (const up of still.up) up.fill(0);
     const plain = await answer(tokens);
     assert.deepEqual(await answer({ ...tokens, queries: still }), plain);
