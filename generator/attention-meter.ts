@@ -71,8 +71,7 @@ export class AttentionMeter {
     if (before > 0) cache.append((await this.#runs.piece({ ids: request.prefixIds, cache })).added);
     if (deep) cache.append(deepRows(deep, config, before));
     const rows = answerIds.length;
-    const piece = { ids: request.ids, cache, virtual, queries: deep?.queries };
-    const attention = await this.#runs.attention(piece, rows);
+    const attention = await this.#runs.attention({ ids: request.ids, cache, virtual }, rows);
     const width = attention.length / config.layers;
     const columns = new Float64Array(width);
     const parts = config.layers * config.heads * rows;

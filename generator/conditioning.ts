@@ -1,14 +1,13 @@
 import type { DenseTensor } from "../runtime/index.ts";
-import type { QueryChange } from "./query-change.ts";
 
 /**
  * What a learned prompt adds to the model.
  * "virtual": token embeddings f32 [count, H] between passages and question. "deep": per layer, keys before rotation and values,
- * f32 [KV heads, count, D] each, at the same place; it may change the queries of what stands behind it too. "prefix": the same rows in front of everything, keys as attention reads them.
+ * f32 [KV heads, count, D] each, at the same place. "prefix": the same rows in front of everything, keys as attention reads them.
  */
 export type Conditioning =
   | { readonly kind: "virtual"; readonly count: number; readonly rows: Float32Array }
-  | ({ readonly kind: "deep"; readonly count: number; readonly queries?: QueryChange } & LayerRows)
+  | ({ readonly kind: "deep"; readonly count: number } & LayerRows)
   | ({ readonly kind: "prefix"; readonly count: number } & LayerRows)
   | Adaptation;
 

@@ -22,7 +22,6 @@ import {
 } from "../graph/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import { BLOCK } from "./packing.ts";
-import { changeQueries, type QueryMatrices } from "./query-change.ts";
 
 /** Keys and values of one layer, rotated: each f32 [B, KV heads, rows, D]. */
 export type KeyValue = KeyValueRows;
@@ -55,8 +54,6 @@ export interface DecoderInputs {
   readonly rows: Value;
   /** Rows that stand before these tokens, per layer and in order: the cache, deep tokens. */
   readonly earlier: (layer: number) => readonly KeyValue[];
-  /** What changes a layer's queries. */
-  readonly queries?: ((layer: number) => QueryMatrices) | undefined;
   /** How attention is written: the same sums, in the order of operations that suits the graph. */
   readonly attend: Attend;
 }
@@ -196,9 +193,7 @@ export class DecoderGraph {
     const normed = this.#norm(x, `layers.${layer}.inputNorm`);
     const fused = this.linear(normed, `layers.${layer}.qkv`);
     const [q, k, value] = this.#splitHeads(fused, [heads, keyValueHeads, keyValueHeads]);
-    const matrices = inputs.queries?.(layer);
-    const asked = matrices ? changeQueries(graph, q!, normed, matrices) : q!;
-    const query = this.rotate(this.#headNorm(asked, layer, "queryNorm"), inputs.positions);
+    const query = this.rotate(this.#headNorm(q!, layer, "queryNorm"), inputs.positions);
     const key = this.rotate(this.#headNorm(k!, layer, "keyNorm"), inputs.positions);
     const added = { key, value: value! };
     const read = inputs.attend(query, inputs.earlier(layer), added);

@@ -3,7 +3,6 @@ import type { Conditioning } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { causalMask } from "./masks.ts";
-import { type QueryChange, queryFeeds } from "./query-change.ts";
 import type { Scores, ScoresNeeded } from "./sampling.ts";
 import type { SequenceMemory } from "./sequence-memory.ts";
 
@@ -24,15 +23,6 @@ export interface RowScores extends Scores {
 
 type Outputs = Readonly<Record<string, Tensor>>;
 
-/** A piece of one sequence: virtual tokens, then ids, behind what `cache` holds. */
-interface Piece {
-  readonly ids: readonly number[];
-  readonly cache: KeyValueCache;
-  readonly virtual?: VirtualRows | undefined;
-  /** What changes the queries of its tokens. */
-  readonly queries?: QueryChange | undefined;
-}
-
 /** The runs of the inference graph: a piece of one sequence behind its cache, or one token of each of many. */
 export class DecoderRuns {
   readonly #config: DecoderConfig;
@@ -44,12 +34,15 @@ export class DecoderRuns {
   }
 
   /**
-   * Reads a piece of one sequence. The rows are not yet in the cache.
+   * Reads a piece of one sequence: virtual tokens, then ids, behind what `cache` holds. The rows are not yet in the cache.
    * `asked`: whether the scores after the last token are wanted.
    */
-  async piece(
-    step: Piece & { readonly asked?: ScoresAsked },
-  ): Promise<{ readonly added: CacheRows; readonly scores: RowScores | undefined }> {
+  async piece(step: {
+    readonly ids: readonly number[];
+    readonly cache: KeyValueCache;
+    readonly virtual?: VirtualRows | undefined;
+    readonly asked?: ScoresAsked;
+  }): Promise<{ readonly added: CacheRows; readonly scores: RowScores | undefined }> {
     const count = step.ids.length + (step.virtual?.count ?? 0);
     const asked = step.asked ? [step.asked] : [];
     const feeds = { ...this.#pieceFeeds(step, [count - 1]), ...drawFeeds(asked) };
@@ -84,7 +77,11 @@ export class DecoderRuns {
   }
 
   /** Logits after every token of a piece: f32 [K + ids, V]. */
-  async logits(step: Piece): Promise<Float32Array> {
+  async logits(step: {
+    readonly ids: readonly number[];
+    readonly cache: KeyValueCache;
+    readonly virtual?: VirtualRows | undefined;
+  }): Promise<Float32Array> {
     const count = step.ids.length + (step.virtual?.count ?? 0);
     const rows = Array.from({ length: count }, (_, row) => row);
     const feeds = { ...this.#pieceFeeds(step, rows), ...drawFeeds([]) };
@@ -95,7 +92,14 @@ export class DecoderRuns {
    * How much the last `rows` tokens of a piece attend to each row of the cache's view and of the piece: f32 [layers, S + T], summed over
    * heads and rows. The graph has to observe it.
    */
-  async attention(step: Piece, rows: number): Promise<Float32Array> {
+  async attention(
+    step: {
+      readonly ids: readonly number[];
+      readonly cache: KeyValueCache;
+      readonly virtual?: VirtualRows | undefined;
+    },
+    rows: number,
+  ): Promise<Float32Array> {
     const count = step.ids.length + (step.virtual?.count ?? 0);
     const last = Array.from({ length: rows }, (_, row) => count - rows + row);
     const feeds = { ...this.#pieceFeeds(step, last), ...drawFeeds([]) };
@@ -146,15 +150,21 @@ export class DecoderRuns {
     await this.#session.close();
   }
 
-  #pieceFeeds(step: Piece, rows: readonly number[]): Record<string, Tensor> {
-    const { ids, cache, virtual, queries } = step;
+  #pieceFeeds(
+    step: {
+      readonly ids: readonly number[];
+      readonly cache: KeyValueCache;
+      readonly virtual?: VirtualRows | undefined;
+    },
+    rows: readonly number[],
+  ): Record<string, Tensor> {
+    const { ids, cache, virtual } = step;
     const virtualCount = virtual?.count ?? 0;
     const count = ids.length + virtualCount;
     const { tensors, capacity } = cache.view();
     const positions = Array.from({ length: count }, (_, i) => cache.length + i);
     return {
       ...tensors,
-      ...queryFeeds(this.#config, [queries]),
       virtual: floats(virtual?.rows ?? new Float32Array(0), [1, virtualCount, this.#config.width]),
       ids: integers(ids, [1, ids.length]),
       positions: integers(positions, [1, count]),

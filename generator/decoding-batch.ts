@@ -122,16 +122,15 @@ export class DecodingBatch {
     if (conditioning?.kind === "deep") {
       cache.append(deepRows(conditioning, this.#config, prefixIds.length));
     }
-    const queries = conditioning?.kind === "deep" ? conditioning.queries : undefined;
     let virtual = conditioning?.kind === "virtual" ? conditioning : undefined;
     let start = 0;
     for (; ids.length - start > BLOCK_TOKENS; start += BLOCK_TOKENS) {
       const piece = ids.slice(start, start + BLOCK_TOKENS);
-      cache.append((await this.#runs.piece({ ids: piece, cache, virtual, queries })).added);
+      cache.append((await this.#runs.piece({ ids: piece, cache, virtual })).added);
       virtual = undefined;
       yield;
     }
-    const last = { ids: ids.slice(start), cache, virtual, queries };
+    const last = { ids: ids.slice(start), cache, virtual };
     const { added, scores } = await this.#runs.piece({ ...last, asked: sequence.asked });
     if (!sequence.accept(scores!)) {
       const asked = { ...sequence.asked, needed: "logits" as const };
@@ -140,8 +139,7 @@ export class DecodingBatch {
     }
     if (sequence.isOver) return;
     cache.append(added);
-    const rows = { data: cache.rows(), stride: cache.length, length: cache.length };
-    this.#memory.join(rows, queries);
+    this.#memory.join({ data: cache.rows(), stride: cache.length, length: cache.length });
     this.#running.push(sequence);
   }
 

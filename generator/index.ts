@@ -33,7 +33,6 @@ export { type NearToken, nearestTokens } from "./nearest-tokens.ts";
 export { parameterCount } from "./parameter-count.ts";
 export { splitAtBlock } from "./prefix-cache.ts";
 export type { PromptScore } from "./prompt-scores.ts";
-export type { QueryChange } from "./query-change.ts";
 export { rotateRows } from "./rotary-tables.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";
 export { saveModel } from "./save-model.ts";

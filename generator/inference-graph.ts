@@ -13,7 +13,6 @@ import {
   type Value,
 } from "../graph/index.ts";
 import { DecoderGraph, type DecoderOptions, type KeyValue } from "./decoder-graph.ts";
-import { queryInputs } from "./query-change.ts";
 
 /** How many of the likeliest tokens a run gives back; the whole vocabulary crosses only when these do not decide. */
 export const CANDIDATES = 64;
@@ -29,8 +28,7 @@ export const pastNames = (layer: number) => ({
  *
  * Inputs: `virtual` f32 [B, K, H] and `ids` int64 [B, I] (either may have length 0; T = K + I), `positions` int64 [B, T],
  * `mask` f32 [B, 1, T, S + T], `rows` int64 [R] (which of the B·T tokens to score), `drawn` int64 [Q], Q at least 1 (of which of these R
- * the candidates are wanted), `inverseTemperatures` f32 [Q, 1], and per layer `past.L.key`, `past.L.value` f32 [B, KV heads, 1, S, D], and what changes
- * the queries, `queries.L.down` f32 [B, rank, H] and `queries.L.up` f32 [B, N, D, rank], zeros where nothing does.
+ * the candidates are wanted), `inverseTemperatures` f32 [Q, 1], and per layer `past.L.key`, `past.L.value` f32 [B, KV heads, 1, S, D].
  *
  * Outputs: `token` int64 [R] the most likely next token, `logits` f32 [R, V]; of the drawn rows `candidates` int64 [Q, C], the
  * likeliest first, their `candidateLogits` f32 [Q, C], `logSum` f32 [Q] = log Σ exp(logits) over the vocabulary and `scaledLogSum` the
@@ -61,8 +59,6 @@ export function buildInferenceGraph(
     embeddings: concat(graph, [virtual, decoder.embed(ids)], 1, "T"),
     positions: graph.input("positions", "int64", ["B", "T"]),
     earlier: (layer) => [cacheInput(graph, options, layer)],
-    queries: (layer) =>
-      queryInputs(graph, options.config, layer, { rank: "rank", perSequence: true }),
     attend: (query, [cached], own) => attention.attend(query, cached!, own),
     rows,
   });

@@ -2,7 +2,6 @@ import { floats, type Tensor } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import { pastNames } from "./inference-graph.ts";
 import { BLOCKED } from "./masks.ts";
-import { type QueryChange, queryFeeds } from "./query-change.ts";
 
 /** Rows that the memory grows by at a time. */
 const STEP_ROWS = 128;
@@ -15,7 +14,6 @@ export class SequenceMemory {
   readonly #config: DecoderConfig;
   readonly #names: readonly string[];
   readonly #lengths: number[] = [];
-  readonly #queries: (QueryChange | undefined)[] = [];
   #tensors: readonly Float32Array[];
   #mask = new Float32Array(0);
   #slots = 0;
@@ -44,16 +42,13 @@ export class SequenceMemory {
     return this.#lengths[slot]!;
   }
 
-  /**
-   * Takes a sequence in: rows f32 [layers · 2 · KV heads, stride, D], of which `length` are filled, and what changes its queries.
-   * Returns its slot.
-   */
-  join(
-    rows: { readonly data: Float32Array; readonly stride: number; readonly length: number },
-    queries?: QueryChange,
-  ): number {
+  /** Takes a sequence in: rows f32 [layers · 2 · KV heads, stride, D], of which `length` are filled. Returns its slot. */
+  join(rows: {
+    readonly data: Float32Array;
+    readonly stride: number;
+    readonly length: number;
+  }): number {
     const slot = this.#lengths.push(0) - 1;
-    this.#queries.push(queries);
     this.#reserve(slot + 1, rows.length + 1);
     // Who had the slot before may have been longer.
     this.#fillMask(slot);
@@ -85,17 +80,15 @@ export class SequenceMemory {
         }
       }
       this.#lengths[slot] = this.#lengths[last]!;
-      this.#queries[slot] = this.#queries[last];
       this.#fillMask(slot);
     }
     this.#lengths.pop();
-    this.#queries.pop();
     this.#feeds = undefined;
     this.#shrink();
     return last;
   }
 
-  /** What a run over all sequences reads: the past, what changes queries, and the mask f32 [count, 1, 1, capacity + 1]. */
+  /** What a run over all sequences reads: the past, and the mask f32 [count, 1, 1, capacity + 1]. */
   feeds(): Readonly<Record<string, Tensor>> {
     this.#feeds ??= this.#viewFeeds();
     return this.#feeds;
@@ -113,7 +106,6 @@ export class SequenceMemory {
           floats(this.#tensors[index]!.subarray(0, size), shape),
         ]),
       ),
-      ...queryFeeds(this.#config, this.#queries),
       mask: floats(this.#mask.subarray(0, this.count * columns), [this.count, 1, 1, columns]),
     };
   }

@@ -12,7 +12,6 @@ import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
 import type { PassageFolderOptions } from "./passage-folder.ts";
 import { exactRows, isHalf, PassageReader } from "./passage-reader.ts";
-import { type QueryChange, queryNames } from "./query-change.ts";
 import { cutBatch, layOut, type PreparedExample } from "./training-batch.ts";
 import {
   buildTrainingGraph,
@@ -36,8 +35,8 @@ export interface LossAndGradient {
   /** Mean cross entropy of the answer tokens, each example weighing the same. */
   readonly loss: number;
   /**
-   * In the order of the conditioning: the rows; key and value of each layer in turn, then down and up of its queries' change; A and B of
-   * each module; or every weight in the order of its map.
+   * In the order of the conditioning: the rows; key and value of each layer in turn; A and B of each module; or every weight in
+   * the order of its map.
    */
   readonly gradients: readonly Float32Array[];
   /** Spent on passages that were not kept: computing their keys and values. */
@@ -264,26 +263,11 @@ function trainedInputs(
   }
   const { count, keys, values } = conditioning;
   const shape = [config.keyValueHeads, count, config.headDimension];
-  const rows = keys.flatMap((key, layer) => {
+  return keys.flatMap((key, layer) => {
     const names = deepNames(layer);
     return [
       [names.key, floats(key, shape)] as const,
       [names.value, floats(values[layer]!, shape)] as const,
-    ];
-  });
-  const queries = conditioning.kind === "deep" ? conditioning.queries : undefined;
-  return queries ? [...rows, ...queryMatrices(queries, config)] : rows;
-}
-
-function queryMatrices(
-  { rank, down, up }: QueryChange,
-  { width, heads, headDimension }: DecoderConfig,
-): (readonly [name: string, tensor: Tensor])[] {
-  return down.flatMap((matrix, layer) => {
-    const names = queryNames(layer);
-    return [
-      [names.down, floats(matrix, [rank, width])] as const,
-      [names.up, floats(up[layer]!, [heads, headDimension, rank])] as const,
     ];
   });
 }

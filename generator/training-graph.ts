@@ -21,16 +21,14 @@ import { type Attend, DecoderGraph, type DecoderOptions, type KeyValue } from ".
 import { pastNames } from "./inference-graph.ts";
 import { InputWeights } from "./input-weights.ts";
 import { buildLora } from "./lora.ts";
-import { type QueryMatrices, queryInputs } from "./query-change.ts";
 import type { WeightLayout } from "./weight-layout.ts";
 
 /**
- * What is trained: rows among the token embeddings ("virtual") or among every layer's keys and values ("deep", "prefix"), with "deep" also
- * a change of the queries of a rank other than 0; matrices beside projections ("lora"), or all weights ("full").
+ * What is trained: rows among the token embeddings ("virtual") or among every layer's keys and values ("deep", "prefix"), matrices
+ * beside projections ("lora"), or all weights ("full").
  */
 export type TrainingTarget =
-  | { readonly kind: Exclude<Conditioning["kind"], "lora" | "deep"> }
-  | { readonly kind: "deep"; readonly queryRank?: number }
+  | { readonly kind: Exclude<Conditioning["kind"], "lora"> }
   | { readonly kind: "lora"; readonly shape: LoraShape };
 
 export interface TrainingGraphOptions {
@@ -59,7 +57,7 @@ export const gradientName = (input: string) => `gradient.${input}`;
  * `positions`, `mask` and the `past.*` rows as in the inference graph (unless `past` is undefined), `rows` int64 [R], `labels` int64 [R] the
  * tokens that should follow those rows, `labelWeights` f32 [R]. By target also: "deep" and "prefix" per layer `deep.L.key` and
  * `deep.L.value` f32 [KV heads, K', D], which stand between the past and the tokens, and "deep" `deepPositions` int64 [B, K'] that turn
- * its keys, and of a query rank `queries.L.down` f32 [rank, H] and `queries.L.up` f32 [N, D, rank]; "lora" the matrices of {@link buildLora}; "full" every weight, under its name in the layout.
+ * its keys; "lora" the matrices of {@link buildLora}; "full" every weight, under its name in the layout.
  *
  * Outputs: `loss` f32 [] = Σ weight · −log p(label), and `gradient.<input>` of every trained input.
  */
@@ -81,7 +79,6 @@ export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
   const lengths = { B: batch, K: dimensionOf(graph, virtual, 0) };
   const shared = expand(graph, virtual, ["B", "K", config.width], lengths);
   const deep = hasDeepRows(target) ? deepInputs(decoder, options, batch) : [];
-  const queries = queryMatrices(graph, options);
   const hasEarlier = options.past !== undefined || deep.length > 0;
   const mask = graph.input("mask", "float32", ["B", 1, "T", hasEarlier ? "S+T" : "T"]);
   const { hidden } = decoder.decode({
@@ -92,30 +89,16 @@ export function buildTrainingGraph(options: TrainingGraphOptions): Graph {
       const past = options.past ? [pastInput(graph, options, layer, options.past)] : [];
       return deep[layer] ? [...past, deep[layer].rows] : past;
     },
-    ...(queries.length > 0 ? { queries: (layer: number) => queries[layer]! } : {}),
     rows: graph.input("rows", "int64", ["R"]),
   });
   const loss = crossEntropy(graph, decoder, hidden);
   const rows = deep.length > 0 ? deep.flatMap(({ inputs }) => inputs) : [virtual];
-  const matrices = queries.flatMap(({ down, up }) => [down, up]);
-  const targets = lora?.inputs ?? inputWeights?.inputs ?? [...rows, ...matrices];
+  const targets = lora?.inputs ?? inputWeights?.inputs ?? rows;
   graph.output("loss", loss);
   for (const [index, gradient] of gradients(graph, loss, graph.scalar(1), targets).entries()) {
     graph.output(gradientName(targets[index]!.name), gradient);
   }
   return graph;
-}
-
-/** What changes each layer's queries; empty where nothing does. */
-function queryMatrices(
-  graph: Graph,
-  { config, target }: TrainingGraphOptions,
-): readonly QueryMatrices[] {
-  const rank = target.kind === "deep" ? (target.queryRank ?? 0) : 0;
-  if (rank === 0) return [];
-  return Array.from({ length: config.layers }, (_, layer) =>
-    queryInputs(graph, config, layer, { rank, perSequence: false }),
-  );
 }
 
 /** The first of the earlier rows are frozen passages where there are any; long texts without are read block by block. */

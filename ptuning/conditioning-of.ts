@@ -8,7 +8,8 @@ export function conditioningOf({ about, content }: LearnedPrompt): Conditioning 
   const count = about.virtualTokens;
   if ("virtualTokens" in content) return { kind: "virtual", count, rows: content.virtualTokens };
   if ("deep" in content) {
-    return { kind: about.method === "prefix-tuning" ? "prefix" : "deep", count, ...content.deep };
+    const kind = about.method === "prefix-tuning" ? "prefix" : "deep";
+    return { kind, count, keys: content.deep.keys, values: content.deep.values };
   }
   const identity = { slot: `prompt ${about.name}`, version: about.createdAt };
   if ("lora" in content) {

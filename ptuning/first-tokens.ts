@@ -34,8 +34,8 @@ export function withFirstTokens({ about, content }: LearnedPrompt, count: number
   const { headDimension } = about.baseModel;
   const [from, to] = [about.virtualTokens * headDimension, count * headDimension];
   const cut = (rows: readonly Float32Array[]) => rows.map((one) => copyHeads(one, from, to));
-  const { keys, values, ...rest } = content.deep;
-  return { about: shorter, content: { deep: { keys: cut(keys), values: cut(values), ...rest } } };
+  const { keys, values } = content.deep;
+  return { about: shorter, content: { deep: { keys: cut(keys), values: cut(values) } } };
 }
 
 /** Gradients of {@link firstTokens} as gradients of the whole: zero for the tokens that were left out. */
@@ -45,9 +45,7 @@ export function spreadGradients(
 ): readonly Float32Array[] {
   const { count, whole, headDimension } = tokens;
   if (count >= whole.count) return gradients;
-  const rows = "keys" in whole ? whole.keys.length + whole.values.length : gradients.length;
-  return gradients.map((gradient, index) => {
-    if (index >= rows) return gradient; // of what belongs to no token
+  return gradients.map((gradient) => {
     const row = whole.kind === "virtual" ? gradient.length / count : headDimension;
     return copyHeads(gradient, count * row, whole.count * row);
   });

@@ -87,7 +87,6 @@ const record = z
     placement: z.enum(["between", "prefix"]),
     virtualTokens: z.int().min(0).max(4096), // K; 0 where weights are changed instead
     lora: lora.optional(), // of method "lora"
-    queryRank: size.optional(), // of the change of queries, of method "p-tuning-v2"; none where it is not said
     baseModel,
     training,
     /** Where the answers of a few training examples look while they are written: means over heads and layers. */
@@ -117,10 +116,6 @@ const record = z
   .refine(({ method, lora: shape }) => (method === "lora") === (shape !== undefined), {
     path: ["lora"],
     message: "belongs to lora, and to no other method",
-  })
-  .refine(({ method, queryRank }) => method === "p-tuning-v2" || queryRank === undefined, {
-    path: ["queryRank"],
-    message: "belongs to p-tuning-v2, and to no other method",
   })
   .refine(({ method, placement }) => method !== "prefix-tuning" || placement === "prefix", {
     path: ["placement"],

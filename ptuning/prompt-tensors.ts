@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { RagError } from "../core/index.ts";
-import type { QueryChange } from "../generator/index.ts";
 import type { WeightFile } from "../runtime/index.ts";
 import { type PrefixSizes, packPrefix, prefixRowWidth, unpackPrefix } from "./prefix-rows.ts";
 import type { PromptDescription, PromptFileName } from "./prompt-record.ts";
@@ -10,8 +9,6 @@ import type { TensorData, TensorMap } from "./trainable.ts";
 export interface DeepTokens {
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
-  /** Of "p-tuning-v2": what it changes of the queries behind its rows. */
-  readonly queries?: QueryChange;
 }
 
 /**
@@ -45,10 +42,7 @@ export function tensorFileName(method: PromptDescription["method"]): PromptFileN
   return method === "p-tuning-v2" ? "deep_tokens.safetensors" : "adapter_model.safetensors";
 }
 
-/**
- * The tensors of the prompt's file: `prompt_embeddings`, or `deep.LAYER.key` and `deep.LAYER.value`, with `queries.LAYER.down` and
- * `queries.LAYER.up` where it changes queries.
- */
+/** The tensors of the prompt's file: `prompt_embeddings`, or `deep.LAYER.key` and `deep.LAYER.value`. */
 export function contentToTensors(about: PromptDescription, content: PromptContent): TensorMap {
   if ("lora" in content) {
     return new Map([...content.lora].map(([name, data]) => [toPeftName(name), data]));
@@ -66,27 +60,12 @@ export function contentToTensors(about: PromptDescription, content: PromptConten
     return new Map([[EMBEDDINGS, { shape: embeddingsShape(about), data }]]);
   }
   const shape = rowsShape(about);
-  const { keys, values, queries } = content.deep;
-  assert.equal(queries?.rank, about.queryRank, "rank of the queries' change");
-  return new Map([
-    ...keys.flatMap((key, layer): [string, TensorData][] => [
+  return new Map(
+    content.deep.keys.flatMap((key, layer): [string, TensorData][] => [
       [deepName(layer, "key"), { shape, data: key }],
-      [deepName(layer, "value"), { shape, data: values[layer]! }],
+      [deepName(layer, "value"), { shape, data: content.deep.values[layer]! }],
     ]),
-    ...(queries ? queryTensors(queries, about.baseModel) : []),
-  ]);
-}
-
-/** The matrices of a query change by name: A [rank, H] and B [N·D, rank] of every layer. */
-export function queryTensors(
-  { rank, down, up }: QueryChange,
-  model: QuerySizes,
-): readonly [string, TensorData][] {
-  const shapes = queryShapes(model, rank);
-  return down.flatMap((matrix, layer): [string, TensorData][] => [
-    [queryName(layer, "down"), { shape: shapes.down, data: matrix }],
-    [queryName(layer, "up"), { shape: shapes.up, data: up[layer]! }],
-  ]);
+  );
 }
 
 /** Reads them back. @throws RagError prompt/invalid when a tensor is missing, of another shape, or not finite */
@@ -98,24 +77,12 @@ export function contentFromTensors(about: PromptDescription, file: WeightFile): 
       Array.from({ length: about.baseModel.layers }, (_, layer) =>
         readTensor(about, file, { name: deepName(layer, kind), shape }),
       );
-    const queries = readQueries(about, file);
-    return { deep: { keys: read("key"), values: read("value"), ...(queries && { queries }) } };
+    return { deep: { keys: read("key"), values: read("value") } };
   }
   const rows = readTensor(about, file, { name: EMBEDDINGS, shape: embeddingsShape(about) });
   return about.method === "prefix-tuning"
     ? { deep: unpackPrefix(prefixSizes(about), rows) }
     : { virtualTokens: rows };
-}
-
-function readQueries(about: PromptDescription, file: WeightFile): QueryChange | undefined {
-  const { queryRank: rank, baseModel } = about;
-  if (rank === undefined) return undefined;
-  const shapes = queryShapes(baseModel, rank);
-  const read = (kind: QueryKind) =>
-    Array.from({ length: baseModel.layers }, (_, layer) =>
-      readTensor(about, file, { name: queryName(layer, kind), shape: shapes[kind] }),
-    );
-  return { rank, down: read("down"), up: read("up") };
 }
 
 /** PEFT's name of a matrix. @see PEFT 0.21 get_peft_model_state_dict */
@@ -157,19 +124,6 @@ const prefixSizes = ({ virtualTokens, baseModel }: PromptDescription): PrefixSiz
 type DeepKind = "key" | "value";
 
 const deepName = (layer: number, kind: DeepKind) => `deep.${layer}.${kind}`;
-
-type QueryKind = "down" | "up";
-type QuerySizes = Pick<
-  PromptDescription["baseModel"],
-  "width" | "attentionHeads" | "headDimension"
->;
-
-const queryName = (layer: number, kind: QueryKind) => `queries.${layer}.${kind}`;
-
-const queryShapes = ({ width, attentionHeads, headDimension }: QuerySizes, rank: number) => ({
-  down: [rank, width],
-  up: [attentionHeads * headDimension, rank],
-});
 
 const rowsShape = ({ baseModel, virtualTokens }: PromptDescription) => [
   baseModel.keyValueHeads,

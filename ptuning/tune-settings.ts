@@ -20,7 +20,6 @@ const schema = z.strictObject({
   targets: z.array(z.string().min(1).max(200)).min(1).max(100).optional(), // of lora: projections
   initialise: z.enum(["text", "vocabulary", "random"]).default("text"), // what virtual tokens start as
   tokens: z.int().min(1).max(512).default(16), // virtual tokens
-  queryRank: z.int().min(0).max(64).default(0), // of p-tuning-v2: of the change of queries; 0: none
   placement: z.enum(["between", "prefix"]).optional(), // prefix-tuning's is prefix, others' between
   template: z.string().optional(), // of the user's message; by default what belongs to the placement
   epochs: z.int().min(1).max(1000).default(4),

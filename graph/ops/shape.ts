@@ -70,10 +70,9 @@ const insertion = (axis: number): Operator => ({
   infer: ([x]) => [
     { type: x!.type, shape: [...x!.shape.slice(0, axis), 1, ...x!.shape.slice(axis)] },
   ],
-  gradient: (graph, { inputs: [x] }, [dy]) => [reshapeLike(graph, dy!, x!)],
 });
 
-/** x with an axis of length 1 put in at `axis`. @see ONNX operator Unsqueeze, opset 13 */
+/** x with an axis of length 1 put in at `axis`. It has no gradient. @see ONNX operator Unsqueeze, opset 13 */
 export const unsqueeze = (graph: Graph, x: Value, axis: number): Value =>
   graph.one(insertion(axis), [x, graph.integers([axis])]);
 

@@ -47,14 +47,13 @@ function describe(
   bytes: { readonly prompt: number; readonly training: number },
   tokens: readonly TokenReport[],
 ): string {
-  const { training, baseModel, lora, queryRank } = about;
+  const { training, baseModel, lora } = about;
   const trained = training.trainableParameters;
   const lines = [
     `${about.name}: ${about.method}, ${about.virtualTokens} virtual tokens, ${about.placement}, for ${baseModel.name}`,
     `size: ${bytes.prompt} bytes, and ${bytes.training} to resume training`,
     ...(trained === undefined ? [] : [`trained numbers: ${trained.toLocaleString("en-US")}`]),
     ...(lora ? [`lora: rank ${lora.rank}, alpha ${lora.alpha}, ${lora.targets.join(", ")}`] : []),
-    ...(queryRank === undefined ? [] : [`queries: changed with rank ${queryRank}`]),
     `data: ${training.examples} examples, sha256 ${training.qaHash.slice(0, 16)}…, seed ${training.seed}`,
     `training: ${training.epochs.toFixed(2)} epochs, ${training.steps} steps of ${training.batch}, rate ${training.learningRate}, ${training.seconds.toFixed(0)} s${training.isFinished ? "" : " (not finished)"}`,
     scores(training),

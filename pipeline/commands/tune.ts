@@ -28,11 +28,6 @@ export function tuneCommand(host: CommandHost): Command {
     .option("--encoder <kind>", "of p-tuning: mlp (default), lstm, embedding")
     .option("--tokens <count>", "virtual tokens (default: 16)", wholeNumber("tokens"))
     .option(
-      "--query-rank <count>",
-      "of p-tuning-v2: rank of a change of the queries behind the virtual tokens (default: 0, none)",
-      wholeNumber("query-rank"),
-    )
-    .option(
       "--initialise <how>",
       "virtual tokens start as a text (default), vocabulary samples, or random",
     )

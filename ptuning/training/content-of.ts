@@ -14,9 +14,7 @@ export function contentOf(conditioning: Conditioning, model: Model): PromptConte
       assert.ok(weights instanceof Map, "trained weights are in memory");
       return { model: { write: (folder) => saveModel(model, weights, folder) } };
     }
-    default: {
-      const { kind: _, count: __, ...deep } = conditioning;
-      return { deep };
-    }
+    default:
+      return { deep: { keys: conditioning.keys, values: conditioning.values } };
   }
 }

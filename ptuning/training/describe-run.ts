@@ -28,7 +28,7 @@ export function describeRun(
   model: Model,
   run: { readonly outcome: RunOutcome; readonly isInput: boolean },
 ): PromptDescription {
-  const { method, passages, passagesMin, distractors, queryRank } = settings;
+  const { method, passages, passagesMin, distractors } = settings;
   return {
     name: settings.name,
     createdAt: new Date().toISOString(),
@@ -38,7 +38,6 @@ export function describeRun(
     placement: settings.placement,
     virtualTokens: METHODS[method].virtualTokens(settings),
     ...(method === "lora" ? { lora: describeLora(settings, model.config) } : {}),
-    ...(method === "p-tuning-v2" && queryRank > 0 ? { queryRank } : {}),
     baseModel: baseModelOf(model),
     training: {
       ...run.outcome,

@@ -14,7 +14,7 @@ import {
 import type { DenseTensor } from "../../runtime/index.ts";
 import { largestDifference } from "../parity/check.ts";
 import { openTinyGenerator, type TinyGenerator } from "../ptuning/tiny-generator.ts";
-import { someIds, someQueries } from "./tiny-engine.ts";
+import { someIds } from "./tiny-engine.ts";
 
 const RANK = 3;
 const SCALE = 2;
@@ -113,29 +113,6 @@ for (const family of ["llama-tied", "gpt2", "qwen2"]) {
       assert.ok(isSame(found, await generate(tiny.generator, { conditioning: full })));
       assert.ok(!isSame(found, base));
       assert.deepEqual(await generate(tiny.generator, {}), base, "the base model is as it was");
-    });
-
-    test("a change of queries without passages or virtual tokens answers as LoRA on the queries", async () => {
-      const { config } = tiny.generator.model;
-      const queries = someQueries(config, RANK, 5);
-      const none = Array.from({ length: config.layers }, () => new Float32Array(0));
-      const changed: Conditioning = { kind: "deep", count: 0, keys: none, values: none, queries };
-      const modules = chooseModules(config, [family === "gpt2" ? "c_attn" : "q_proj"]);
-      const matrices = new Map<string, DenseTensor>();
-      for (const [layer, { path, rows, columns }] of modules.entries()) {
-        // Where one projection makes queries, keys and values, queries come first.
-        const b = new Float32Array(rows * RANK);
-        b.set(queries.up[layer]!);
-        matrices.set(loraNames(path).a, { shape: [RANK, columns], data: queries.down[layer]! });
-        matrices.set(loraNames(path).b, { shape: [rows, RANK], data: b });
-      }
-      const identity = { slot: "queries", version: "1" };
-      const shape = { rank: RANK, scale: SCALE, modules: modules.map(({ path }) => path) };
-      const lora: Conditioning = { kind: "lora", count: 0, identity, shape, matrices };
-      const whole = { prefixIds: [], ids: [...someIds(20, 3), ...someIds(6, 4)] };
-      const found = await generate(tiny.generator, { ...whole, conditioning: changed });
-      assert.ok(isSame(found, await generate(tiny.generator, { ...whole, conditioning: lora })));
-      assert.ok(!isSame(found, await generate(tiny.generator, whole)));
     });
 
     test("requests with different adaptations at the same time do not disturb each other", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Engine, type GenerationRequest, GREEDY } from "../../generator/index.ts";
-import { openTinyEngine, someIds, someQueries, type TinyEngine } from "./tiny-engine.ts";
+import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
 
 const request = (seed: number, change: Partial<GenerationRequest> = {}): GenerationRequest => ({
   prefixIds: someIds(8 + 7 * seed, seed),
@@ -42,9 +42,7 @@ describe("a batch on the tiny golden model", () => {
       request(1),
       request(2, { conditioning: deep }),
       request(3, { conditioning: { kind: "virtual", count: 5, rows } }),
-      request(4, { conditioning: { ...other, queries: someQueries(engine.model.config, 3, 70) } }),
-      request(4, { conditioning: other, maxTokens: 5 }),
-      request(6, { conditioning: { ...deep, queries: someQueries(engine.model.config, 1, 71) } }),
+      request(4, { conditioning: other }),
       request(5, { prefixIds: [], ids: someIds(70, 3) }),
       request(6, { sampling: { temperature: 1.3, topP: 0.9, seed: 4 } }),
       request(7, { sampling: { temperature: 1, topP: 1, topK: 9, seed: 5, presencePenalty: 1 } }),
@@ -61,7 +59,7 @@ describe("a batch on the tiny golden model", () => {
       together.map(({ ids }) => ids),
       alone.map(({ ids }) => ids),
     );
-    assert.deepEqual(together[0]!.ids, together.at(-1)!.ids);
+    assert.deepEqual(together[0]!.ids, together[7]!.ids);
   });
 
   test("log probabilities move by less than 1e-4 in a batch", async () => {

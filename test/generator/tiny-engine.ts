@@ -1,12 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Random } from "../../core/index.ts";
 import {
-  type DecoderConfig,
   Engine,
   type EngineOptions,
-  type QueryChange,
   TrainerEngine,
   type TrainerOptions,
   type TrainingTarget,
@@ -48,15 +45,6 @@ export async function openTinyEngine(): Promise<TinyEngine> {
       await rm(cacheFolder, { recursive: true, force: true });
     },
   };
-}
-
-/** A change of a tiny model's queries that is seen in its answers. */
-export function someQueries(config: DecoderConfig, rank: number, seed: number): QueryChange {
-  const random = new Random(seed);
-  const draw = (count: number) => Float32Array.from({ length: count }, () => random.normal() / 4);
-  const { layers, width, heads, headDimension } = config;
-  const matrices = (size: number) => Array.from({ length: layers }, () => draw(size));
-  return { rank, down: matrices(rank * width), up: matrices(heads * headDimension * rank) };
 }
 
 /** Ids below the tiny vocabulary, different for each seed. */

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import {
-  type Conditioning,
-  GREEDY,
-  type LossAndGradient,
-  type TrainerEngine,
-  type TrainingExample,
+import type {
+  Conditioning,
+  LossAndGradient,
+  TrainerEngine,
+  TrainingExample,
 } from "../../generator/index.ts";
 import { largestDifference } from "../parity/check.ts";
-import { openTinyEngine, someIds, someQueries, type TinyEngine } from "./tiny-engine.ts";
+import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
 
 const example = (seed: number, passage = 15, question = 5, answer = 3): TrainingExample => ({
   prefixIds: someIds(passage, seed),
@@ -48,44 +47,6 @@ describe("loss and gradient on the tiny golden model", () => {
       await assertMatches(tokens.keys[layer]!, gradients[2 * layer]!, lossOf);
       await assertMatches(tokens.values[layer]!, gradients[2 * layer + 1]!, lossOf);
     }
-  });
-
-  test("the gradient of a change of queries matches differences, beside that of deep tokens", async () => {
-    const trainer = await tiny.trainer({ kind: "deep", queryRank: 2 });
-    const changed = { ...tokens, queries: someQueries(tiny.engine.model.config, 2, 60) };
-    const batch = [example(3), example(4, 22, 3, 4), example(5, 0)];
-    const { gradients } = await trainer.lossAndGradient(batch, changed);
-    const lossOf = async () => (await trainer.lossAndGradient(batch, changed)).loss;
-    const layers = changed.keys.length;
-    assert.equal(gradients.length, 4 * layers);
-    for (const layer of [0, 2]) {
-      const at = 2 * layers + 2 * layer;
-      await assertMatches(changed.queries.down[layer]!, gradients[at]!, lossOf);
-      await assertMatches(changed.queries.up[layer]!, gradients[at + 1]!, lossOf);
-      await assertMatches(changed.keys[layer]!, gradients[2 * layer]!, lossOf);
-    }
-  });
-
-  test("with a change of queries the loss is −log p as answering finds it, and without one nothing is changed", async () => {
-    const trainer = await tiny.trainer({ kind: "deep", queryRank: 2 });
-    const answer = async (conditioning: Conditioning) => {
-      const { prefixIds, ids } = example(6);
-      const sampling = { prefixIds, ids, sampling: GREEDY, stopIds: [], logProbabilities: true };
-      const tokens = tiny.engine.generate({ ...sampling, conditioning, maxTokens: 1 });
-      return (await tokens.next()).value as { id: number; logProbability: number };
-    };
-    const [still, moved] = [
-      someQueries(tiny.engine.model.config, 2, 61),
-      someQueries(tiny.engine.model.config, 2, 61),
-    ];
-    for (const up of still.up) up.fill(0);
-    const plain = await answer(tokens);
-    assert.deepEqual(await answer({ ...tokens, queries: still }), plain);
-    const changed = { ...tokens, queries: moved };
-    const { id, logProbability } = await answer(changed);
-    assert.ok(Math.abs(logProbability - plain.logProbability) > 1e-3);
-    const { loss } = await trainer.lossAndGradient([{ ...example(6), answerIds: [id] }], changed);
-    assert.ok(Math.abs(loss + logProbability) < 1e-5, `${loss}, answering ${-logProbability}`);
   });
 
   test("a batch of different lengths is the mean of its examples: padding changes nothing", async () => {

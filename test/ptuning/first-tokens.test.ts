@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Conditioning } from "../../generator/index.ts";
 import { firstTokens, spreadGradients } from "../../ptuning/first-tokens.ts";
 import { withFirstTokens } from "../../ptuning/index.ts";
-import { countingArray, deepPrompt, queryPrompt, tokenPrompt } from "./learned-prompts.ts";
+import { countingArray, deepPrompt, tokenPrompt } from "./learned-prompts.ts";
 
 const D = 8;
 const rows = (values: readonly number[]) => Float32Array.from(values);
@@ -26,25 +26,6 @@ test("of deep tokens the first rows of every head are taken, and gradients go ba
   assert.deepEqual([...spread!], [7, 8, 0, 0, 0, 0, 70, 80, 0, 0, 0, 0]);
 });
 
-test("what changes queries belongs to no token: it stays, and so does its gradient", () => {
-  const [key, matrix] = [rows([1, 2, 3, 4]), rows([5, 6])];
-  const queries = { rank: 1, down: [matrix], up: [matrix] };
-  const whole: Conditioning = { kind: "deep", count: 2, keys: [key], values: [key], queries };
-  const first = firstTokens(whole, 1, 2) as typeof whole;
-  assert.deepEqual([[...first.keys[0]!], first.queries], [[1, 2], queries]);
-  const gradients = [rows([7, 8]), rows([9, 1]), matrix, matrix];
-  const spread = spreadGradients(gradients, { count: 1, whole, headDimension: 2 });
-  assert.deepEqual(
-    spread.map((one) => [...one]),
-    [
-      [7, 8, 0, 0],
-      [9, 1, 0, 0],
-      [5, 6],
-      [5, 6],
-    ],
-  );
-});
-
 test("gradients of left-out virtual tokens are zero", () => {
   const whole: Conditioning = { kind: "virtual", count: 3, rows: countingArray(6) };
   const [spread] = spreadGradients([rows([5, 6])], { count: 1, whole, headDimension: D });
@@ -60,8 +41,4 @@ test("a whole prompt is cut the same way", () => {
   assert.ok("deep" in deep.content);
   assert.equal(deep.content.deep.keys[2]!.length, 2 * 4 * 8);
   assert.deepEqual(withFirstTokens(tokenPrompt(), 6), tokenPrompt());
-  const changed = queryPrompt();
-  const shorter = withFirstTokens(changed, 4);
-  assert.ok("deep" in shorter.content && "deep" in changed.content);
-  assert.equal(shorter.content.deep.queries, changed.content.deep.queries);
 });

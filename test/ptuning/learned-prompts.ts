@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import type { LearnedPrompt, PromptDescription } from "../../ptuning/index.ts";
 
 /** A description for a model of the golden llama-tied sizes; `changes` replaces fields. */
@@ -67,14 +66,4 @@ export function deepPrompt(
     about: describePrompt({ method, placement, ...changes }),
     content: { deep: { keys: rows(1000), values: rows(2000) } },
   };
-}
-
-/** The same with a change of queries of rank 2, in a model of width 48 with six heads. */
-export function queryPrompt(changes: Partial<PromptDescription> = {}): LearnedPrompt {
-  const { about, content } = deepPrompt("p-tuning-v2", { queryRank: 2, ...changes });
-  assert.ok("deep" in content);
-  const matrices = (first: number) =>
-    [0, 1, 2].map((layer) => countingArray(2 * 48, first + 100 * layer));
-  const queries = { rank: 2, down: matrices(3000), up: matrices(4000) };
-  return { about, content: { deep: { ...content.deep, queries } } };
 }

@@ -38,12 +38,6 @@ const METHODS: readonly {
     files: ["deep_tokens.safetensors"],
   },
   {
-    name: "p-tuning-v2 with queries",
-    settings: { method: "p-tuning-v2", queryRank: 2 },
-    trained: 3 * 2 * 4 * 16 + 3 * 2 * (48 + 48),
-    files: ["deep_tokens.safetensors"],
-  },
-  {
     name: "prompt-tuning",
     settings: { method: "prompt-tuning" },
     trained: 4 * 48,

@@ -28,7 +28,7 @@ import {
   type TrainingState,
 } from "../../ptuning/index.ts";
 import { openSafetensors } from "../../runtime/index.ts";
-import { deepPrompt, describePrompt, queryPrompt, tokenPrompt } from "./learned-prompts.ts";
+import { deepPrompt, describePrompt, tokenPrompt } from "./learned-prompts.ts";
 
 const golden = join(import.meta.dirname, "../fixtures/golden/models/llama-tied");
 let store = "";
@@ -58,7 +58,6 @@ test("a saved prompt loads as it was, for tokens and for rows at every layer", a
   const saved = [
     tokenPrompt(),
     deepPrompt("p-tuning-v2", { name: "deep" }),
-    queryPrompt({ name: "queries" }),
     deepPrompt("prefix-tuning", { name: "prefix" }),
   ];
   for (const prompt of saved) await savePrompt(store, prompt);

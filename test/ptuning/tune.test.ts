@@ -134,10 +134,7 @@ describe("tuning a learned prompt on the real model", () => {
   });
 
   test("a run that was interrupted and resumed ends with the same prompt as one that was not", async () => {
-    for (const method of [
-      { method: "p-tuning-v2", queryRank: 2, randomTokens: true },
-      { method: "p-tuning", encoder: "mlp" },
-    ]) {
+    for (const method of [{ method: "p-tuning-v2" }, { method: "p-tuning", encoder: "mlp" }]) {
       await tune({ ...method, name: "whole", epochs: 3, patience: 3 });
       const abort = new AbortController();
       const interrupted = tune(
