@@ -141,8 +141,8 @@ export class Retriever {
     const ended = performance.now();
     const weights = fusionWeights(query, this.#embedder);
     const ranked = rankBy(mode, options.fusion, [
-      { entries: dense, weight: weights.dense },
-      { entries: keyword, weight: weights.keyword },
+      { entries: dense, weight: weights.dense, isCut: dense.length >= limit },
+      { entries: keyword, weight: weights.keyword, isCut: keyword.length >= limit },
     ]);
     const chosen = this.#choose(ranked, options);
     return {

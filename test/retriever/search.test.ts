@@ -71,6 +71,28 @@ test("score fusion weighs each list relative to its best", () => {
   assert.deepEqual(fuseScores(onlyDense), [{ id: 1, score: 0 }]);
 });
 
+test("what a cut list does not name counts as its last, what a whole one does not name as nothing", () => {
+  const list = (isCut: boolean, ...entries: (readonly [id: number, score: number])[]) => ({
+    entries: entries.map(([id, score]) => ({ id, score })),
+    weight: 0.5,
+    isCut,
+  });
+  const dense = list(true, [1, 0.8], [2, 0.6]);
+  const words = [
+    [3, 10],
+    [2, 5],
+  ] as const;
+  const share = (score: number) => (0.5 * score) / 0.8;
+  assert.deepEqual(fuseScores([dense, list(false, ...words)]), [
+    { id: 3, score: share(0.6) + 0.5 },
+    { id: 2, score: share(0.6) + 0.25 },
+    { id: 1, score: 0.5 },
+  ]);
+  const bothCut = fuseScores([dense, list(true, ...words)]);
+  assert.deepEqual(bothCut[1], { id: 1, score: 0.75 });
+  assert.deepEqual(fuseScores([list(true), list(false)]), []);
+});
+
 test("rank fusion adds up reciprocal ranks by hand", () => {
   const fused = fuseRanks([
     {
