@@ -147,7 +147,7 @@ function moreFields() {
           placeholder: "the method's own",
         }),
       ),
-      field("Passages per question", number("passages", { value: 3, min: 1, max: 20 })),
+      field("Passages per question", number("passages", { value: 1, min: 1, max: 20 })),
       field("Examples per step", number("batch", { value: 8, min: 1, max: 256 })),
       field("Seed", number("seed", { value: 1, min: 0, max: 2 ** 31 })),
     ),
