@@ -114,7 +114,9 @@ function passagesToLearn(
   const best = found.map((passages) => passages.slice(0, count));
   const held = pairs.map(({ answers }, index) => holdsAnswer(best[index]!, answers));
   if (!areSpans(held.filter((_, index) => pairs[index]!.answers.length > 0))) return best;
-  return pairs.map(({ answers }, index) => bestWithAnswer(found[index]!, count, answers));
+  return best.map((passages, index) =>
+    held[index] ? passages : bestWithAnswer(found[index]!, count, pairs[index]!.answers),
+  );
 }
 
 /** The best `count` passages; where none of them holds an answer, the next that does stands in place of the last. */
