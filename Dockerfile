@@ -1,5 +1,7 @@
 # Foreword's server. Documents, index, prompts and jobs are in /data/store, models in /data/models.
 FROM node:20-bookworm-slim AS build
+# Where the image keeps Node's headers: native modules without a prebuilt binary need no download of them.
+ENV npm_config_nodedir=/usr/local
 WORKDIR /app
 RUN apt-get update && apt-get install -y --no-install-recommends python3 make g++ && rm -rf /var/lib/apt/lists/*
 COPY package.json package-lock.json .npmrc ./

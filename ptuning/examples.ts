@@ -1,5 +1,6 @@
 import { RagError, Random } from "../core/index.ts";
 import type { Model, TrainingExample } from "../generator/index.ts";
+import { documentNames, type FoundPassage, namedPassage } from "./found-passage.ts";
 import { type LaidOutPrompt, layOutPrompt, type PassageText } from "./prompt-layout.ts";
 import type { PromptTemplate } from "./prompt-template.ts";
 import type { QaPair } from "./qa-record.ts";
@@ -10,20 +11,28 @@ export type Retrieve = (
   questions: readonly string[],
   count: number,
   signal?: AbortSignal,
-) => Promise<readonly (readonly PassageText[])[]>;
+) => Promise<readonly (readonly FoundPassage[])[]>;
+
+/** A passage found for a pair. */
+export interface JudgedPassage extends PassageText {
+  /** As far as is known, the answer stands in it. */
+  readonly isAnswering: boolean;
+}
 
 /** A pair with what retrieval found for it, as the model will read it. */
 export interface RetrievedPair {
   readonly pair: QaPair;
   /** Best first. */
-  readonly passages: readonly PassageText[];
+  readonly passages: readonly JudgedPassage[];
   readonly prompt: LaidOutPrompt;
-  /** An accepted answer stands in one of the passages word for word. */
+  /** An answer stands in one of the passages word for word; of free text, the passage that the pair names is one of them. */
   readonly isAnswerRetrieved: boolean;
 }
 
-/** Below this share of pairs whose answer was retrieved, answers are taken to be free text, and all pairs are used. */
-const EXTRACTIVE_SHARE = 0.5;
+/** Below this share of pairs whose answer stands word for word in what is read, answers are taken to be free text. */
+const SPAN_SHARE = 0.5;
+/** Below this share of pairs whose answer was retrieved, as far as is known, all pairs are used. */
+const RETRIEVED_SHARE = 0.5;
 /** How far down, at least, a passage is looked for that a pair can be learned from. */
 const SEARCHED_TO_LEARN = 5;
 
@@ -76,8 +85,8 @@ export interface LayoutOptions {
 }
 
 /**
- * Retrieves `count` passages for every pair that has a question, and lays its prompt out within `maxTokens`. `toLearn`: see
- * {@link passagesToLearn}.
+ * Retrieves `count` passages for every pair that has a question, and lays its prompt out within `maxTokens`. `toLearn`: where it is known
+ * which passage answers a pair, that one is among them, so that the pair is not lost.
  */
 export async function retrievePairs(
   pairs: readonly QaPair[],
@@ -93,47 +102,67 @@ export async function retrievePairs(
   const searched = toLearn ? Math.max(count, SEARCHED_TO_LEARN) : count;
   const questions = asked.map(({ question }) => question);
   const found = asked.length > 0 ? await retrieve(questions, searched, signal) : [];
-  const left = [...(toLearn ? passagesToLearn(asked, found, count) : found)];
+  const left = judged(asked, found, count).map((passages) =>
+    toLearn ? bestWithAnswer(passages, count) : passages.slice(0, count),
+  );
   return pairs.map((pair) => {
     const passages = pair.task === "input" ? [] : (left.shift() ?? []);
     const prompt = layOutPair(pair, passages, options);
     const used = passages.slice(0, prompt.usedPassages);
-    return { pair, passages, prompt, isAnswerRetrieved: holdsAnswer(used, pair.answers) };
+    return { pair, passages, prompt, isAnswerRetrieved: isRetrieved(pair, used) };
   });
 }
 
 /**
- * The passages that each pair is learned from: the best `count`; where answers are spans of the documents one that holds the pair's
- * among them, so that the pair is not lost.
+ * Where answers are spans of the documents, a passage answers a pair when it holds the answer. Free text cannot be looked for, so there the
+ * pair's file must say which passage or document its answer is from. `count`: how many are read.
  */
-function passagesToLearn(
+function judged(
   pairs: readonly QaPair[],
-  found: readonly (readonly PassageText[])[],
+  found: readonly (readonly FoundPassage[])[],
   count: number,
-): readonly (readonly PassageText[])[] {
-  const best = found.map((passages) => passages.slice(0, count));
-  const held = pairs.map(({ answers }, index) => holdsAnswer(best[index]!, answers));
-  if (!areSpans(held.filter((_, index) => pairs[index]!.answers.length > 0))) return best;
-  return best.map((passages, index) =>
-    held[index] ? passages : bestWithAnswer(found[index]!, count, pairs[index]!.answers),
+): JudgedPassage[][] {
+  const held = pairs.map(({ answers }, index) =>
+    holdsAnswer(found[index]!.slice(0, count), answers),
+  );
+  const areSpans = isMost(
+    held.filter((_, index) => pairs[index]!.answers.length > 0),
+    SPAN_SHARE,
+  );
+  const isAnswering = areSpans
+    ? (pair: QaPair, passage: FoundPassage) => holdsAnswer([passage], pair.answers)
+    : isNamed;
+  return pairs.map((pair, index) =>
+    found[index]!.map((passage) => ({
+      title: passage.title,
+      text: passage.text,
+      isAnswering: isAnswering(pair, passage),
+    })),
   );
 }
 
-/** The best `count` passages; where none of them holds an answer, the next that does stands in place of the last. */
+function isNamed(pair: QaPair, passage: FoundPassage): boolean {
+  const name = namedPassage(pair);
+  return name !== undefined && documentNames(passage).includes(name);
+}
+
+const isRetrieved = (pair: QaPair, passages: readonly JudgedPassage[]): boolean =>
+  passages.some(({ isAnswering }) => isAnswering) ||
+  (namedPassage(pair) === undefined && holdsAnswer(passages, pair.answers));
+
+/** The best `count` passages; where none of them answers, the next that does stands in place of the last. */
 export function bestWithAnswer(
-  passages: readonly PassageText[],
+  passages: readonly JudgedPassage[],
   count: number,
-  answers: readonly string[],
-): readonly PassageText[] {
+): readonly JudgedPassage[] {
   const best = passages.slice(0, count);
-  if (holdsAnswer(best, answers)) return best;
-  const next = passages.slice(count).find((passage) => holdsAnswer([passage], answers));
+  if (best.some(({ isAnswering }) => isAnswering)) return best;
+  const next = passages.slice(count).find(({ isAnswering }) => isAnswering);
   return next ? [...best.slice(0, -1), next] : best;
 }
 
-/** Whether answers are spans of the documents, by which pairs' answers stand in what was retrieved. */
-const areSpans = (held: readonly boolean[]): boolean =>
-  held.filter(Boolean).length >= held.length * EXTRACTIVE_SHARE;
+const isMost = (flags: readonly boolean[], share: number): boolean =>
+  flags.filter(Boolean).length >= flags.length * share;
 
 /** A pair with passages as the model reads it. */
 export const layOutPair = (
@@ -153,16 +182,19 @@ export function holdsAnswer(passages: readonly PassageText[], answers: readonly 
 }
 
 /**
- * The pairs to learn from. Where answers are spans of the documents, pairs whose answer was not retrieved are left out: they would
- * teach the model to answer from nowhere.
+ * The pairs to learn from. Where the answers of most were retrieved, as far as is known, pairs whose answer was not are left out: they
+ * would teach the model to answer from nowhere.
  * @throws RagError qa/invalid when nothing is left
  */
 export function usablePairs(pairs: readonly RetrievedPair[]): readonly RetrievedPair[] {
   const questions = pairs.filter(({ pair }) => pair.task !== "input");
-  const isExtractive = areSpans(questions.map(({ isAnswerRetrieved }) => isAnswerRetrieved));
+  const areRetrieved = isMost(
+    questions.map(({ isAnswerRetrieved }) => isAnswerRetrieved),
+    RETRIEVED_SHARE,
+  );
   const usable = pairs.filter(
     ({ pair, prompt, isAnswerRetrieved }) =>
-      prompt.takesPrompt && (pair.task === "input" || !isExtractive || isAnswerRetrieved),
+      prompt.takesPrompt && (pair.task === "input" || !areRetrieved || isAnswerRetrieved),
   );
   if (usable.length > 0) return usable;
   throw new RagError(

@@ -10,6 +10,7 @@ export { withFirstTokens } from "./first-tokens.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportPrompt } from "./formats/export-prompt.ts";
 export { type ImportOptions, importPrompt } from "./formats/import-prompt.ts";
 export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/torch-tensor.ts";
+export { documentNames, type FoundPassage, namedPassage } from "./found-passage.ts";
 export { ANSWERS_AT_ONCE, answerTogether, generateAnswer } from "./generate-answer.ts";
 export { createLargeParameters } from "./large-parameters.ts";
 export { fullPrompt } from "./methods/full/model.ts";
@@ -87,4 +88,4 @@ export type {
 export type { TuneEvent } from "./training/tune-events.ts";
 export type { TuneParts } from "./tune.ts";
 export { tunePrompt } from "./tune-seeds.ts";
-export { parseTuneSettings, type TuneSettings } from "./tune-settings.ts";
+export { parseTuneSettings, type TuneSettings, tuneSettingsJsonSchema } from "./tune-settings.ts";

@@ -2,8 +2,8 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { RagError, readWholeFile } from "../../core/index.ts";
+import { documentNames } from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
-import { documentNames } from "./relevance.ts";
 import type { RankedQuery } from "./retrieval-metrics.ts";
 
 /** Queries with the documents that answer them. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { tuneSettingsJsonSchema } from "../../ptuning/index.ts";
 import { fileName } from "../file-name.ts";
 import type { Settings } from "../settings.ts";
 import type { Workspace } from "../workspace.ts";
@@ -25,6 +26,12 @@ export const jobRequestSchema = z.discriminatedUnion("kind", [ingestRequest, tun
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 export type IngestRequest = z.infer<typeof ingestRequest>;
 export type TuneRequest = z.infer<typeof tuneRequest>;
+
+/** What a training can be asked for, with defaults and ranges, as JSON Schema: what a form needs. */
+export function tuneRequestJsonSchema(): Readonly<Record<string, unknown>> {
+  const { properties, ...request } = z.toJSONSchema(tuneRequest, { io: "input" });
+  return { ...request, properties: { ...properties, settings: tuneSettingsJsonSchema() } };
+}
 
 /**
  * "waiting" for its turn; "running"; "stopped" by its user, who can resume it; and the two ends. A job that a server left running is

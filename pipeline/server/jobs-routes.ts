@@ -6,14 +6,15 @@ import {
   type JobRecord,
   jobRequestSchema,
   type TuneRequest,
+  tuneRequestJsonSchema,
 } from "../jobs/job-record.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { EventStream } from "./event-stream.ts";
-import { EVENTS, type Operation } from "./openapi.ts";
+import { EVENTS, json, type Operation, object } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** `/api/jobs`: ingest and training in the background. */
+/** `/api/jobs`: ingest and training in the background; `/api/tune-request`: what a training can be told. */
 export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   const router = Router();
   router.get("/api/jobs", (_request, response) => {
@@ -24,6 +25,9 @@ export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
     const asked = parseBody(jobRequestSchema, request.body);
     if (asked.kind === "tune") requireTuneSettings(asked.settings);
     response.status(201).json(await jobs.create(asked));
+  });
+  router.get("/api/tune-request", (_request, response) => {
+    response.json(tuneRequestJsonSchema());
   });
   router.get("/api/jobs/:id", (request, response) => {
     response.json(jobs.get(request.params.id));
@@ -96,6 +100,13 @@ const isOver = (state: unknown): boolean =>
 const ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
 
 export const JOB_OPERATIONS: readonly Operation[] = [
+  {
+    method: "get",
+    path: "/api/tune-request",
+    id: "describeTuneRequest",
+    summary: "What a training job can be told, as JSON Schema with defaults and ranges.",
+    content: json(object("type", "properties")),
+  },
   { method: "get", path: "/api/jobs", id: "listJobs", summary: "Jobs, the newest first." },
   {
     method: "post",

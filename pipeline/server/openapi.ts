@@ -25,8 +25,8 @@ export interface Operation {
 }
 
 const TEXT: Json = { "text/plain": { schema: { type: "string" } } };
-const json = (schema: Json): Json => ({ "application/json": { schema } });
-const object = (...required: string[]): Json => ({ type: "object", required });
+export const json = (schema: Json): Json => ({ "application/json": { schema } });
+export const object = (...required: string[]): Json => ({ type: "object", required });
 const COMPLETION = object("id", "object", "created", "model", "choices", "usage");
 /** Server-sent events, of which OpenAPI 3.1 has no schema. */
 export const EVENTS: Json = { "text/event-stream": {} };

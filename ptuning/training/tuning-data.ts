@@ -139,7 +139,7 @@ function drawPassages(
   const { pair, passages } = pairs[index]!;
   const least = Math.max(1, Math.min(settings.passagesMin ?? passages.length, passages.length));
   const count = least + random.integer(Math.max(0, passages.length - least) + 1);
-  const drawn = [...bestWithAnswer(passages, count, pair.answers)];
+  const drawn = [...bestWithAnswer(passages, count)];
   // A passage of another question may well answer one that should stay without.
   const distractors = pair.answers.length > 0 ? settings.distractors : 0;
   for (let i = 0; i < distractors; i++) {

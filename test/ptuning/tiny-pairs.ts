@@ -1,4 +1,4 @@
-import type { QaFile, Retrieve } from "../../ptuning/index.ts";
+import type { FoundPassage, QaFile, Retrieve } from "../../ptuning/index.ts";
 
 const COLOURS = ["red", "green", "blue", "white"];
 
@@ -17,12 +17,20 @@ export const tinyQa: QaFile = {
   unanswerable: [],
 };
 
+/** A passage as retrieval gives it, the line `id` of a file. */
+export const foundPassage = (id: string, text: string, title = ""): FoundPassage => ({
+  documentId: id,
+  source: `lamps.jsonl#${id}`,
+  title,
+  text,
+});
+
 export const tinyRetrieve: Retrieve = async (questions, count) =>
   questions.map((question) => {
     const pair = tinyPairs.find((one) => one.question === question)!;
     return [
-      { title: pair.document, text: `Lamp ${pair.id} is ${pair.answers[0]}.` },
-      { title: "harbour", text: "Boats are moored here." },
-      { title: "island", text: `There are ${question.length} lamps.` },
+      foundPassage("lamps", `Lamp ${pair.id} is ${pair.answers[0]}.`, pair.document),
+      foundPassage("boats", "Boats are moored here.", "harbour"),
+      foundPassage("count", `There are ${question.length} lamps.`, "island"),
     ].slice(0, count);
   });

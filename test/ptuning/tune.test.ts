@@ -35,6 +35,8 @@ const qa: QaFile = { pairs, hash: "a".repeat(64), skipped: [], unanswerable: [] 
 const passageFor = (question: string) => {
   const pair = pairs.find((one) => one.question === question)!;
   return {
+    documentId: pair.id,
+    source: "piers.jsonl",
     title: pair.document,
     text: `${question.slice(20, -1)} is lit at dusk; its glass is ${pair.answers[0]}.`,
   };

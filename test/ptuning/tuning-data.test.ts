@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { parseTuneSettings, type QaPair, type Retrieve } from "../../ptuning/index.ts";
 import { prepareData } from "../../ptuning/training/tuning-data.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
-import { tinyPairs, tinyRetrieve } from "./tiny-pairs.ts";
+import { foundPassage, tinyPairs, tinyRetrieve } from "./tiny-pairs.ts";
 
 describe("what a run learns from", () => {
   let tiny: TinyGenerator;
@@ -32,8 +32,8 @@ describe("what a run learns from", () => {
     assert.ok(data.examplesOf(0).every(({ prefixIds }) => passagesIn(prefixIds) === 3));
   });
 
-  test("where answers are spans, a passage further down that holds one is read in place of the last", async () => {
-    const lamp = (index: number) => ({ title: "", text: `lamp-${index} is lit` });
+  test("a passage further down that answers is read in place of the last", async () => {
+    const lamp = (index: number) => foundPassage(`line-${index}`, `lamp-${index} is lit`);
     const pairs = [0, 1, 2, 3].map((index) => ({
       ...tinyPairs[index]!,
       answers: [index === 3 ? "nowhere" : `lamp-${index}`],
@@ -65,12 +65,19 @@ describe("what a run learns from", () => {
     };
     assert.deepEqual(await read(pairs), ["lamp-0,lamp-5", "lamp-1,lamp-5", "lamp-5,lamp-2"]);
     assert.deepEqual(asked, [5]);
-    // Too few stand in what is read: answers are free text, and nothing is swapped.
-    assert.deepEqual(await read(pairs.slice(1)), [
-      "lamp-1,lamp-5",
-      "lamp-5,lamp-6",
-      "lamp-5,lamp-6",
-    ]);
+    const unnamed = pairs.slice(1).map(({ document: _, ...pair }) => pair);
+    // Too few stand in what is read: answers are free text, and which passage they are from is not known.
+    assert.deepEqual(await read(unnamed), ["lamp-1,lamp-5", "lamp-5,lamp-6", "lamp-5,lamp-6"]);
+    // Pairs that name their passages are learned from those, whether the answer stands there or not.
+    const named = unnamed.map((pair, index) => ({
+      ...pair,
+      passageId: `line-${[5, 2, 8][index]}`,
+    }));
+    assert.deepEqual(await read(named), ["lamp-1,lamp-5", "lamp-5,lamp-2", "lamp-5,lamp-8"]);
+    const gone = named.map((pair, index) =>
+      index === 0 ? { ...pair, passageId: "line-9" } : pair,
+    );
+    assert.deepEqual(await read(gone), ["lamp-5,lamp-2", "lamp-5,lamp-8"]);
   });
 
   test("a template of one's own decides what stands before the virtual tokens", async () => {
@@ -93,7 +100,7 @@ describe("what a run learns from", () => {
 
   test("a random number of passages never leaves out all that hold the answer", async () => {
     const pairs = tinyPairs.slice(0, 4).map((pair) => ({ ...pair, answers: ["lamp-3"] }));
-    const lamps = [1, 2, 3].map((index) => ({ title: "", text: `lamp-${index} is lit` }));
+    const lamps = [1, 2, 3].map((index) => foundPassage(`line-${index}`, `lamp-${index} is lit`));
     const retrieve: Retrieve = async (questions) => questions.map(() => lamps);
     const varied = { tokens: 2, devShare: 0, passages: 3, passagesMin: 1, variants: 4 };
     const parts = { generator: tiny.generator, retrieve };

@@ -11,8 +11,17 @@ const ENCODERS = [
 /** What to train on and how; asks the server for the job. */
 export class TrainingForm {
   /** @param {(job: any) => void} onStarted */
-  constructor(onStarted) {
+  static async open(onStarted) {
+    return new TrainingForm(await getJson("/api/tune-request"), onStarted);
+  }
+
+  /**
+   * @param {any} request JSON Schema of what the server can be asked: defaults and ranges
+   * @param {(job: any) => void} onStarted
+   */
+  constructor({ properties: { testQuestions, settings } }, onStarted) {
     this.onStarted = onStarted;
+    const number = (/** @type {string} */ name) => numberInput(name, settings.properties[name]);
     this.file = h("select", { id: "qa-file", required: true });
     this.method = select(
       "method",
@@ -20,9 +29,9 @@ export class TrainingForm {
     );
     /** @type {Record<string, HTMLElement>} */
     this.methodFields = {
-      tokens: field("Virtual tokens", number("tokens", { value: 16, min: 1, max: 512 })),
+      tokens: field("Virtual tokens", number("tokens")),
       encoder: field("Encoder", select("encoder", ENCODERS)),
-      rank: field("Rank", number("rank", { value: 16, min: 1, max: 1024 })),
+      rank: field("Rank", number("rank")),
     };
     this.method.addEventListener("change", () => this.showMethodFields());
     this.element = h(
@@ -35,9 +44,13 @@ export class TrainingForm {
       field("Name", nameInput()),
       field("Method", this.method, "field long"),
       ...Object.values(this.methodFields),
-      field("Epochs", number("epochs", { value: 4, min: 1, max: 100 })),
-      field("Questions kept out", number("testQuestions", { value: 24, min: 0, max: 200 })),
-      moreFields(),
+      field("Epochs", number("epochs")),
+      field("Questions kept out", numberInput("testQuestions", testQuestions)),
+      moreFields(
+        field("Passages per question", number("passages")),
+        field("Examples per step", number("batch")),
+        field("Seed", number("seed")),
+      ),
       h("button", { type: "submit", class: "primary" }, "Start training"),
     );
     this.showMethodFields();
@@ -128,7 +141,8 @@ function settingsOf(data) {
   );
 }
 
-function moreFields() {
+/** @param {HTMLElement[]} numbers */
+function moreFields(...numbers) {
   return h(
     "details",
     { class: "field wide" },
@@ -147,9 +161,7 @@ function moreFields() {
           placeholder: "the method's own",
         }),
       ),
-      field("Passages per question", number("passages", { value: 1, min: 1, max: 20 })),
-      field("Examples per step", number("batch", { value: 8, min: 1, max: 256 })),
-      field("Seed", number("seed", { value: 1, min: 0, max: 2 ** 31 })),
+      ...numbers,
     ),
   );
 }
@@ -158,8 +170,9 @@ function moreFields() {
 const field = (label, control, className = "field") =>
   h("label", { class: className }, h("span", {}, label), control);
 
-/** @param {string} name @param {{ value: number, min: number, max: number }} range */
-const number = (name, range) => h("input", { type: "number", name, required: true, ...range });
+/** @param {string} name @param {{ default: number, minimum: number, maximum: number }} range */
+const numberInput = (name, { default: value, minimum: min, maximum: max }) =>
+  h("input", { type: "number", name, required: true, value, min, max });
 
 /** @param {string} name @param {readonly (readonly string[])[]} options */
 const select = (name, options) =>

@@ -68,7 +68,6 @@ export class TrainingRun {
   paint() {
     const { state, error, request } = this.job;
     this.status.textContent = statusText(state, this.note, error);
-    const epochs = request.settings.epochs ?? 4;
     /** @param {Node} chart @param {string} caption */
     const figure = (chart, caption) => h("figure", {}, chart, h("figcaption", {}, caption));
     this.charts.replaceChildren(
@@ -85,7 +84,7 @@ export class TrainingRun {
             figure(
               lineChart(this.scores, {
                 label: "Held-out F1",
-                maxX: epochs,
+                maxX: request.settings.epochs ?? this.scores.length,
                 minY: 0,
                 digits: 0,
                 dots: true,

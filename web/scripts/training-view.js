@@ -15,7 +15,7 @@ export function trainingView(main, signal) {
     runs[where](run.element);
     void run.follow();
   };
-  const form = new TrainingForm((job) => show(job, "prepend"));
+  const form = h("div", {});
   main.append(
     h(
       "header",
@@ -27,12 +27,14 @@ export function trainingView(main, signal) {
         "Question-answer pairs about your documents become a learned prompt. Some are kept out, to compare answers before and after.",
       ),
     ),
-    form.element,
+    form,
     runs,
   );
   const open = async () => {
     try {
-      await form.fillFiles();
+      const training = await TrainingForm.open((job) => show(job, "prepend"));
+      await training.fillFiles();
+      form.replaceWith(training.element);
       const { jobs } = await getJson("/api/jobs");
       const tunes = jobs.filter((/** @type {any} */ job) => job.request.kind === "tune");
       for (const job of tunes) show(job, "append");
