@@ -7,7 +7,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 make g+
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm rebuild better-sqlite3 hnswlib-node onnxruntime-node && npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
+RUN npm rebuild better-sqlite3 hnswlib-node onnxruntime-node && npm run build && npm prune --omit=dev --omit=optional --ignore-scripts \
+  # ONNX Runtime comes for every system; this one is enough.
+  && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production FOREWORD_HOST=0.0.0.0 FOREWORD_STORE=/data/store FOREWORD_CACHE=/data/models

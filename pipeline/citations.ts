@@ -1,11 +1,13 @@
 import { answerWords } from "../ptuning/index.ts";
+import { tellingWords } from "../retriever/index.ts";
 
-/** Below this share of the answer's words, a passage is no evidence for it. */
+/** Below this share of the answer's telling words, a passage is no evidence for it. */
 const MIN_SHARED_WORDS = 0.5;
 
 /**
  * The passages an answer can be checked against: those whose text contains it (after the normalisation of the scores), or
- * else the one that shares most of its words, at least half of them. Their order is kept.
+ * else the one that shares most of its telling words, at least half of them ("The answer is 1911" is checked by "answer" and "1911"). Their order
+ * is kept.
  */
 export function citedPassages<Passage extends { readonly text: string }>(
   answer: string,
@@ -17,9 +19,10 @@ export function citedPassages<Passage extends { readonly text: string }>(
   const wanted = ` ${words.join(" ")} `;
   const containing = texts.filter((text) => ` ${text.words.join(" ")} `.includes(wanted));
   if (containing.length > 0) return containing.map(({ passage }) => passage);
+  const telling = tellingWords(words);
   let best: { readonly passage: Passage; readonly share: number } | undefined;
   for (const { passage, words: own } of texts) {
-    const share = sharedWords(words, new Set(own));
+    const share = sharedWords(telling, new Set(own));
     if (share >= MIN_SHARED_WORDS && share > (best?.share ?? 0)) best = { passage, share };
   }
   return best ? [best.passage] : [];

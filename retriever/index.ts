@@ -41,3 +41,4 @@ export {
   keepBuiltIndex,
   restoreFromBackup,
 } from "./search/store-upkeep.ts";
+export { tellingWords } from "./search/telling-words.ts";

@@ -1,14 +1,6 @@
 import { keywordText } from "./keyword-text.ts";
+import { tellingWords } from "./telling-words.ts";
 
-/** Words so common that matching them says nothing. */
-const STOP_WORDS = new Set(
-  (
-    "a about after again all also am an and any are as at be because been before being between both but by can could did do does down " +
-    "during each few for from further had has have he her here his how i if in into is it its just many me more most much my no not of " +
-    "off on once only or other our out over own same she should so some such than that the their them then there these they this those " +
-    "to under up very was we were what when where which while who whom whose why will with would you your s t"
-  ).split(" "),
-);
 const MAX_WORDS = 64;
 
 /**
@@ -19,8 +11,7 @@ const MAX_WORDS = 64;
 export function keywordExpression(text: string): string | undefined {
   const found = keywordText(text.toLowerCase()).match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
   const words = [...new Set(found)];
-  const telling = words.filter((word) => !STOP_WORDS.has(word));
-  const chosen = (telling.length > 0 ? telling : words).slice(0, MAX_WORDS);
+  const chosen = tellingWords(words).slice(0, MAX_WORDS);
   return chosen.length > 0 ? chosen.map(term).join(" OR ") : undefined;
 }
 
