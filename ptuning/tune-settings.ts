@@ -67,8 +67,10 @@ export type TuneSettings = z.infer<typeof schema> & {
 };
 
 /** The fields of raw settings, with defaults and ranges, as JSON Schema: what a form of them needs. */
-export const tuneSettingsJsonSchema = (): Readonly<Record<string, unknown>> =>
-  z.toJSONSchema(schema, { io: "input" });
+export function tuneSettingsJsonSchema(): Readonly<Record<string, unknown>> {
+  const { $schema: _, ...fields } = z.toJSONSchema(schema, { io: "input" });
+  return fields;
+}
 
 /** Validates raw settings. `source` names the flags or file they came from. @throws RagError config/invalid */
 export function parseTuneSettings(raw: unknown, source: string): TuneSettings {

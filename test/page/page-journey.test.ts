@@ -5,6 +5,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { parseTuneSettings } from "../../ptuning/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
 import { startForeword } from "../pipeline/foreword.ts";
 import { answersComplete, openBrowser, openPage } from "./browser.ts";
@@ -134,6 +135,10 @@ describe("the page with the real models, from an empty store to a trained prompt
     assert.equal(await first.page.isVisible("[name=rank]"), true);
     assert.equal(await first.page.isVisible("[name=tokens]"), false);
     await first.page.selectOption("[name=method]", "p-tuning-v2");
+    const { tokens, epochs, passages, batch, seed } = parseTuneSettings({}, "test");
+    for (const [name, value] of Object.entries({ tokens, epochs, passages, batch, seed })) {
+      assert.equal(await first.page.inputValue(`[name=${name}]`), String(value), name);
+    }
     await first.page.fill("[name=tokens]", "4");
     await first.page.fill("[name=epochs]", "2");
     await first.page.fill("[name=testQuestions]", "2");
