@@ -15,7 +15,9 @@ export type Retrieve = (
 
 /** A passage found for a pair. */
 export interface JudgedPassage extends PassageText {
-  /** As far as is known, the answer stands in it. */
+  /** An accepted answer stands in it word for word. */
+  readonly holdsAnswer: boolean;
+  /** As far as is known, the answer is from it. */
   readonly isAnswering: boolean;
 }
 
@@ -29,10 +31,8 @@ export interface RetrievedPair {
   readonly isAnswerRetrieved: boolean;
 }
 
-/** Below this share of pairs whose answer stands word for word in what is read, answers are taken to be free text. */
-const SPAN_SHARE = 0.5;
-/** Below this share of pairs whose answer was retrieved, as far as is known, all pairs are used. */
-const RETRIEVED_SHARE = 0.5;
+/** Of pairs, what counts as most of them. */
+const MOST = 0.5;
 /** How far down, at least, a passage is looked for that a pair can be learned from. */
 const SEARCHED_TO_LEARN = 5;
 
@@ -114,8 +114,8 @@ export async function retrievePairs(
 }
 
 /**
- * Where answers are spans of the documents, a passage answers a pair when it holds the answer. Free text cannot be looked for, so there the
- * pair's file must say which passage or document its answer is from. `count`: how many are read.
+ * Where answers are spans of the documents (most pairs' stand in the `count` best passages), a passage answers a pair when it holds the
+ * answer. Free text cannot be looked for, so there the pair's file must say which passage or document its answer is from.
  */
 function judged(
   pairs: readonly QaPair[],
@@ -123,32 +123,30 @@ function judged(
   count: number,
 ): JudgedPassage[][] {
   const held = pairs.map(({ answers }, index) =>
-    holdsAnswer(found[index]!.slice(0, count), answers),
+    found[index]!.map((passage) => holdsAnswer([passage], answers)),
   );
-  const areSpans = isMost(
-    held.filter((_, index) => pairs[index]!.answers.length > 0),
-    SPAN_SHARE,
-  );
-  const isAnswering = areSpans
-    ? (pair: QaPair, passage: FoundPassage) => holdsAnswer([passage], pair.answers)
-    : isNamed;
+  const inBest = held.map((passages) => passages.slice(0, count).includes(true));
+  const areSpans = isMost(inBest.filter((_, index) => pairs[index]!.answers.length > 0));
   return pairs.map((pair, index) =>
-    found[index]!.map((passage) => ({
+    found[index]!.map((passage, rank) => ({
       title: passage.title,
       text: passage.text,
-      isAnswering: isAnswering(pair, passage),
+      holdsAnswer: held[index]![rank]!,
+      isAnswering: areSpans ? held[index]![rank]! : isNamed(pair, passage),
     })),
   );
 }
 
+/** What has no answer is answered by no passage, whichever it names. */
 function isNamed(pair: QaPair, passage: FoundPassage): boolean {
   const name = namedPassage(pair);
-  return name !== undefined && documentNames(passage).includes(name);
+  const isAsked = name !== undefined && pair.answers.length > 0;
+  return isAsked && documentNames(passage).includes(name);
 }
 
 const isRetrieved = (pair: QaPair, passages: readonly JudgedPassage[]): boolean =>
   passages.some(({ isAnswering }) => isAnswering) ||
-  (namedPassage(pair) === undefined && holdsAnswer(passages, pair.answers));
+  (namedPassage(pair) === undefined && passages.some((passage) => passage.holdsAnswer));
 
 /** The best `count` passages; where none of them answers, the next that does stands in place of the last. */
 export function bestWithAnswer(
@@ -161,8 +159,8 @@ export function bestWithAnswer(
   return next ? [...best.slice(0, -1), next] : best;
 }
 
-const isMost = (flags: readonly boolean[], share: number): boolean =>
-  flags.filter(Boolean).length >= flags.length * share;
+const isMost = (flags: readonly boolean[]): boolean =>
+  flags.filter(Boolean).length >= flags.length * MOST;
 
 /** A pair with passages as the model reads it. */
 export const layOutPair = (
@@ -188,10 +186,7 @@ export function holdsAnswer(passages: readonly PassageText[], answers: readonly 
  */
 export function usablePairs(pairs: readonly RetrievedPair[]): readonly RetrievedPair[] {
   const questions = pairs.filter(({ pair }) => pair.task !== "input");
-  const areRetrieved = isMost(
-    questions.map(({ isAnswerRetrieved }) => isAnswerRetrieved),
-    RETRIEVED_SHARE,
-  );
+  const areRetrieved = isMost(questions.map(({ isAnswerRetrieved }) => isAnswerRetrieved));
   const usable = pairs.filter(
     ({ pair, prompt, isAnswerRetrieved }) =>
       prompt.takesPrompt && (pair.task === "input" || !areRetrieved || isAnswerRetrieved),

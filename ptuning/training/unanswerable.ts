@@ -54,7 +54,12 @@ function otherPassages(
 ): RetrievedPair["passages"] | undefined {
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const other = questions[random.integer(questions.length)]!;
-    if (other.pair.id !== id && !holdsAnswer(other.passages, answers)) return other.passages;
+    if (other.pair.id === id || holdsAnswer(other.passages, answers)) continue;
+    return other.passages.map((passage) => ({
+      ...passage,
+      holdsAnswer: false,
+      isAnswering: false,
+    }));
   }
   return undefined;
 }

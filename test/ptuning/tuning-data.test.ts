@@ -163,6 +163,25 @@ describe("what a run learns from", () => {
     assert.match(text(silent[0]!.prefixIds), /lamp-5 /);
   });
 
+  test("an unanswerable question reads the best of another's passages, not the one that answers that other", async () => {
+    const pairs = tinyPairs.slice(0, 8).map(({ document: _, ...pair }) => pair);
+    const retrieve: Retrieve = async (questions) =>
+      questions.map((question) => {
+        const { id, answers } = pairs.find((pair) => pair.question === question)!;
+        return [foundPassage("fog", `Fog over ${id}`), foundPassage(id, `${id} is ${answers[0]}`)];
+      });
+    const settings = { devShare: 0, passages: 2, passagesMin: 1, variants: 4, unanswerable: 0.5 };
+    const parts = { generator: tiny.generator, retrieve };
+    const parsed = parseTuneSettings(settings, "test");
+    const data = await prepareData(parsed, parts, { pairs, unanswerable: [] });
+    const silent = [0, 1, 2, 3].flatMap((epoch) =>
+      data.examplesOf(epoch).filter(({ answerIds }) => answerIds.length === 1),
+    );
+    const short = silent.filter(({ prefixIds }) => passagesIn(prefixIds) === 1);
+    assert.ok(short.length > 0);
+    for (const { prefixIds } of short) assert.match(text(prefixIds), /Fog over/);
+  });
+
   test("distractors are passages of other questions among the own ones", async () => {
     const data = await prepare({ distractors: 2 });
     const foreign = data.examplesOf(0).filter(({ prefixIds }, index) => {
