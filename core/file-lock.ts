@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { lock } from "proper-lockfile";
+import { type LockOptions, lock } from "proper-lockfile";
 import { RagError, systemCode } from "./error.ts";
 
 export interface FileLockOptions {
@@ -9,6 +9,8 @@ export interface FileLockOptions {
   readonly signal?: AbortSignal;
   /** Called once when somebody else holds the lock. */
   readonly onWait?: () => void;
+  /** Called when another process took the lock over, because this one was too busy or asleep to renew it. Without, that is an error. */
+  readonly onLost?: () => void;
 }
 
 const RETRY_MS = 250;
@@ -25,21 +27,34 @@ export async function withFileLock<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   await mkdir(dirname(path), { recursive: true });
-  const release = await acquire(path, options);
+  let isLost = false;
+  const { onLost } = options;
+  const noteLost = onLost && {
+    onCompromised: () => {
+      isLost = true;
+      onLost();
+    },
+  };
+  const release = await acquire(path, options, noteLost);
   try {
     return await work();
   } finally {
-    await release();
+    if (!isLost) await release();
   }
 }
 
-async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
+async function acquire(
+  path: string,
+  options: FileLockOptions,
+  more: LockOptions = {},
+): Promise<() => Promise<void>> {
   const deadline = Date.now() + options.waitMs;
   let told = false;
   for (;;) {
     options.signal?.throwIfAborted();
     try {
-      return await lock(path, { realpath: false, stale: STALE_MS, update: STALE_MS / 4 });
+      const own = { realpath: false, stale: STALE_MS, update: STALE_MS / 4, ...more };
+      return await lock(path, own);
     } catch (cause) {
       if (systemCode(cause) !== "ELOCKED") throw cause;
       if (!told) options.onWait?.();

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Express } from "express";
-import { createLog, type Log } from "../../core/index.ts";
+import { aborted, createLog, type Log } from "../../core/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Jobs } from "../jobs/jobs.ts";
@@ -111,10 +111,3 @@ const keysOf = (apiKey: string | undefined): string[] =>
     .split(",")
     .map((key) => key.trim())
     .filter((key) => key !== "");
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}

@@ -39,9 +39,12 @@ export function tuneRequestJsonSchema(): Readonly<Record<string, unknown>> {
  */
 export const JOB_STATES = ["waiting", "running", "stopped", "done", "failed"] as const;
 
+/** Also the name of the job's folder. */
+export const JOB_ID = /^[0-9a-z-]{8,64}$/;
+
 /** `job.json`. */
 export const jobRecordSchema = z.strictObject({
-  id: z.string().regex(/^[0-9a-z-]{8,64}$/),
+  id: z.string().regex(JOB_ID),
   request: jobRequestSchema,
   state: z.enum(JOB_STATES),
   createdAt: z.iso.datetime(),

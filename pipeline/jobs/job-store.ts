@@ -1,10 +1,18 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseWith, RagError, systemCode, writeFileAtomic } from "../../core/index.ts";
-import { type JobEvent, type JobRecord, jobRecordSchema } from "./job-record.ts";
+import {
+  type FileLockOptions,
+  parseWith,
+  RagError,
+  systemCode,
+  withFileLock,
+  writeFileAtomic,
+} from "../../core/index.ts";
+import { JOB_ID, type JobEvent, type JobRecord, jobRecordSchema } from "./job-record.ts";
 
 const RECORD = "job.json";
 const EVENTS = "events.jsonl";
+const OWNER = ".owner";
 
 /** Jobs on disk: `jobs/ID/job.json`, and what each told in `events.jsonl` beside it. */
 export class JobStore {
@@ -12,6 +20,14 @@ export class JobStore {
 
   constructor(storeFolder: string) {
     this.#folder = join(storeFolder, "jobs");
+  }
+
+  /** Runs `work` as the one process that runs this store's jobs; waits for another until `signal` ends. */
+  asOwner(
+    work: () => Promise<void>,
+    options: Pick<FileLockOptions, "onWait" | "onLost" | "signal">,
+  ): Promise<void> {
+    return withFileLock(join(this.#folder, OWNER), { ...options, waitMs: Infinity }, work);
   }
 
   /** All jobs, the oldest first; one whose record is damaged is left out and named. */
@@ -54,7 +70,8 @@ export class JobStore {
 
   async #ids(): Promise<string[]> {
     try {
-      return await readdir(this.#folder);
+      // A system puts files of its own into folders.
+      return (await readdir(this.#folder)).filter((name) => JOB_ID.test(name));
     } catch (cause) {
       if (systemCode(cause) === "ENOENT") return [];
       throw cause;
