@@ -10,6 +10,7 @@ import { type Experiment, readExperiment } from "../compare/experiment.ts";
 import { htmlComparison } from "../compare/html.ts";
 import { markdownReport } from "../compare/markdown.ts";
 import { plotFile } from "../compare/plots.ts";
+import { retrievalIdentity } from "../compare/retrieval-identity.ts";
 import { type Summary, summarize } from "../compare/summary.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
 import type { Terminal } from "../terminal.ts";
@@ -91,6 +92,7 @@ async function runAll(
           passageCacheBytes: PASSAGE_CACHE_BYTES,
         }).generator(),
       retrieve: ({ name }, questions, k) => storeOf(name).retrieveMany(questions, k),
+      retrievalOf: async ({ name }) => retrievalIdentity(await storeOf(name).corpus(), settings),
       signal,
     });
     for (;;) {

@@ -21,6 +21,8 @@ export interface CompareOptions {
   /** Opens the model. Each training gets a fresh one, so that memory is its own. */
   readonly openGenerator: () => Promise<Generator>;
   readonly retrieve: RetrieveFor;
+  /** What a dataset's passages depend on beside the question; another text makes its results new ones. */
+  readonly retrievalOf: (dataset: Dataset) => Promise<string>;
   readonly signal: AbortSignal;
 }
 
@@ -47,11 +49,12 @@ export interface Comparison {
  * @throws RagError qa/*, config/invalid, store/*, prompt/*, train/diverged, file/write-failed, engine/failed
  */
 export async function* compare(options: CompareOptions): AsyncGenerator<CompareEvent, Comparison> {
-  const { experiment, outFolder, dataFolder, openGenerator, retrieve, signal } = options;
+  const { experiment, outFolder, dataFolder, openGenerator, retrieve, retrievalOf, signal } =
+    options;
   const total = evaluationCells(experiment).length;
   let done = 0;
   const parts: ComparisonParts = {
-    ...{ experiment, outFolder, signal },
+    ...{ experiment, outFolder, retrievalOf, signal },
     store: new CellStore(outFolder),
     data: new ComparisonData(dataFolder, retrieve, signal),
     model: new ComparedModel(openGenerator),
@@ -74,7 +77,9 @@ async function* compareOn(
   const { experiment, outFolder } = parts;
   const { train, test } = await parts.data.dataset(dataset);
   const { model } = await parts.model.open();
-  const inputs = [model.fingerprint, train.hash, test.hash];
+  const isAsked = [train, test].some(({ pairs }) => pairs.some(({ task }) => task !== "input"));
+  const retrieval = isAsked ? [await parts.retrievalOf(dataset)] : [];
+  const inputs = [model.fingerprint, train.hash, test.hash, ...retrieval];
   const cells = evaluationCells({ ...experiment, datasets: [dataset] });
   const trained = new Map<string, TrainedPromptOf>();
   for (const cell of cells) {

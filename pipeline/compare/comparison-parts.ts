@@ -1,7 +1,7 @@
 import type { Generator } from "../../generator/index.ts";
 import type { CellStore } from "./cell-store.ts";
 import type { ComparisonData } from "./comparison-data.ts";
-import type { Experiment } from "./experiment.ts";
+import type { Dataset, Experiment } from "./experiment.ts";
 
 /** The model under comparison, opened when it is needed. */
 export class ComparedModel {
@@ -33,6 +33,7 @@ export interface ComparisonParts {
   readonly outFolder: string;
   readonly store: CellStore;
   readonly data: ComparisonData;
+  readonly retrievalOf: (dataset: Dataset) => Promise<string>;
   readonly model: ComparedModel;
   /** Counts one more finished cell. */
   readonly count: () => { readonly done: number; readonly cells: number };

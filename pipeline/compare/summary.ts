@@ -1,3 +1,4 @@
+import { groupBy } from "../../core/index.ts";
 import { bootstrap, type Interval } from "../evaluation/intervals.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
 import type { Experiment, ExperimentArm } from "./experiment.ts";
@@ -146,21 +147,6 @@ function withShares(arms: readonly ComparedArm[], experiment: Experiment): reado
       ...(lora > 0 && { shareOfLora: gainOf(arm) / lora }),
     };
   });
-}
-
-/** Items by key, both in the order in which they come. */
-function groupBy<Item>(
-  items: readonly Item[],
-  keyOfItem: (item: Item) => string,
-): ReadonlyMap<string, readonly Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    const key = keyOfItem(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return groups;
 }
 
 const keyOf = ({ arm, tokens }: ComparedCell["cell"]): string => JSON.stringify([arm.name, tokens]);

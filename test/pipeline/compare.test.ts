@@ -4,12 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { evaluationCells } from "../../pipeline/compare/cells.ts";
+import { compare } from "../../pipeline/compare/compare.ts";
 import { drawnPairs } from "../../pipeline/compare/comparison-data.ts";
 import { type Experiment, readExperiment } from "../../pipeline/compare/experiment.ts";
 import { markdownReport } from "../../pipeline/compare/markdown.ts";
+import { retrievalIdentity } from "../../pipeline/compare/retrieval-identity.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
+import type { Passage } from "../../pipeline/passage.ts";
+import type { Settings } from "../../pipeline/settings.ts";
 import type { QaFile } from "../../ptuning/index.ts";
-import { writeTinyModel } from "../ptuning/tiny-generator.ts";
+import { openTinyGenerator, reopenTiny, writeTinyModel } from "../ptuning/tiny-generator.ts";
+import { tinyPairs } from "../ptuning/tiny-pairs.ts";
+import { openTestStore } from "../retriever/store.ts";
 import { foreword } from "./foreword.ts";
 
 const COLOURS = ["red", "green", "blue"];
@@ -249,4 +255,73 @@ test("scores are told apart for the questions whose passage was read", () => {
   assert.deepEqual([rag!.whereRetrieved!.f1.mean, rag!.whereRetrieved!.f1.low], [75, 50]);
   assert.match(markdownReport(summary), /the right one was retrieved for 2/);
   assert.equal(summaryOf([false, false, false]).arms[1]!.whereRetrieved, undefined);
+});
+
+test("results are known again only for the passages they were measured with", async () => {
+  const tiny = await openTinyGenerator();
+  await writeFile(
+    join(tiny.folder, "qa.jsonl"),
+    tinyPairs
+      .slice(0, 4)
+      .map((pair) => JSON.stringify(pair))
+      .join("\n"),
+  );
+  const known = async (retrieval: string) => {
+    const events = compare({
+      experiment: {
+        name: "e",
+        datasets: [{ name: "d", train: "qa.jsonl", test: "qa.jsonl" }],
+        arms: [{ kind: "rag", name: "rag" }],
+        passages: [1],
+        tokens: ["all"],
+        seeds: [1],
+      },
+      outFolder: join(tiny.folder, "out"),
+      dataFolder: tiny.folder,
+      openGenerator: () => reopenTiny(join(tiny.modelFolder, "model.safetensors"), tiny.folder),
+      retrieve: async (_, questions) =>
+        questions.map(() => [{ ...lampPassage, text: `${retrieval} lamps` }]),
+      retrievalOf: async () => retrieval,
+      signal: new AbortController().signal,
+    });
+    for await (const event of events) if (event.event === "cell") return event.known;
+    throw new Error("no cell was told of");
+  };
+  try {
+    assert.deepEqual(
+      [await known("first"), await known("first"), await known("second")],
+      [false, true, false],
+    );
+  } finally {
+    await tiny.close();
+  }
+});
+
+const lampPassage: Passage = {
+  id: 1,
+  documentId: "lamps",
+  heading: [],
+  title: "Lamps",
+  source: "lamps.txt",
+  start: 0,
+  end: 10,
+  text: "",
+  score: 1,
+};
+
+test("a store's documents, embedder and reranking are what its passages depend on", async () => {
+  const store = await openTestStore();
+  try {
+    const settings = { rerank: "none", rerankDepth: 18 } as Settings;
+    const identity = (changed: Partial<Settings> = {}) =>
+      retrievalIdentity(store.corpus, { ...settings, ...changed });
+    await store.put("tides", "High water at noon.");
+    const first = identity();
+    assert.equal(identity(), first);
+    assert.notEqual(identity({ rerank: "likelihood" }), first);
+    await store.put("tides", "High water at one.", { hash: "other" });
+    assert.notEqual(identity(), first);
+  } finally {
+    await store.close();
+  }
 });
