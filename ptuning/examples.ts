@@ -1,4 +1,4 @@
-import { RagError, Random } from "../core/index.ts";
+import { groupBy, RagError, Random } from "../core/index.ts";
 import type { Model, TrainingExample } from "../generator/index.ts";
 import { documentNames, type FoundPassage, namedPassage } from "./found-passage.ts";
 import { type LaidOutPrompt, layOutPrompt, type PassageText } from "./prompt-layout.ts";
@@ -36,34 +36,43 @@ const MOST = 0.5;
 /** How far down, at least, a passage is looked for that a pair can be learned from. */
 const SEARCHED_TO_LEARN = 5;
 
+/** What pairs about the same text have in common, the widest first: few documents with many questions each are no use to hold out. */
+const GROUPINGS: readonly ((pair: QaPair) => string)[] = [
+  (pair) => pair.document ?? pair.passageId ?? pair.id,
+  (pair) => pair.passageId ?? pair.id,
+  (pair) => pair.id,
+];
+
 /**
- * Splits pairs so that no document (or passage, where the document is not known) is on both sides.
- * Reproducible from the seed.
+ * Splits pairs so that no document is on both sides; where the documents are too large for that, no passage, and at last no question.
+ * At most as many as are held out belong to neither side. Reproducible from the seed.
  */
 export function splitPairs(
   pairs: readonly QaPair[],
   options: { readonly devShare: number; readonly maxDev: number; readonly seed: number },
 ): { train: QaPair[]; dev: QaPair[] } {
   const wanted = Math.min(options.maxDev, Math.round(pairs.length * options.devShare));
-  const groups = new Map<string, QaPair[]>();
-  for (const pair of pairs) {
-    const group = groups.get(groupOf(pair));
-    if (group) group.push(pair);
-    else groups.set(groupOf(pair), [pair]);
-  }
+  const groups = groupsToHoldOut(pairs, wanted);
   const dev: QaPair[] = [];
-  const devGroups = new Set<string>();
-  for (const [name, group] of new Random(options.seed).shuffle([...groups])) {
+  const taken = new Set<QaPair>();
+  for (const group of new Random(options.seed).shuffle(groups)) {
     if (dev.length >= wanted) break;
-    // What is left of a group that is cut at the wanted number belongs to neither side.
+    // The rest of a group that is cut at the wanted number belongs to neither side.
     dev.push(...group.slice(0, wanted - dev.length));
-    devGroups.add(name);
+    for (const pair of group) taken.add(pair);
   }
-  return { train: pairs.filter((pair) => !devGroups.has(groupOf(pair))), dev };
+  return { train: pairs.filter((pair) => !taken.has(pair)), dev };
 }
 
-/** Pairs about the same text. */
-const groupOf = (pair: QaPair): string => pair.document ?? pair.passageId ?? pair.id;
+/** Groups of at most `wanted` pairs, of the widest grouping that has enough of them. */
+function groupsToHoldOut(pairs: readonly QaPair[], wanted: number): QaPair[][] {
+  let small: QaPair[][] = [];
+  for (const groupOf of GROUPINGS) {
+    small = [...groupBy(pairs, groupOf).values()].filter((group) => group.length <= wanted);
+    if (small.reduce((sum, group) => sum + group.length, 0) >= wanted) break;
+  }
+  return small;
+}
 
 /**
  * Pairs without those that repeat the question and first answer of an earlier one; a question that comes with another answer stays.
@@ -192,6 +201,12 @@ export function usablePairs(pairs: readonly RetrievedPair[]): readonly Retrieved
       prompt.takesPrompt && (pair.task === "input" || !areRetrieved || isAnswerRetrieved),
   );
   if (usable.length > 0) return usable;
+  if (pairs.length === 0) {
+    throw new RagError(
+      "qa/invalid",
+      "question-answer pairs: all of them are held out for scoring; give more pairs, or hold out a smaller share.",
+    );
+  }
   throw new RagError(
     "qa/invalid",
     "question-answer pairs: no passage was found for any of them; ingest the documents they are about first.",

@@ -56,8 +56,9 @@ export {
   type ListedPrompt,
   listPrompts,
   loadPrompt,
-  loadTrainingState,
+  loadTraining,
   removePrompt,
+  saveCheckpoint,
   savePrompt,
 } from "./prompt-store.ts";
 export {
@@ -86,6 +87,11 @@ export type {
   Trainable,
 } from "./trainable.ts";
 export type { TuneEvent } from "./training/tune-events.ts";
-export type { TuneParts } from "./tune.ts";
+export { isTuningBegun, type TuneParts } from "./tune.ts";
 export { tunePrompt } from "./tune-seeds.ts";
-export { parseTuneSettings, type TuneSettings, tuneSettingsJsonSchema } from "./tune-settings.ts";
+export {
+  parseTuneSettings,
+  type TuneSettings,
+  tuneSettingsJsonSchema,
+  unusedSettings,
+} from "./tune-settings.ts";

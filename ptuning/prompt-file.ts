@@ -34,7 +34,7 @@ export interface LearnedPrompt {
 
 /** Where training stands, so that it can go on exactly. */
 export interface TrainingState {
-  /** What the encoder or tensor group saved. */
+  /** What the encoder or tensor group saved; nothing, as of the optimizer, where a whole model's training has ended. */
   readonly parameters: TensorMap;
   readonly optimizer: TensorMap;
   /** The trainer's own state (step, epoch, random state, …), plain JSON that the trainer checks itself. */
@@ -81,8 +81,11 @@ export async function writePromptFolder(
     files["adapter_config.json"] = await writeJson(join(folder, "adapter_config.json"), config);
   }
   if (training !== undefined) {
-    await writeSafetensors(join(folder, STATE), joinState(training));
-    files[STATE] = await sha256File(join(folder, STATE));
+    const tensors = joinState(training);
+    if (tensors.size > 0) {
+      await writeSafetensors(join(folder, STATE), tensors);
+      files[STATE] = await sha256File(join(folder, STATE));
+    }
     files[PROGRESS] = await writeJson(join(folder, PROGRESS), training.progress);
   }
   const record = parseWith(promptRecordSchema, toRecord(about, files), RECORD, "internal");
@@ -143,8 +146,11 @@ export async function readTrainingState(
   name: string,
 ): Promise<TrainingState | undefined> {
   const { files } = await readPromptRecord(folder, name);
-  if (files[STATE] === undefined) return undefined;
-  const tensors = await withTensorFile({ folder, name, file: STATE, files }, readAll);
+  if (files[PROGRESS] === undefined) return undefined;
+  const tensors =
+    files[STATE] === undefined
+      ? new Map<string, TensorData>()
+      : await withTensorFile({ folder, name, file: STATE, files }, readAll);
   await checkSum({ folder, name, file: PROGRESS, files });
   const progress = await readJson(folder, PROGRESS, name);
   return {

@@ -24,8 +24,9 @@ const LOCK_WAIT_MS = 30_000;
 const READ_ATTEMPTS = 10;
 
 /**
- * Saves a prompt as `STORE/prompts/NAME/`, replacing one of that name. The new folder is complete before it takes
- * the name, so a process killed at any moment leaves the old prompt or the new one; the next save clears its rest.
+ * Saves a finished prompt as `STORE/prompts/NAME/`, replacing one of that name. The new folder is complete before it takes
+ * the name, so a process killed at any moment leaves the old prompt or the new one; the next save clears its rest. A
+ * checkpoint of that name goes.
  * @throws RagError config/invalid (name), file/locked, file/write-failed
  */
 export async function savePrompt(
@@ -33,7 +34,26 @@ export async function savePrompt(
   prompt: LearnedPrompt,
   training?: TrainingState,
 ): Promise<void> {
-  const places = placesOf(store, prompt.about.name);
+  await save(placesOf(store, prompt.about.name), prompt, training);
+  await removeFolder(checkpointPlacesOf(store, prompt.about.name));
+}
+
+/**
+ * Saves a prompt whose training goes on as `STORE/training/NAME/`, safely as {@link savePrompt}. A finished prompt of that name stays,
+ * and is the one that is used, until the training has ended.
+ * @throws RagError as {@link savePrompt}
+ */
+export const saveCheckpoint = (
+  store: string,
+  prompt: LearnedPrompt,
+  training: TrainingState,
+): Promise<void> => save(checkpointPlacesOf(store, prompt.about.name), prompt, training);
+
+async function save(
+  places: Places,
+  prompt: LearnedPrompt,
+  training: TrainingState | undefined,
+): Promise<void> {
   await withLock(places, async () => {
     await recover(places);
     const fresh = temporaryPath(places.folder);
@@ -51,26 +71,43 @@ export async function savePrompt(
 const isOfTheDisk = (cause: unknown): boolean =>
   !(cause instanceof RagError) || cause.code === "file/write-failed";
 
-/** Loads and checks a prompt. @throws RagError prompt/not-found, prompt/invalid, config/invalid (name) */
+/**
+ * Loads and checks a prompt; one whose training has not ended as its last checkpoint has it.
+ * @throws RagError prompt/not-found, prompt/invalid, config/invalid (name)
+ */
 export function loadPrompt(store: string, name: string): Promise<LearnedPrompt> {
-  return read(store, name, (folder) => readPromptFolder(folder, name));
+  return read(store, name, USE, (folder) => readPromptFolder(folder, name));
 }
 
-/** The state to resume training from; undefined when it was not saved. @throws RagError as {@link loadPrompt} */
-export function loadTrainingState(store: string, name: string): Promise<TrainingState | undefined> {
-  return read(store, name, (folder) => readTrainingState(folder, name));
+/** As {@link loadPrompt}, but the checkpoint before a finished prompt. @throws RagError as {@link loadPrompt} */
+export function loadPromptInTraining(store: string, name: string): Promise<LearnedPrompt> {
+  return read(store, name, TRAINING, (folder) => readPromptFolder(folder, name));
 }
 
-/** Whether the store has a prompt of this name, sound or not. @throws RagError config/invalid (name) */
+/**
+ * A prompt and the state to resume its training from, which is undefined when it was not saved: of the checkpoint, or of the finished
+ * prompt where there is none. @throws RagError as {@link loadPrompt}
+ */
+export function loadTraining(
+  store: string,
+  name: string,
+): Promise<{ readonly saved: LearnedPrompt; readonly state: TrainingState | undefined }> {
+  return read(store, name, TRAINING, async (folder) => ({
+    saved: await readPromptFolder(folder, name),
+    state: await readTrainingState(folder, name),
+  }));
+}
+
+/** Whether the store has a prompt of this name, sound or not, finished or not. @throws RagError config/invalid (name) */
 export const hasPrompt = (store: string, name: string): boolean =>
-  currentFolder(placesOf(store, name)) !== undefined;
+  folderOf(store, name, USE) !== undefined;
 
 /** The store's prompts by name; a damaged one is listed with its problem. Tensors are not read. */
 export async function listPrompts(store: string): Promise<readonly ListedPrompt[]> {
   const listed: ListedPrompt[] = [];
   for (const name of await promptNames(store)) {
     try {
-      const record = await read(store, name, (folder) => readPromptRecord(folder, name));
+      const record = await read(store, name, USE, (folder) => readPromptRecord(folder, name));
       listed.push({ name, record });
     } catch (thrown) {
       listed.push({ name, problem: errorMessage(thrown) });
@@ -79,26 +116,32 @@ export async function listPrompts(store: string): Promise<readonly ListedPrompt[
   return listed;
 }
 
-/** Deletes a prompt, at once for every reader. @throws RagError prompt/not-found, file/write-failed */
+/** Deletes a prompt and its checkpoint, at once for every reader. @throws RagError prompt/not-found, file/write-failed */
 export async function removePrompt(store: string, name: string): Promise<void> {
-  const places = placesOf(store, name);
-  if (currentFolder(places) === undefined) throw await notFound(store, name);
+  if (!hasPrompt(store, name)) throw await notFound(store, name);
+  try {
+    // The checkpoint first: it would stand in for the prompt.
+    await removeFolder(checkpointPlacesOf(store, name));
+    await removeFolder(placesOf(store, name));
+    await rm(passageFolderPath(store, name), { recursive: true, force: true });
+  } catch (cause) {
+    throw writeFailed(name, cause);
+  }
+}
+
+async function removeFolder(places: Places): Promise<void> {
+  if (currentFolder(places) === undefined) return;
   await withLock(places, async () => {
     await recover(places);
     const doomed = temporaryPath(places.folder);
-    try {
-      await rename(places.folder, doomed);
-      await rm(doomed, { recursive: true, force: true });
-      await rm(passageFolderPath(store, name), { recursive: true, force: true });
-    } catch (cause) {
-      throw writeFailed(name, cause);
-    }
+    await rename(places.folder, doomed);
+    await rm(doomed, { recursive: true, force: true });
   });
 }
 
-/** Where a training keeps passages' keys and values on disk: beside the prompt, so that a resumed run finds them. */
+/** Where a training keeps passages' keys and values on disk: beside its checkpoint, so that a resumed run finds them. */
 export const passageFolderPath = (store: string, name: string): string =>
-  join(store, "prompts", `.${name}.passages`);
+  join(store, "training", `.${name}.passages`);
 
 /** Gives a prompt another name, replacing one that has it. @throws RagError prompt/not-found, file/write-failed */
 export async function renamePrompt(store: string, name: string, newName: string): Promise<void> {
@@ -124,9 +167,18 @@ interface Places {
   readonly replaced: string;
 }
 
-function placesOf(store: string, name: string): Places {
+const placesOf = (store: string, name: string): Places => placesIn(join(store, "prompts"), name);
+
+const checkpointPlacesOf = (store: string, name: string): Places =>
+  placesIn(join(store, "training"), name);
+
+/** Where a prompt is looked for, in this order: to be used, and to train it further. */
+type Order = readonly ((store: string, name: string) => Places)[];
+const USE: Order = [placesOf, checkpointPlacesOf];
+const TRAINING: Order = [checkpointPlacesOf, placesOf];
+
+function placesIn(parent: string, name: string): Places {
   checkPromptName(name);
-  const parent = join(store, "prompts");
   return { parent, folder: join(parent, name), replaced: join(parent, `.${name}.replaced`) };
 }
 
@@ -137,6 +189,11 @@ function withLock<Result>({ folder, parent }: Places, work: () => Promise<Result
 /** Where the prompt is now; after a crash between the two renames, that is the old folder's other place. */
 function currentFolder({ folder, replaced }: Places): string | undefined {
   return [folder, replaced, folder].find((path) => existsSync(path));
+}
+
+function folderOf(store: string, name: string, order: Order): string | undefined {
+  const folders = order.map((places) => currentFolder(places(store, name)));
+  return folders.find((folder) => folder !== undefined);
 }
 
 /** Under the lock: finishes or undoes what a killed process left. */
@@ -167,11 +224,11 @@ async function replace({ folder, replaced }: Places, fresh: string): Promise<voi
 async function read<Result>(
   store: string,
   name: string,
+  order: Order,
   from: (folder: string) => Promise<Result>,
 ): Promise<Result> {
-  const places = placesOf(store, name);
   for (let attempt = 1; ; attempt++) {
-    const folder = currentFolder(places);
+    const folder = folderOf(store, name, order);
     if (folder === undefined) throw await notFound(store, name);
     const isLast = attempt === READ_ATTEMPTS;
     try {
@@ -186,17 +243,20 @@ async function read<Result>(
   }
 }
 
-/** Names of prompt folders, also of one that a crash left in its other place. */
+/** Names of prompt folders, also of one that a crash left in its other place, and of checkpoints. */
 async function promptNames(store: string): Promise<readonly string[]> {
-  let entries: readonly string[];
+  const entries = [...(await entriesOf(store, "prompts")), ...(await entriesOf(store, "training"))];
+  const names = entries.map((entry) => /^\.(.+)\.replaced$/.exec(entry)?.[1] ?? entry);
+  return [...new Set(names)].filter((name) => !name.startsWith(".")).sort();
+}
+
+async function entriesOf(store: string, folder: string): Promise<readonly string[]> {
   try {
-    entries = await readdir(join(store, "prompts"));
+    return await readdir(join(store, folder));
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return [];
     throw cause;
   }
-  const names = entries.map((entry) => /^\.(.+)\.replaced$/.exec(entry)?.[1] ?? entry);
-  return [...new Set(names)].filter((name) => !name.startsWith(".")).sort();
 }
 
 async function notFound(store: string, name: string): Promise<RagError> {

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { checkPromptName } from "./prompt-record.ts";
-import { hasPrompt, passageFolderPath, removePrompt, renamePrompt } from "./prompt-store.ts";
+import { passageFolderPath, removePrompt, renamePrompt } from "./prompt-store.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
-import { type TuneParts, tuneOnce } from "./tune.ts";
+import { isTuningBegun, type TuneParts, tuneOnce } from "./tune.ts";
 import type { TuneSettings } from "./tune-settings.ts";
 
 type Done = TuneEvent & { readonly event: "done" };
@@ -32,9 +32,10 @@ async function* trainSeeds(
   for (let index = 0; index < settings.seeds; index++) {
     const seed = settings.seed + index;
     const name = `${settings.name.slice(0, 50)}.seed-${seed}`;
-    const resume = settings.resume && hasPrompt(parts.storeFolder, name);
+    const own = { ...settings, name, seed };
+    const resume = settings.resume && (await isTuningBegun(own, parts));
     let done: Done | undefined;
-    for await (const event of tuneOnce({ ...settings, name, seed, resume }, parts)) {
+    for await (const event of tuneOnce({ ...own, resume }, parts)) {
       if (event.event === "done") done = event;
       else yield event;
     }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseWith, RagError } from "../core/index.ts";
-import { METHOD_NAMES, type PromptDescription } from "./prompt-record.ts";
+import { METHOD_NAMES, type PromptDescription, type PromptMethod } from "./prompt-record.ts";
 import {
   checkTemplate,
   type Placement,
@@ -87,6 +87,45 @@ export function parseTuneSettings(raw: unknown, source: string): TuneSettings {
     );
   }
   return { ...settings, placement, template: own || templateAt(placement) };
+}
+
+const NOT_WEIGHTS: readonly PromptMethod[] = [
+  "p-tuning",
+  "p-tuning-v2",
+  "prompt-tuning",
+  "prefix-tuning",
+];
+/** Settings that are not for every method. */
+const METHODS_OF: Readonly<Partial<Record<keyof TuneSettings, readonly PromptMethod[]>>> = {
+  encoder: ["p-tuning"],
+  encoderHiddenSize: ["p-tuning", "prefix-tuning"],
+  projection: ["prefix-tuning"],
+  rank: ["lora"],
+  alpha: ["lora"],
+  targets: ["lora"],
+  tokens: NOT_WEIGHTS,
+  initialise: NOT_WEIGHTS,
+  instruction: NOT_WEIGHTS,
+  randomTokens: NOT_WEIGHTS,
+};
+
+/** What was asked for and does nothing, a sentence each. `raw`: what was given, as for {@link parseTuneSettings}. */
+export function unusedSettings(
+  raw: Readonly<Record<string, unknown>>,
+  { method, passages, passagesMin }: TuneSettings,
+): string[] {
+  const ofOthers = Object.entries(METHODS_OF).filter(
+    ([name, methods]) => raw[name] !== undefined && !methods.includes(method),
+  );
+  const sentences = ofOthers.map(
+    ([name, methods]) => `${name}: ${method} does not use it; it is of ${methods.join(", ")}.`,
+  );
+  if (passagesMin !== undefined && passagesMin >= passages) {
+    sentences.push(
+      `passagesMin: ${passagesMin} is not below passages (${passages}); it does nothing.`,
+    );
+  }
+  return sentences;
 }
 
 /** What these train has no place in the text. */

@@ -5,7 +5,7 @@ import type { TrainedPrompt } from "./methods/method.ts";
 import { METHODS } from "./methods/methods.ts";
 import { checkPromptName } from "./prompt-record.ts";
 import type { QaFile } from "./qa-file.ts";
-import { loadCheckpoint } from "./training/checkpoint.ts";
+import { isBegun, loadCheckpoint } from "./training/checkpoint.ts";
 import { findLearningRate } from "./training/find-learning-rate.ts";
 import { learningRateOf } from "./training/learning-rate.ts";
 import { passageCacheBytesOf } from "./training/passage-room.ts";
@@ -104,6 +104,7 @@ function prepared(data: TuningData, prompt: TrainedPrompt, { model }: Generator)
     unanswerable: data.unanswerable,
     answersRetrieved: data.answersRetrieved,
     duplicates: data.duplicates,
+    unused: data.unused,
     trainableParameters,
     allParameters: own + (isWhole ? 0 : trainableParameters),
   };
@@ -119,6 +120,12 @@ async function foundRate(
   const { progress } = await loadCheckpoint(storeFolder, settings.name, key);
   return progress.learningRate ?? undefined;
 }
+
+/** Whether a training of these settings and pairs has got as far as a checkpoint, or to its end. @throws RagError file/* */
+export const isTuningBegun = (
+  settings: TuneSettings,
+  { qa, storeFolder }: Pick<TuneParts, "qa" | "storeFolder">,
+): Promise<boolean> => isBegun(storeFolder, settings.name, keyOf(settings, qa.hash));
 
 /** Everything that must be the same for a resumed run to be the same run. */
 function keyOf(settings: TuneSettings, qa: string): string {

@@ -6,6 +6,7 @@ import {
   readQaFile,
   type TuneEvent,
   tunePrompt,
+  unusedSettings,
 } from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { decimalNumber, nameList, wholeNumber } from "../flag-numbers.ts";
@@ -101,7 +102,9 @@ async function tune(
   path: string,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const tuning = parseTuneSettings(flags, "foreword tune");
+  const { rerank, reranker, rerankDepth, ...own } = flags; // settings of every search
+  const tuning = parseTuneSettings(own, "foreword tune");
+  for (const unused of unusedSettings(own, tuning)) terminal.warn(unused);
   const qa = await readQaFile(path, signal);
   for (const { where, problem } of qa.skipped) {
     terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);
@@ -150,9 +153,11 @@ function noteOn(event: Exclude<TuneEvent, EventOf<"step" | "done">>): string {
   }
 }
 
-function describePrepared({ examples, dev, answersRetrieved, duplicates }: EventOf<"prepared">) {
+function describePrepared(event: EventOf<"prepared">) {
+  const { examples, dev, answersRetrieved, duplicates, unused } = event;
   const repeated = duplicates > 0 ? `; ${duplicates} repeated pairs are left out` : "";
-  return `Training on ${examples} examples, ${dev} held out; the answer was retrieved for ${answersRetrieved}${repeated}.`;
+  const beside = unused > 0 ? `; ${unused} about documents of held-out ones are not used` : "";
+  return `Training on ${examples} examples, ${dev} held out; the answer was retrieved for ${answersRetrieved}${repeated}${beside}.`;
 }
 
 function summary(event: EventOf<"done">): string {

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Generator } from "../../generator/index.ts";
 import {
-  hasPrompt,
+  isTuningBegun,
   loadPrompt,
   parseTuneSettings,
   type QaFile,
@@ -40,12 +40,12 @@ export async function trainArm(
   parts: TrainingParts,
 ): Promise<TrainedResult> {
   const { name, storeFolder, passages } = parts;
-  const resume = hasPrompt(storeFolder, name);
   const limit = dataset.trainLimit === undefined ? {} : { limit: dataset.trainLimit };
-  const settings = parseTuneSettings(
-    { passageCacheBytes: 0, ...arm.settings, ...limit, name, seed, passages, resume },
+  const tuning = parseTuneSettings(
+    { passageCacheBytes: 0, ...arm.settings, ...limit, name, seed, passages },
     `arm "${arm.name}"`,
   );
+  const settings = { ...tuning, resume: await isTuningBegun(tuning, parts) };
   const memory = watchMemory();
   let allParameters = 0;
   try {

@@ -44,13 +44,23 @@ export const learnedArm = (prompt: LearnedPrompt): Arm => ({
   template: templateOf(prompt),
 });
 
-/** Names of `--arms`, checked. @throws RagError config/invalid when empty or given twice */
+/** Words for ways to answer in other places, and what they are called here. */
+const OTHER_NAMES: Readonly<Record<string, string>> = { none: "rag", base: "no-retrieval" };
+
+/** Names of `--arms`, checked. @throws RagError config/invalid when empty, given twice or of no arm */
 export function parseArmNames(list: string): readonly string[] {
   const names = list
     .split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
   const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const other = names.find((name) => Object.hasOwn(OTHER_NAMES, name));
+  if (other !== undefined) {
+    throw new RagError(
+      "config/invalid",
+      `--arms: there is no arm "${other}"; use ${OTHER_NAMES[other]}.`,
+    );
+  }
   if (names.length > 0 && twice === undefined) return names;
   throw new RagError(
     "config/invalid",

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { RagError, Random } from "../../core/index.ts";
+import { Random } from "../../core/index.ts";
 import {
-  loadTrainingState,
+  isTuningBegun,
   parseTuneSettings,
   type QaFile,
   type QaPair,
@@ -34,39 +34,25 @@ export async function runTune(
   const { settings, workspace, signal, tell } = run;
   tell({ event: "loading" });
   const path = join(uploadsFolder(settings.store, "questions"), request.questions);
-  const tuning = await tuneSettings(request, isResumed, run);
+  const tuning = parseTuneSettings(request.settings, "settings");
   const { train, test } = keepSomeOut(await readQaFile(path, signal), request, tuning.seed);
   await workspace.requireDocuments();
-  const events = tunePrompt(tuning, {
-    qa: train,
-    generator: await workspace.generator(),
-    retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
-    storeFolder: settings.store,
-    signal,
-  });
+  const begun = { qa: train, storeFolder: settings.store };
+  // With several seeds, each of them is looked for.
+  const resume = isResumed && (tuning.seeds > 1 || (await isTuningBegun(tuning, begun)));
+  const events = tunePrompt(
+    { ...tuning, resume },
+    {
+      qa: train,
+      generator: await workspace.generator(),
+      retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
+      storeFolder: settings.store,
+      signal,
+    },
+  );
   for await (const event of events) tell(event);
   const comparison = test.length > 0 ? await compare(test, tuning, run) : null;
   return { prompt: tuning.name, comparison };
-}
-
-/** A run that was stopped goes on from its checkpoint, where it got as far as one. */
-async function tuneSettings(
-  { settings: raw }: TuneRequest,
-  isResumed: boolean,
-  { settings }: JobRun,
-): Promise<TuneSettings> {
-  const tuning = parseTuneSettings(raw, "settings");
-  if (!isResumed) return tuning;
-  return { ...tuning, resume: await hasCheckpoint(settings.store, tuning.name) };
-}
-
-async function hasCheckpoint(store: string, name: string): Promise<boolean> {
-  try {
-    return (await loadTrainingState(store, name)) !== undefined;
-  } catch (thrown) {
-    if (thrown instanceof RagError && thrown.code === "prompt/not-found") return false;
-    throw thrown;
-  }
 }
 
 function keepSomeOut(

@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { parseWith, RagError } from "../../core/index.ts";
 import type { LearnedPrompt, TrainingState } from "../prompt-file.ts";
-import { loadPrompt, loadTrainingState } from "../prompt-store.ts";
+import { loadTraining } from "../prompt-store.ts";
 
 const randomState = z.strictObject({ words: z.array(z.int()), spareNormal: z.number().nullable() });
 
 const progressSchema = z.strictObject({
   /** Settings and data; another key is another run. */
   key: z.string(),
+  /** sha256 of the examples as the model reads them; others come from other documents or another search. */
+  examples: z.string().optional(), // older ones have none
   epoch: z.int().nonnegative(), // finished ones
   step: z.int().nonnegative(), // optimizer steps done
   examplesDone: z.int().nonnegative(), // of the epoch that is under way
@@ -32,7 +34,7 @@ export interface Checkpoint {
 }
 
 /**
- * The last checkpoint of a run.
+ * Where a run stands: at its last checkpoint, or at its end.
  * @throws RagError prompt/not-found, prompt/invalid, config/invalid when it was begun with other settings or pairs
  */
 export async function loadCheckpoint(
@@ -40,12 +42,11 @@ export async function loadCheckpoint(
   name: string,
   key: string,
 ): Promise<Checkpoint> {
-  const saved = await loadPrompt(storeFolder, name);
-  const state = await loadTrainingState(storeFolder, name);
+  const { saved, state } = await loadTraining(storeFolder, name);
   if (!state) {
     throw new RagError(
       "prompt/invalid",
-      `prompt "${name}": has no training state to resume from; train it again without --resume.`,
+      `prompt "${name}": it has no training state to resume from; train it again without --resume.`,
     );
   }
   const source = `prompt "${name}": training/progress.json`;
@@ -53,6 +54,23 @@ export async function loadCheckpoint(
   if (progress.key === key) return { saved, state, progress };
   throw new RagError(
     "config/invalid",
-    `prompt "${name}": was begun with other settings or other pairs; use the same ones to resume, or another --name.`,
+    `prompt "${name}": it was begun with other settings or other pairs; use the same ones to resume, or another --name.`,
   );
 }
+
+/** Whether there is something that a run of this key goes on from; a checkpoint of another run is none. */
+export async function isBegun(storeFolder: string, name: string, key: string): Promise<boolean> {
+  try {
+    await loadCheckpoint(storeFolder, name, key);
+    return true;
+  } catch (thrown) {
+    if (!(thrown instanceof RagError) || !NOTHING_TO_RESUME.includes(thrown.code)) throw thrown;
+    return false;
+  }
+}
+
+const NOTHING_TO_RESUME: readonly string[] = [
+  "prompt/not-found",
+  "prompt/invalid",
+  "config/invalid",
+];

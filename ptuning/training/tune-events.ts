@@ -12,6 +12,8 @@ export type TuneEvent =
       readonly answersRetrieved: number;
       /** Pairs that say the same as an earlier one. */
       readonly duplicates: number;
+      /** Pairs beside held-out ones about the same document, which nothing is learned from. */
+      readonly unused: number;
       readonly trainableParameters: number;
       /** Of the model and what is trained together. */
       readonly allParameters: number;

@@ -1,4 +1,4 @@
-import { Random } from "../../core/index.ts";
+import { RagError, Random, sha256 } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
 import {
   bestWithAnswer,
@@ -14,6 +14,7 @@ import {
 } from "../examples.ts";
 import { METHODS } from "../methods/methods.ts";
 import type { PassageText } from "../prompt-layout.ts";
+import { taskOf } from "../prompt-template.ts";
 import type { QaPair } from "../qa-record.ts";
 import type { TuneSettings } from "../tune-settings.ts";
 import { requireEndMark, unanswerableCount, unanswerablePairs } from "./unanswerable.ts";
@@ -31,6 +32,10 @@ export interface TuningData {
   readonly unanswerable: number;
   readonly answersRetrieved: number;
   readonly duplicates: number;
+  /** Pairs beside held-out ones about the same document, which nothing is learned from. */
+  readonly unused: number;
+  /** sha256 of the examples and the held-out questions as the model reads them. */
+  readonly hash: string;
   /** Whether all pairs are inputs that stand alone. */
   readonly isInput: boolean;
 }
@@ -52,11 +57,13 @@ export async function prepareData(
   questions: { readonly pairs: readonly QaPair[]; readonly unanswerable: readonly QaPair[] },
 ): Promise<TuningData> {
   const { pairs } = questions;
+  requireQuestionInTemplate(settings, pairs);
   const different = withoutDuplicates(pairs);
   const { unanswerable: share, seed } = settings;
   if (share > 0) requireEndMark(parts.generator.model);
   const own = questions.unanswerable.slice(0, unanswerableCount(different.length, share));
-  const { train, dev } = splitPairs([...different, ...own], {
+  const all = [...different, ...own];
+  const { train, dev: heldOut } = splitPairs(all, {
     devShare: settings.devShare,
     maxDev: settings.maxDevPairs,
     seed,
@@ -76,16 +83,31 @@ export async function prepareData(
   };
   const usable = usablePairs(answered);
   const examples = withOthers(usable, unanswered, 1);
+  const examplesOf = (epoch: number) => examplesOfEpoch(settings, examples, layout, epoch);
+  const found = await retrievePairs(heldOut, { ...retrieval, toLearn: false });
+  const dev = withOthers(...byAnswer(found), 2);
   return {
     count: examples.length,
-    examplesOf: (epoch) => examplesOfEpoch(settings, examples, layout, epoch),
+    examplesOf,
     hasNewPassages: (epoch) => epoch < (varies(settings) ? settings.variants : 1),
-    dev: withOthers(...byAnswer(await retrievePairs(dev, { ...retrieval, toLearn: false })), 2),
+    dev,
     unanswerable: examples.length - usable.length,
     answersRetrieved: answered.filter(({ isAnswerRetrieved }) => isAnswerRetrieved).length,
     duplicates: pairs.length - different.length,
+    unused: all.length - train.length - heldOut.length,
+    hash: sha256(JSON.stringify([examplesOf(0), dev.map(({ prompt }) => prompt)])),
     isInput: different.every(({ task }) => task === "input"),
   };
+}
+
+/** Questions in a template for inputs would be read by nobody. */
+function requireQuestionInTemplate({ template }: TuneSettings, pairs: readonly QaPair[]): void {
+  if (taskOf(template) !== "input" || pairs.every(({ task }) => task === "input")) return;
+  throw new RagError(
+    "config/invalid",
+    "template: it has {input}, but the pairs are questions; use {passages}, {virtual tokens} and {question}, or pairs {input, output}.",
+    { param: "template" },
+  );
 }
 
 function layoutOf(settings: TuneSettings, generator: Generator): LayoutOptions {

@@ -5,14 +5,15 @@ import { answerTogether, generateAnswer } from "../generate-answer.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
 import type { LearnedPrompt, TrainingState } from "../prompt-file.ts";
 import type { PromptDescription } from "../prompt-record.ts";
-import { loadPrompt, savePrompt } from "../prompt-store.ts";
+import { checkPromptFits } from "../prompt-record.ts";
+import { loadPromptInTraining, saveCheckpoint, savePrompt } from "../prompt-store.ts";
 import type { PromptContent } from "../prompt-tensors.ts";
 import { type AnswerScore, meanScore, scoreAnswer } from "../scores.ts";
 import type { TuneSettings } from "../tune-settings.ts";
 import { batchGradient } from "./batch-gradient.ts";
 import { loadCheckpoint, type Progress } from "./checkpoint.ts";
 import { contentOf } from "./content-of.ts";
-import { describeRun } from "./describe-run.ts";
+import { baseModelOf, describeRun } from "./describe-run.ts";
 import { EpochClock } from "./epoch-clock.ts";
 import { learningRateOf, scheduledRate } from "./learning-rate.ts";
 import type { TuneEvent } from "./tune-events.ts";
@@ -50,6 +51,7 @@ export class TuningRun {
   #seconds = 0;
   #passageSeconds = 0;
   #epochsWithoutGain = 0;
+  #isFinished = false;
   #losses: number[] = [];
   #devCurve: (AnswerScore & { step: number })[] = [];
   #best: { readonly score: AnswerScore | null; readonly content: PromptContent } | undefined;
@@ -67,15 +69,15 @@ export class TuningRun {
 
   /** Trains to the end; the last event is "done". @throws RagError train/diverged, prompt/*, engine/failed */
   async *epochs(): AsyncGenerator<TuneEvent, void> {
-    const { epochs, patience } = this.#settings;
-    while (this.#epoch < epochs && this.#epochsWithoutGain < patience) {
+    const { epochs } = this.#settings;
+    while (!this.#isFinished && this.#hasEpochs()) {
       yield* this.#trainEpoch();
       this.#epoch++;
       this.#examplesDone = 0;
       yield await this.#score();
       await this.#save(false);
     }
-    await this.#save(true);
+    if (!this.#isFinished) await this.#save(true);
     const recent = this.#losses.slice(-REPORTED_STEPS);
     yield {
       event: "done",
@@ -90,16 +92,25 @@ export class TuningRun {
     };
   }
 
-  /** Goes on from the last checkpoint. @throws RagError prompt/not-found, prompt/invalid, config/invalid */
+  /**
+   * Goes on from the last checkpoint; of a run that has ended, only what it told last is told again.
+   * @throws RagError prompt/not-found, prompt/invalid, config/invalid for other settings, pairs or passages, prompt/mismatch for another
+   * model
+   */
   async resume(): Promise<void> {
-    const { storeFolder, prompt } = this.#parts;
+    const { storeFolder, prompt, generator, data } = this.#parts;
     const { saved, state, progress } = await loadCheckpoint(
       storeFolder,
       this.#settings.name,
       this.#key,
     );
-    prompt.trainable.load(state.parameters);
-    await prompt.trainable.restore(state.optimizer);
+    checkPromptFits(saved, baseModelOf(generator.model));
+    if ((progress.examples ?? data.hash) !== data.hash) throw otherPassages(this.#settings.name);
+    this.#isFinished = saved.about.training.isFinished;
+    if (!this.#isFinished) {
+      prompt.trainable.load(state.parameters);
+      await prompt.trainable.restore(state.optimizer);
+    }
     this.#random = Random.restore(progress.random);
     this.#epochRandom = Random.restore(progress.epochRandom);
     this.#epoch = progress.epoch;
@@ -112,6 +123,11 @@ export class TuningRun {
     this.#losses = [...training.lossCurve];
     this.#devCurve = [...training.devCurve];
     if (progress.isScored) this.#best = { score: training.dev, content: saved.content };
+  }
+
+  #hasEpochs(): boolean {
+    const { epochs, patience } = this.#settings;
+    return this.#epoch < epochs && this.#epochsWithoutGain < patience;
   }
 
   async *#trainEpoch(): AsyncGenerator<TuneEvent, void> {
@@ -245,13 +261,17 @@ export class TuningRun {
         trainableParameters: trainable.parameterCount,
       },
     });
-    // The state of a whole model is three times the model: when nothing is left to train it goes.
-    const state = isFinished && "model" in content ? undefined : await this.#state();
-    const observed = isFinished ? await this.#attention({ about, content }) : {};
-    await savePrompt(storeFolder, { about: { ...about, ...observed }, content }, state);
+    if (isFinished) {
+      const observed = await this.#attention({ about, content });
+      // The state of a whole model is three times the model: when nothing is left to train it goes.
+      const state = "model" in content ? this.#endState() : await this.#state();
+      await savePrompt(storeFolder, { about: { ...about, ...observed }, content }, state);
+    } else {
+      await saveCheckpoint(storeFolder, { about, content }, await this.#state());
+    }
     // A whole model's arrays change with the next step: from here on the best one is the one on disk.
     if (this.#best && "model" in content) {
-      const saved = await loadPrompt(storeFolder, this.#settings.name);
+      const saved = await loadPromptInTraining(storeFolder, this.#settings.name);
       this.#best = { score: this.#best.score, content: saved.content };
     }
   }
@@ -271,9 +291,14 @@ export class TuningRun {
     return { parameters: trainable.save(), optimizer, progress: this.#progress() };
   }
 
+  #endState(): TrainingState {
+    return { parameters: new Map(), optimizer: new Map(), progress: this.#progress() };
+  }
+
   #progress(): Progress {
     return {
       key: this.#key,
+      examples: this.#parts.data.hash,
       epoch: this.#epoch,
       step: this.#step,
       examplesDone: this.#examplesDone,
@@ -286,6 +311,13 @@ export class TuningRun {
       epochRandom: saved(this.#epochRandom),
     };
   }
+}
+
+function otherPassages(name: string): RagError {
+  return new RagError(
+    "config/invalid",
+    `prompt "${name}": its pairs come with other passages than when it was begun (documents were changed, or the search); train it again without --resume.`,
+  );
 }
 
 /** A random state as plain JSON. */

@@ -334,8 +334,9 @@ describe("the command line on real documents", () => {
     assert.equal(code, 130);
     assert.match(stderr, /foreword: interrupted; nothing that was finished is lost\./);
     // What was read of the passages stays for a run that is resumed.
-    const known = ["tiny", "cut", ".cut.passages"];
-    const left = await readdir(join(store, "prompts"));
+    assert.deepEqual(await readdir(join(store, "prompts")), ["tiny"]);
+    const known = ["cut", ".cut.passages"];
+    const left = await readdir(join(store, "training"));
     assert.deepEqual(
       left.filter((name) => !known.includes(name)),
       [],

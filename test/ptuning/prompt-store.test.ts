@@ -19,10 +19,12 @@ import { afterEach, beforeEach, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import {
   checkPromptFits,
+  hasPrompt,
   listPrompts,
   loadPrompt,
-  loadTrainingState,
+  loadTraining,
   removePrompt,
+  saveCheckpoint,
   savePrompt,
   type TensorData,
   type TrainingState,
@@ -123,9 +125,31 @@ test("training state is saved beside the prompt and comes back exactly", async (
     progress: { step: 3, random: { words: [1, 2, 3, 4], spareNormal: null } },
   };
   await savePrompt(store, tokenPrompt(), state);
-  assert.deepEqual(await loadTrainingState(store, "manuals"), state);
+  assert.deepEqual((await loadTraining(store, "manuals")).state, state);
   await savePrompt(store, tokenPrompt());
-  assert.equal(await loadTrainingState(store, "manuals"), undefined);
+  assert.equal((await loadTraining(store, "manuals")).state, undefined);
+});
+
+test("a checkpoint stands in for a prompt that there is not, and leaves a finished one alone", async () => {
+  const state: TrainingState = {
+    parameters: new Map([["weight", { shape: [1], data: Float32Array.of(1) }]]),
+    optimizer: new Map(),
+    progress: { step: 1 },
+  };
+  const [finished, checkpoint] = [tokenPrompt({}, 0), tokenPrompt({}, 5)];
+  await saveCheckpoint(store, checkpoint, state);
+  assert.deepEqual(await loadPrompt(store, "manuals"), checkpoint);
+  assert.deepEqual(
+    (await listPrompts(store)).map(({ name }) => name),
+    ["manuals"],
+  );
+  await savePrompt(store, finished);
+  assert.deepEqual(await readdir(join(store, "training")), []);
+  await saveCheckpoint(store, checkpoint, state);
+  assert.deepEqual(await loadPrompt(store, "manuals"), finished);
+  assert.deepEqual(await loadTraining(store, "manuals"), { saved: checkpoint, state });
+  await removePrompt(store, "manuals");
+  assert.equal(hasPrompt(store, "manuals"), false);
 });
 
 test("saving replaces a prompt of that name and leaves nothing else behind", async () => {

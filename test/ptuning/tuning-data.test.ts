@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { parseTuneSettings, type QaPair, type Retrieve } from "../../ptuning/index.ts";
+import { splitPairs } from "../../ptuning/examples.ts";
+import {
+  parseTuneSettings,
+  type QaPair,
+  type Retrieve,
+  unusedSettings,
+} from "../../ptuning/index.ts";
 import { prepareData } from "../../ptuning/training/tuning-data.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
 import { foundPassage, tinyPairs, tinyRetrieve } from "./tiny-pairs.ts";
@@ -206,6 +212,13 @@ describe("what a run learns from", () => {
     assert.equal(data.duplicates, 1);
   });
 
+  test("questions are refused a template for inputs, which would leave them out", async () => {
+    await assert.rejects(prepare({ template: "{virtual tokens}{input}" }), {
+      code: "config/invalid",
+      message: /the pairs are questions/,
+    });
+  });
+
   test("a long answer is cut, and then has no end mark", async () => {
     const data = await prepare({ maxAnswerTokens: 3 });
     const { stopIds } = tiny.generator.model;
@@ -215,4 +228,56 @@ describe("what a run learns from", () => {
     const whole = answers.filter((ids) => stopIds.includes(ids.at(-1)!));
     assert.ok(whole.length > 0 && whole.every((ids) => text(ids.slice(0, -1)) === "red"));
   });
+});
+
+describe("what is held out", () => {
+  const about = (documents: number, each: number): QaPair[] =>
+    Array.from({ length: documents * each }, (_, index) => ({
+      id: `${index}`,
+      question: `What is ${index}?`,
+      answers: ["it"],
+      passageId: `passage-${Math.floor(index / 5)}`,
+      document: `document-${Math.floor(index / each)}`,
+    }));
+  const split = (pairs: readonly QaPair[]) =>
+    splitPairs(pairs, { devShare: 0.1, maxDev: 40, seed: 1 });
+
+  test("is whole documents, where they are small", () => {
+    const { train, dev } = split(about(50, 4));
+    assert.equal(dev.length, 20);
+    assert.equal(train.length, 180);
+    const heldOut = new Set(dev.map(({ document }) => document));
+    assert.ok(train.every(({ document }) => !heldOut.has(document)));
+  });
+
+  for (const [documents, each, held] of [
+    [1, 200, 20],
+    [2, 100, 20],
+    [4, 250, 40],
+  ] as const) {
+    test(`of ${documents} documents with ${each} questions each, whole passages`, () => {
+      const { train, dev } = split(about(documents, each));
+      assert.equal(dev.length, held);
+      assert.equal(train.length, documents * each - held);
+      const heldOut = new Set(dev.map(({ passageId }) => passageId));
+      assert.ok(train.every(({ passageId }) => !heldOut.has(passageId)));
+    });
+  }
+
+  test("of one document whose passages are not known, single questions", () => {
+    const pairs = about(1, 30).map(({ passageId: _, ...pair }) => pair);
+    const { train, dev } = split(pairs);
+    assert.deepEqual([train.length, dev.length], [27, 3]);
+  });
+});
+
+test("settings that a method does not use are named", () => {
+  const unused = (raw: Record<string, unknown>) =>
+    unusedSettings(raw, parseTuneSettings(raw, "test"));
+  assert.deepEqual(unused({ encoder: "lstm" }), [
+    "encoder: p-tuning-v2 does not use it; it is of p-tuning.",
+  ]);
+  assert.equal(unused({ method: "lora", tokens: 3, rank: 4, projection: true }).length, 2);
+  assert.match(unused({ passagesMin: 1 })[0]!, /not below passages/);
+  assert.deepEqual(unused({ method: "p-tuning", encoder: "mlp", tokens: 3 }), []);
 });
