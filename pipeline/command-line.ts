@@ -19,7 +19,13 @@ import { verifyCommand } from "./commands/verify.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
-import { CONFIG_FILE, CONFIG_VARIABLE, readSettings, type Settings } from "./settings.ts";
+import {
+  CONFIG_FILE,
+  CONFIG_VARIABLE,
+  readSettings,
+  SETTING_NAMES,
+  type Settings,
+} from "./settings.ts";
 import { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { Workspace } from "./workspace.ts";
@@ -100,11 +106,7 @@ function buildProgram(host: CommandHost): Command {
     .option("--quiet", "no progress on stderr")
     .option("--debug", "log details, and show where an error comes from")
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError("(see foreword <command> --help)")
-    .addHelpText(
-      "after",
-      '\nEvery flag can also be a variable (FOREWORD_STORE) or a key of foreword.config.json.\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 some files refused, 130 interrupted.\n\nExample:\n  foreword ingest docs/ && foreword ask "How long is the warranty?"\n',
-    );
+    .addHelpText("after", PROGRAM_HELP);
   const commands = [
     ingestCommand(host),
     watchCommand(host),
@@ -123,15 +125,35 @@ function buildProgram(host: CommandHost): Command {
     doctorCommand(host),
   ];
   for (const command of commands) program.addCommand(command);
-  return overrideExit(program);
+  return setUp(program, program.name());
 }
 
-/** Makes commander throw instead of ending the process, in every command. */
-function overrideExit(command: Command): Command {
+const PROGRAM_HELP = `
+Settings can also be variables (FOREWORD_MAX_TOKENS) or keys of ${CONFIG_FILE} (maxTokens):
+${SETTING_NAMES.join(", ").replace(/(.{60,80}) /g, "$1\n")}.
+All other flags are flags only, and an unknown FOREWORD_ variable is refused.
+${CONFIG_VARIABLE} names another configuration file, as --config does.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files refused, 130 interrupted.
+
+Example:
+  foreword ingest docs/ && foreword ask "How long is the warranty?"
+`;
+
+/**
+ * In every command: commander throws instead of ending the process, help shows the options of all commands, and a wrong usage is one
+ * sentence that ends with what to do.
+ */
+function setUp(command: Command, called: string): Command {
   command.exitOverride().configureOutput({
-    writeErr: (text) => process.stderr.write(text.replace(/^error: /, "foreword: ")),
+    outputError: (text, write) => {
+      const problem = text.replace(/^error: |[.\s]+$/g, "").replaceAll("\n", " ");
+      write(`foreword: ${problem}; see ${called} --help.\n`);
+    },
   });
-  command.commands.forEach(overrideExit);
+  for (const one of command.commands) {
+    setUp(one.copyInheritedSettings(command), `${called} ${one.name()}`);
+  }
   return command;
 }
 

@@ -66,6 +66,9 @@ const settable = z.strictObject({
 type Settable = Partial<z.infer<typeof settable>>;
 type Name = keyof Settable;
 
+/** As the configuration file has them. */
+export const SETTING_NAMES = Object.keys(settable.shape);
+
 const DEFAULTS = {
   store: ".foreword",
   model: "smollm2-135m-instruct",
@@ -130,7 +133,7 @@ function parseLayer(raw: unknown, describe: (name: string) => string): Settable 
 function describeIssue(error: z.ZodError, raw: unknown, describe: (name: string) => string) {
   const issue = error.issues[0]!;
   if (issue.code === "unrecognized_keys") {
-    return `${describe(issue.keys[0]!)}: there is no such setting; settings are ${Object.keys(settable.shape).join(", ")}.`;
+    return `${describe(issue.keys[0]!)}: there is no such setting; settings are ${SETTING_NAMES.join(", ")}.`;
   }
   const name = String(issue.path[0] ?? "");
   if (name === "") return `${describe("")} expected an object of settings.`;

@@ -13,7 +13,7 @@ export function mcpCommand(host: CommandHost): Command {
     .action(() => host.run(command, {}, serveMcp));
   return withExample(
     withRerankFlags(command),
-    '{"mcpServers": {"foreword": {"command": "npx", "args": ["foreword", "mcp", "--store", "/path/to/.foreword"]}}}',
+    '{"mcpServers": {"foreword": {"command": "node", "args": ["/path/to/foreword/dist/pipeline/main.js", "mcp", "--store", "/path/to/.foreword"]}}}',
   );
 }
 

@@ -20,6 +20,9 @@ export function modelsCommand(host: CommandHost): Command {
     .description("remove a model from the cache")
     .argument("<name>")
     .action((name: string) => host.run(remove, {}, (context) => removeOne(context, name)));
+  withExample(list, "foreword models ls --json");
+  withExample(pull, "foreword models pull smollm2-135m-instruct");
+  withExample(remove, "foreword models rm smollm2-135m-instruct");
   return withExample(models, "foreword models pull smollm2-135m-instruct");
 }
 

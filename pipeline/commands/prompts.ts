@@ -37,6 +37,9 @@ export function promptsCommand(host: CommandHost): Command {
     .description("remove a learned prompt")
     .argument("<name>")
     .action((name: string) => host.run(remove, {}, (context) => removeOne(context, name)));
+  withExample(list, "foreword prompts ls --json");
+  withExample(show, "foreword prompts show handbook");
+  withExample(remove, "foreword prompts rm handbook");
   addExport(prompts, host);
   addImport(prompts, host);
   return withExample(
@@ -59,6 +62,7 @@ function addExport(prompts: Command, host: CommandHost): void {
     .action((name: string, flags: ExportFlags) =>
       host.run(command, {}, (context) => exportOne(context, name, flags)),
     );
+  withExample(command, "foreword prompts export handbook --format peft --out handbook-adapter");
 }
 
 function addImport(prompts: Command, host: CommandHost): void {
@@ -75,6 +79,7 @@ function addImport(prompts: Command, host: CommandHost): void {
     .action((path: string, flags: ImportFlags) =>
       host.run(command, {}, (context) => importOne(context, path, flags)),
     );
+  withExample(command, "foreword prompts import handbook-adapter --name handbook");
 }
 
 async function listAll({ settings, terminal }: CommandContext): Promise<void> {

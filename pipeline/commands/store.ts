@@ -33,6 +33,10 @@ export function storeCommand(host: CommandHost): Command {
     .command("verify")
     .description("check database, index and learned prompts (as foreword verify does)")
     .action(() => host.run(check, {}, verify));
+  withExample(save, "foreword store backup monday.backup --force");
+  withExample(restore, "foreword store restore monday.backup --wait 60");
+  withExample(compact, "foreword store compact --store .foreword");
+  withExample(check, "foreword store verify --store .foreword");
   return withExample(
     store,
     "foreword store backup monday.backup",
