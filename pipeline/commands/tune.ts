@@ -51,7 +51,11 @@ export function tuneCommand(host: CommandHost): Command {
     .option("--find-learning-rate", "look for the rate with a range test first")
     .option("--batch <count>", "examples computed together (default: 8)", wholeNumber("batch"))
     .option("--accumulate <count>", "batches per step (default: 1)", wholeNumber("accumulate"))
-    .option("--patience <count>", "epochs without gain before it stops", wholeNumber("patience"))
+    .option(
+      "--patience <count>",
+      "epochs without gain before it stops (default: 2)",
+      wholeNumber("patience"),
+    )
     .option(
       "--passages <count>",
       "retrieved passages per example, and per question later (default: 1)",
@@ -64,6 +68,11 @@ export function tuneCommand(host: CommandHost): Command {
     )
     .option("--shuffle-passages", "passages in random order")
     .option("--distractors <count>", "passages of other questions", wholeNumber("distractors"))
+    .option(
+      "--variants <count>",
+      "draws of passages per example, where these vary (default: 2)",
+      wholeNumber("variants"),
+    )
     .option(
       "--unanswerable <share>",
       "of the examples: passages that do not answer, and no answer to learn (0 to 0.5)",
