@@ -43,7 +43,7 @@ const experiment = z
     name,
     datasets: z.array(dataset).min(1).max(20),
     arms: z.array(arm).min(1).max(50),
-    passages: z.array(z.int().min(1).max(20)).min(1).max(20).default([3]),
+    passages: z.array(z.int().min(1).max(20)).min(1).max(20).default([1]),
     tokens: z
       .array(z.union([z.int().min(1).max(512), z.literal("all")]))
       .min(1)
