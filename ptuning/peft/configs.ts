@@ -28,6 +28,7 @@ export class PromptEncoderConfig implements PeftConfig {
     fields: SharedFields & {
       /** Default "MLP". */
       readonly encoderReparameterizationType?: "MLP" | "LSTM";
+      /** Default 128; PEFT's is the model's width. */
       readonly encoderHiddenSize?: number;
     } = {},
   ) {
@@ -72,6 +73,7 @@ export class PrefixTuningConfig implements PeftConfig {
   constructor(
     fields: SharedFields & {
       readonly prefixProjection?: boolean;
+      /** Of the projection. Default 128; PEFT's is the model's width. */
       readonly encoderHiddenSize?: number;
     } = {},
   ) {
@@ -95,6 +97,7 @@ export class LoraConfig implements PeftConfig {
       readonly r?: number;
       /** Default 8, as in PEFT. */
       readonly loraAlpha?: number;
+      /** Default: all projections of attention; PEFT has a list by model, for Llama q_proj and v_proj. */
       readonly targetModules?: readonly string[];
     } = {},
   ) {
