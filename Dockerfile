@@ -20,7 +20,7 @@ WORKDIR /app
 COPY --from=build --chown=root:root /app/node_modules node_modules
 COPY --from=build --chown=root:root /app/dist dist
 COPY --from=build --chown=root:root /app/web web
-COPY --from=build --chown=root:root /app/package.json package.json
+COPY --from=build --chown=root:root /app/package.json /app/LICENSE ./
 USER node
 VOLUME /data
 EXPOSE 8377

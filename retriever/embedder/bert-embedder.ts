@@ -19,6 +19,9 @@ import { shareThreads, WorkerPool } from "./worker-pool.ts";
  * second; with 1,000 tokens 27, with 4,000 18). An int8 graph rounds all of a batch by one scale, so there each text is a batch of its own.
  */
 const BATCH_TOKENS: Readonly<Record<Precision, number>> = { f32: 512, int8: 0 };
+/** Changes with a precision's vectors, so that a store made with others is not searched with them: int8 has had weights of 7 bits since the second. */
+const ID_ENDS: Readonly<Record<Precision, string>> = { f32: "", int8: "/int8-2" };
+
 export interface EmbedderOptions {
   /** Default: all cores. From four on they are shared by several workers, for work of several batches. */
   readonly threads?: number;
@@ -54,8 +57,7 @@ export class BertEmbedder implements Embedder {
     },
   ) {
     const { settings, tokenizer, precision } = parts;
-    const suffix = precision === "f32" ? "" : `/${precision}`;
-    this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/${settingsId(settings)}${suffix}`;
+    this.id = `${resolved.name}@${resolved.fingerprint.slice(0, 16)}/${settingsId(settings)}${ID_ENDS[precision]}`;
     this.#precision = precision;
     this.dimension = parts.dimension;
     this.#pool = parts.pool;
