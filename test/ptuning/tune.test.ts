@@ -137,24 +137,23 @@ describe("tuning a learned prompt on the real model", () => {
 
   test("a run that was interrupted and resumed ends with the same prompt as one that was not", async () => {
     for (const method of [{ method: "p-tuning-v2" }, { method: "p-tuning", encoder: "mlp" }]) {
-      await tune({ ...method, name: "whole", epochs: 3, patience: 3 });
+      const [whole, parts] = [`whole-${method.method}`, `parts-${method.method}`];
+      await tune({ ...method, name: whole, epochs: 3, patience: 3 });
       const abort = new AbortController();
       const interrupted = tune(
-        { ...method, name: "parts", epochs: 3, patience: 3 },
+        { ...method, name: parts, epochs: 3, patience: 3 },
         abort.signal,
         (event) => {
           if (event.event === "step" && event.epoch === 3) abort.abort();
         },
       );
       await assert.rejects(interrupted, { name: "AbortError" });
-      assert.equal((await loadPrompt(storeFolder, "parts")).about.training.isFinished, false);
-      await tune({ ...method, name: "parts", epochs: 3, patience: 3, resume: true });
-      const [whole, parts] = [
-        await loadPrompt(storeFolder, "whole"),
-        await loadPrompt(storeFolder, "parts"),
-      ];
-      assert.deepEqual(parts.content, whole.content);
-      assert.deepEqual(parts.about.training.lossCurve, whole.about.training.lossCurve);
+      assert.equal((await loadPrompt(storeFolder, parts)).about.training.isFinished, false);
+      await tune({ ...method, name: parts, epochs: 3, patience: 3, resume: true });
+      const expected = await loadPrompt(storeFolder, whole);
+      const resumed = await loadPrompt(storeFolder, parts);
+      assert.deepEqual(resumed.content, expected.content);
+      assert.deepEqual(resumed.about.training.lossCurve, expected.about.training.lossCurve);
     }
   });
 
