@@ -6,7 +6,7 @@ import { errorMessage, RagError, systemCode } from "../core/index.ts";
 /** A file to ingest. */
 export interface FoundFile {
   readonly path: string;
-  /** Its path relative to the root with forward slashes: what people and the store call it. */
+  /** Its path relative to the root with forward slashes, after the origin: what people and the store call it. */
   readonly source: string;
 }
 
@@ -32,22 +32,27 @@ const IGNORED = ["**/node_modules/**"];
  */
 export async function findFiles(
   paths: readonly string[],
-  options: { readonly root: string; readonly without: string },
+  options: {
+    readonly root: string;
+    readonly without: string;
+    readonly origin?: string | undefined;
+  },
 ): Promise<FoundFiles> {
   const found = new Set<string>();
   const missing: string[] = [];
   const refused = new Map<string, RefusedLink>();
   const left = resolve(options.without) + sep;
+  const nameOf = (path: string) => `${options.origin ?? ""}${sourceOf(path, options.root)}`;
   for (const path of paths) {
     const absolute = resolve(options.root, path);
     const matches = await expand(absolute, path, options.root);
     if (matches === undefined) missing.push(path);
     for (const match of matches ?? []) {
-      if (typeof match !== "string") refused.set(match.link, refusal(match, options.root));
+      if (typeof match !== "string") refused.set(match.link, refusal(match, nameOf));
       else if (match === absolute || !match.startsWith(left)) found.add(match);
     }
   }
-  const files = [...found].map((path) => ({ path, source: sourceOf(path, options.root) }));
+  const files = [...found].map((path) => ({ path, source: nameOf(path) }));
   files.sort((a, b) => a.source.localeCompare(b.source, "en", { numeric: true }));
   return { files, missing, refused: [...refused.values()] };
 }
@@ -121,11 +126,11 @@ async function followed(link: string, folder: string): Promise<(string | StrayLi
   return (await stat(target)).isFile() ? [link] : [];
 }
 
-function refusal({ link, isBroken }: StrayLink, root: string): RefusedLink {
+function refusal({ link, isBroken }: StrayLink, nameOf: (path: string) => string): RefusedLink {
   const reason = isBroken
     ? "is a link to nothing; mend or remove it."
     : "is a link out of the folder and was not followed; name its target to read it.";
-  return { source: sourceOf(link, root), reason };
+  return { source: nameOf(link), reason };
 }
 
 async function isBrokenLink(path: string): Promise<boolean> {

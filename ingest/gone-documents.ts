@@ -1,23 +1,52 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import fastGlob from "fast-glob";
+import { systemCode } from "../core/index.ts";
+import type { DocumentRecord } from "../retriever/index.ts";
+import { formatOf } from "./readers/formats.ts";
+
+/** Begins the source of a document that was uploaded: no path below the folder where commands run names it. */
+export const UPLOAD_ORIGIN = "upload:";
+const ADDRESS = /^[a-z][a-z\d+.-]*:\/\//i;
 
 /**
- * Whether a stored document lies below one of the given paths and its file is there no more. A glob reaches as far
- * as the folder its fixed part names.
+ * Whether a stored document lies below one of the given paths and its file is there no more; never for an upload or an address. A glob
+ * reaches as far as the folder its fixed part names.
  */
-export function isGone(source: string, paths: readonly string[], root: string): boolean {
-  const file = resolve(root, source.replace(/#[^#/]*$/, ""));
-  const own = resolve(root, source);
-  if (existsSync(own) || existsSync(file)) return false;
+export function isGone(
+  { source, format }: Pick<DocumentRecord, "source" | "format">,
+  paths: readonly string[],
+  root: string,
+): boolean {
+  if (source.startsWith(UPLOAD_ORIGIN) || ADDRESS.test(source)) return false;
+  const files = filesOf(source, format).map((file) => resolve(root, file));
+  if (files.some(isThere)) return false;
   return paths.some((path) => {
     const base = resolve(root, fixedPart(path));
-    return file === base || own === base || file.startsWith(base.endsWith(sep) ? base : base + sep);
+    const below = base.endsWith(sep) ? base : base + sep;
+    return files.some((file) => file === base || file.startsWith(below));
   });
 }
 
+/** A line's id may hold "#" and "/" like a path, so that more than one file can be meant. */
+function filesOf(source: string, format: string): readonly string[] {
+  if (format !== "jsonl") return [source];
+  const ends = [...source.matchAll(/#/g)].map(({ index }) => source.slice(0, index));
+  const files = ends.filter((end) => formatOf(end) === "jsonl");
+  return files.length > 0 ? files : [source];
+}
+
+/** A file that may not be looked at may well be there; a name too long for the file system names none. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    return systemCode(cause) !== "ENAMETOOLONG";
+  }
+}
+
 function fixedPart(path: string): string {
-  if (existsSync(path)) return path;
+  if (isThere(path)) return path;
   const parts = path.split(/[\\/]/);
   const first = parts.findIndex((part) => fastGlob.isDynamicPattern(part));
   return first < 0 ? path : parts.slice(0, first).join("/") || ".";

@@ -1,5 +1,6 @@
 export { type ChunkSizes, chunkDocument } from "./chunks/chunker.ts";
 export { requireOverlap } from "./chunks/cut-document.ts";
+export { UPLOAD_ORIGIN } from "./gone-documents.ts";
 export { type IngestOptions, type IngestProgress, ingest } from "./ingest.ts";
 export { ingestLoaded, type LoadedIngestOptions } from "./loaders/ingest-loaded.ts";
 export { ingestWithLoader } from "./loaders/ingest-with-loader.ts";

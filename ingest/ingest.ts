@@ -16,6 +16,7 @@ import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
 import { isGone } from "./gone-documents.ts";
 import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
+import { isFromLoader } from "./loaders/loaded-document.ts";
 import { requireReadableSize } from "./readers/file-size.ts";
 import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
 import { ReaderProcess } from "./readers/reader-process.ts";
@@ -29,6 +30,8 @@ export interface IngestOptions extends Cutting {
   readonly storeFolder: string;
   /** What sources are relative to, and globs start from. */
   readonly root: string;
+  /** Begins every source, for files that are not named relative to where commands run. */
+  readonly origin?: string;
   /** A name for what is ingested, to search in it alone. */
   readonly collection?: string | undefined;
   /** Removes documents whose files are gone from below the given paths. */
@@ -112,10 +115,11 @@ class IngestJob {
   }
 
   async #find(): Promise<readonly FoundFile[]> {
-    const { paths, root, storeFolder, prune } = this.#options;
+    const { paths, root, storeFolder, prune, origin } = this.#options;
     const { files, missing, refused } = await findFiles(paths, {
       root,
       without: resolve(root, storeFolder),
+      origin,
     });
     for (const { source, reason } of refused) this.#tally.failed(source, reason);
     for (const path of missing) {
@@ -269,16 +273,22 @@ class IngestJob {
   }
 
   #holdsBelow(path: string): boolean {
-    return [...this.#options.corpus.documents()].some(({ source }) =>
-      isGone(source, [path], this.#options.root),
-    );
+    return this.#goneFrom([path]).length > 0;
   }
 
   #prune(): void {
-    const { paths, root, corpus } = this.#options;
-    const ofFiles = [...corpus.documents()].filter((document) => !isFromProgram(document));
-    const sources = new Map(ofFiles.map(({ id, source }) => [id, source]));
-    this.#removeWhere((id) => sources.has(id) && isGone(sources.get(id)!, paths, root));
+    const gone = new Set(this.#goneFrom(this.#options.paths));
+    this.#removeWhere((id) => gone.has(id));
+  }
+
+  /** Ids of documents that were read from files which are there no more. A loader names its sources as it likes, and prunes its own. */
+  #goneFrom(paths: readonly string[]): string[] {
+    const { corpus, root } = this.#options;
+    const documents = [...corpus.documents()].filter(
+      (document) =>
+        !isFromProgram(document) && !isFromLoader(document) && isGone(document, paths, root),
+    );
+    return documents.map(({ id }) => id);
   }
 
   #removeWhere(isWanted: (id: string) => boolean): void {

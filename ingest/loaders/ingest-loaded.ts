@@ -1,6 +1,12 @@
 import { extname } from "node:path";
 import { errorMessage, RagError, sha256 } from "../../core/index.ts";
-import { type Corpus, type Embedder, openRetriever, withStoreLock } from "../../retriever/index.ts";
+import {
+  type Corpus,
+  type Embedder,
+  type Metadata,
+  openRetriever,
+  withStoreLock,
+} from "../../retriever/index.ts";
 import { type Cutting, cutDocument, cuttingName } from "../chunks/cut-document.ts";
 import { DocumentWriter } from "../document-writer.ts";
 import { isGone } from "../gone-documents.ts";
@@ -8,7 +14,12 @@ import type { IngestProgress } from "../ingest.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { FailedDocument, IngestSummary } from "../tally.ts";
 import { groupDocuments, type LoadedGroup } from "./group-documents.ts";
-import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
+import {
+  type DocumentLoader,
+  isFromLoader,
+  LOADER_HASH_MARK,
+  type LoadedDocument,
+} from "./loaded-document.ts";
 
 export interface LoadedIngestOptions extends Cutting {
   /** A LangChain loader, or documents that one has loaded. */
@@ -29,8 +40,6 @@ export interface LoadedIngestOptions extends Cutting {
 
 /** Raised when grouping or chunking changes what becomes of a loaded document. */
 const LOADING_VERSION = 1;
-/** Begins the hash of every document that came from a loader. */
-const HASH_MARK = "loader:";
 
 /**
  * Puts what a LangChain loader gives into a store, with pages and headings where it has them: adds, replaces, and skips what has not
@@ -110,7 +119,7 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
 
 function hashOf({ parsed, metadata }: LoadedGroup, options: LoadedIngestOptions): string {
   const parts = [parsed.title, parsed.text, parsed.blocks, metadata];
-  return `${HASH_MARK}${LOADING_VERSION}:${options.collection ?? ""}:${cuttingName(options, options.embedder)}${sha256(JSON.stringify(parts))}`;
+  return `${LOADER_HASH_MARK}${LOADING_VERSION}:${options.collection ?? ""}:${cuttingName(options, options.embedder)}${sha256(JSON.stringify(parts))}`;
 }
 
 /** By the file's ending, such as "srt". */
@@ -131,11 +140,17 @@ function removeGone(
   const sources = new Set(groups.map(({ source }) => source));
   return corpus.transaction(() => {
     let removed = 0;
-    for (const { id, source, hash } of [...corpus.documents()]) {
-      if (!hash.startsWith(HASH_MARK) || ids.has(id)) continue;
-      const isToGo = sources.has(source) || isGone(source, pruneBelow, root);
-      if (isToGo && corpus.removeDocument(id)) removed++;
+    for (const document of [...corpus.documents()]) {
+      if (!isFromLoader(document) || ids.has(document.id)) continue;
+      const isToGo =
+        sources.has(document.source) ||
+        (namesSource(document) && isGone(document, pruneBelow, root));
+      if (isToGo && corpus.removeDocument(document.id)) removed++;
     }
     return removed;
   });
 }
+
+/** Whether its loader said where it came from; else its source is an id or a number. */
+const namesSource = ({ metadata }: { readonly metadata: Metadata }): boolean =>
+  typeof (metadata["path"] ?? metadata["source"]) === "string";

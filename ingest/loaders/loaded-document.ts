@@ -14,3 +14,10 @@ export interface DocumentLoader {
 export interface TextSplitter {
   splitText(text: string): Promise<readonly string[]>;
 }
+
+/** Begins the hash of every document that came from a loader. */
+export const LOADER_HASH_MARK = "loader:";
+
+/** Whether a stored document came from a loader, which names its source as it likes: an address, an id, a path elsewhere. */
+export const isFromLoader = ({ hash }: { readonly hash: string }): boolean =>
+  hash.startsWith(LOADER_HASH_MARK);

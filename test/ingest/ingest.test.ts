@@ -14,7 +14,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type IngestOptions, type IngestProgress, ingest } from "../../ingest/index.ts";
+import {
+  type IngestOptions,
+  type IngestProgress,
+  ingest,
+  UPLOAD_ORIGIN,
+} from "../../ingest/index.ts";
 import { openRetriever } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
 
@@ -89,6 +94,37 @@ test("files that are gone stay without --prune, and go with it, below the given 
     failed: [],
   });
   assert.deepEqual(sources(), []);
+});
+
+test("lines of a .jsonl whose ids look like paths are kept while their file is there", async (t) => {
+  const line = (id: string) => JSON.stringify({ id, text: `About ${id}.` });
+  const names = ["https://example.com/a#b", "C#1", "F# and/or #2", "x".repeat(500)];
+  const { root, run, sources } = await prepare(t, {
+    "p.jsonl": names.map(line).join("\n"),
+    "other.txt": "o",
+  });
+  await run(["."], { prune: true });
+  const { documents } = await run(["."], { prune: true });
+  assert.deepEqual([documents.unchanged, documents.removed], [5, 0]);
+  await rm(join(root, "p.jsonl"));
+  assert.equal((await run(["."], { prune: true })).documents.removed, 4);
+  assert.deepEqual(sources(), ["other.txt"]);
+});
+
+test("uploads have sources of their own, and no prune takes them away", async (t) => {
+  const { store, root, write, run, sources } = await prepare(t, {
+    "README.md": "# Of the project",
+  });
+  await write("store/uploads/README.md", "# Uploaded");
+  await write("store/uploads/q.jsonl", '{"id":"1","text":"one"}');
+  const storeFolder = join(root, "store");
+  await run(["."], { storeFolder });
+  const uploads = { root: join(root, "store/uploads"), origin: UPLOAD_ORIGIN };
+  await run(["README.md", "q.jsonl"], uploads);
+  assert.equal(store.corpus.document("upload:README.md")?.title, "Uploaded");
+  assert.equal(store.corpus.document("README.md")?.title, "Of the project");
+  assert.equal((await run(["."], { prune: true, storeFolder })).documents.removed, 0);
+  assert.deepEqual(sources(), ["README.md", "upload:README.md", "upload:q.jsonl#1"]);
 });
 
 test("a packed .jsonl is read like a plain one; a damaged one is named and takes nothing away", async (t) => {

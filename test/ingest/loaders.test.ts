@@ -227,6 +227,22 @@ test("a Notion export comes in with each page under its own path", async (t) => 
   assert.deepEqual(ids(corpus), [`export/${page}.md`, "notes.txt"]);
 });
 
+test("what a loader gave from elsewhere survives the pruning of files", async (t) => {
+  const options = await place(t);
+  const { corpus, root } = options;
+  const documents = [
+    new Document({ pageContent: "A page.", metadata: { source: "https://example.com/x" } }),
+    new Document({ pageContent: "Of a repository.", metadata: { source: "src/main.py" } }),
+    new Document({ pageContent: "Of no place.", id: "note-7" }),
+  ];
+  await ingestLoaded({ ...options, documents });
+  await writeFile(join(root, "a.txt"), "Of the folder.");
+  const { documents: counts } = await ingest({ ...options, paths: ["."], prune: true });
+  assert.equal(counts.removed, 0);
+  await ingestLoaded({ ...options, documents: [], pruneBelow: ["."] });
+  assert.deepEqual(ids(corpus), ["a.txt", "https://example.com/x", "note-7"]);
+});
+
 /** One conversation as ChatGPT exports it: a root without a message, a hidden system message, an answer that was tried twice. */
 const exported = (title: string) => {
   const said = (role: string, text: string, parent: string, content_type = "text") => ({

@@ -3,6 +3,8 @@ import { counted, h, messageOf, notify } from "./dom.js";
 import { openReader } from "./reader.js";
 
 const MAX_SHOWN = 500;
+/** Begins the source of every upload. */
+const UPLOAD_ORIGIN = "upload:";
 
 /**
  * The store's documents, and a place to drop more.
@@ -122,8 +124,7 @@ class Documents {
         for (const name of request.files) this.row(name).state.textContent = "reading";
       }
       if (event.event !== "file") continue;
-      const name = event.source.split("#")[0];
-      const row = this.row(name);
+      const row = this.row(fileOf(event.source, request.files));
       row.progress.value = 0.5 + event.done / event.total / 2;
       row.state.textContent = event.done < event.total ? "read" : "storing";
     }
@@ -134,7 +135,7 @@ class Documents {
   async showResult({ request, result, state, error }) {
     const failed = new Map();
     for (const { source, reason } of result?.documents.failed ?? []) {
-      failed.set(source.split(/[#:]/)[0], reason);
+      failed.set(fileOf(source, request.files), reason);
     }
     for (const name of request.files) {
       if (state === "failed") this.end(name, error, true);
@@ -242,4 +243,17 @@ class Documents {
       notify(messageOf(thrown));
     }
   }
+}
+
+/**
+ * The uploaded file that a source, or a line of it, belongs to.
+ * @param {string} source
+ * @param {string[]} files
+ * @returns {string}
+ */
+function fileOf(source, files) {
+  const own = source.startsWith(UPLOAD_ORIGIN) ? source.slice(UPLOAD_ORIGIN.length) : source;
+  const isOf = (/** @type {string} */ name) =>
+    own === name || own.startsWith(`${name}#`) || own.startsWith(`${name}:`);
+  return files.find(isOf) ?? own;
 }
