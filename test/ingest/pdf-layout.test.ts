@@ -231,6 +231,41 @@ test("running heads, feet and page numbers go; a heading at the top of a page st
   assert.equal(short.text, `${LEFT_TEXT}\n\n${RIGHT.join(" ")}`);
 });
 
+test("rows of numbers at the edges of pages stay, and so do a table's repeated headings, once", async () => {
+  let amount = 100;
+  const statement = Array.from({ length: 4 }, (_, page) => {
+    const rows = Array.from({ length: 7 }, (_, row) => {
+      amount += 7;
+      return [`2024-0${page + 1}-1${row}`, `${amount}.50`, `${amount * 3}.25`];
+    });
+    return [["Date", "Amount", "Balance"], ...rows];
+  });
+  const pages = statement.map((rows) => ({
+    texts: columnsFirst(rows, { columns: [60, 200, 340], y: 740 }),
+  }));
+  const { text } = await read(...pages);
+  const cells = statement.flat().flat();
+  assert.deepEqual(
+    [...new Set(cells)].filter((cell) => !text.includes(cell)),
+    [],
+  );
+  assert.equal(text.match(/Balance/g)?.length, 1);
+});
+
+test("a running head with a page number of the book's own goes as a whole", async () => {
+  const page = (number: number) => ({
+    texts: [
+      { text: "Harbour Lights", x: 72, y: 760 },
+      { text: `${number + 17}`, x: 500, y: 760 },
+      ...lines([`Page ${number} tells of a ship.`, "It came in at dawn."], { x: 72, y: 700 }),
+      ...lines(["Nobody was on board, and", "the sails were set."], { x: 72, y: 660 }),
+    ],
+  });
+  const { text } = await read(...[1, 2, 3, 4].map(page));
+  assert.doesNotMatch(text, /Harbour|18|21/);
+  assert.match(text, /Page 4 tells/);
+});
+
 test("a page that is stored turned is read as it is shown; what stands sideways comes last", async () => {
   // Shown a quarter turn clockwise, x becomes height: what is drawn upwards reads to the right.
   const turned = lines(RIGHT, { x: 0, y: 0 }).map(({ text }, index) => ({
