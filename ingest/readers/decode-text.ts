@@ -13,6 +13,13 @@ const MIN_CONFIDENCE = 20;
 /** How sure it must be of an alphabet other than the Western European one, and by how much likelier. */
 const MIN_ALPHABET_CONFIDENCE = 40;
 const MIN_LEAD = 10;
+/**
+ * Share of what is not ASCII that may be broken in UTF-8: text of another encoding is hardly ever valid in it, so a few bad bytes are damage.
+ * More is forgiven where the file says that it is UTF-8.
+ */
+const MAX_BROKEN_SHARE = 0.05;
+const MAX_LABELLED_BROKEN_SHARE = 0.5;
+const REPLACEMENT = 0xfffd;
 /** Encodings of more than one byte a letter: a text that is valid in one of them is hardly by accident. */
 const MULTIBYTE = new Set([
   "Shift_JIS",
@@ -28,27 +35,38 @@ const SINGLE_BYTE = /^(windows-|KOI8|ISO-8859)/i;
 const WESTERN = /^(windows-1252|ISO-8859-1)$/i;
 
 /**
- * Text of a file: UTF-8, UTF-16, or the encoding its bytes look like (Windows-125x, EUC-KR, Shift-JIS, …), Windows-1252 when they
- * look like none. Line ends become \n.
+ * Text of a file: UTF-8 (also with a few broken bytes), UTF-16, or the encoding its bytes look like (Windows-125x, EUC-KR, Shift-JIS, …),
+ * Windows-1252 when they look like none. Line ends become \n. `isLabelled`: the file says that it is UTF-8.
  * @throws RagError file/invalid for binary data
  */
-export function decodeText(bytes: Uint8Array): string {
-  return decode(bytes).replace(/\r\n?/g, "\n");
+export function decodeText(bytes: Uint8Array, isLabelled = false): string {
+  return decode(bytes, isLabelled).replace(/\r\n?/g, "\n");
 }
 
-function decode(bytes: Uint8Array): string {
+function decode(bytes: Uint8Array, isLabelled: boolean): string {
   const utf16 = utf16Of(bytes);
   if (utf16 !== undefined) return new TextDecoder(utf16).decode(bytes);
   if (bytes.subarray(0, SNIFFED_BYTES).includes(0)) {
     throw new RagError("file/invalid", "is not text but binary data; check the file's type.");
   }
   const hasMark = UTF8_MARK.every((byte, index) => bytes[index] === byte);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(hasMark ? bytes.subarray(3) : bytes);
-  } catch {
-    // Not UTF-8, so an older encoding.
-    return new TextDecoder(legacyEncoding(bytes)).decode(bytes);
+  const text = new TextDecoder().decode(bytes);
+  if (hasMark || isValidAs(bytes, "utf-8")) return text;
+  const maxBroken = isLabelled ? MAX_LABELLED_BROKEN_SHARE : MAX_BROKEN_SHARE;
+  if (brokenShare(text) < maxBroken) return text;
+  return new TextDecoder(legacyEncoding(bytes)).decode(bytes);
+}
+
+/** Of the characters beyond ASCII, those that stand for broken bytes: 0 to 1. */
+function brokenShare(text: string): number {
+  let others = 0;
+  let broken = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) others++;
+    if (code === REPLACEMENT) broken++;
   }
+  return broken / Math.max(1, others);
 }
 
 /** By its mark, or by the zero bytes that Latin letters have in it. */

@@ -22,6 +22,8 @@ const BOUNDARIES = new Set(
     " ",
   ),
 );
+/** What sets words apart within a line, beside {@link BOUNDARIES}. */
+const APART = /^(?:BR|H[1-6]|LI|OL|UL|PRE|TABLE)$/;
 
 const MAX_PAGE = 100_000;
 /** Nothing, or an item of a list without text. */
@@ -32,9 +34,22 @@ export function addHtmlBlocks(root: HtmlNode, builder: DocumentBuilder): void {
   new HtmlWalk(builder).walk(root);
 }
 
-/** Text of an element on one line. */
+/** Text of an element on one line; its blocks and line breaks are set apart by spaces. */
 export function inlineText(node: HtmlNode): string {
-  return (node.textContent ?? "").replace(/\s+/g, " ").trim();
+  return textBelow(node).replace(/\s+/g, " ").trim();
+}
+
+function textBelow(node: HtmlNode): string {
+  let text = "";
+  for (const child of node.childNodes) {
+    if (child.nodeType === TEXT) text += child.textContent ?? "";
+    if (child.nodeType !== ELEMENT) continue;
+    const name = child.nodeName.toUpperCase();
+    if (LEFT_OUT.has(name)) continue;
+    const inner = textBelow(child);
+    text += BOUNDARIES.has(name) || APART.test(name) ? ` ${inner} ` : inner;
+  }
+  return text;
 }
 
 class HtmlWalk {

@@ -78,7 +78,8 @@ async function readWhole(path: string): Promise<Uint8Array> {
 function decodeHtml(bytes: Uint8Array): string {
   const head = Buffer.from(bytes.subarray(0, 1024)).toString("latin1");
   const label = /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)/i.exec(head)?.[1]?.toLowerCase();
-  if (label === undefined || /^utf-?(8|16)/.test(label)) return decodeText(bytes);
+  if (label === undefined) return decodeText(bytes);
+  if (/^utf-?(8|16)/.test(label)) return decodeText(bytes, true);
   try {
     return new TextDecoder(label).decode(bytes).replace(/\r\n?/g, "\n");
   } catch {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ParsedDocument } from "../../ingest/index.ts";
+import { decodeText } from "../../ingest/readers/decode-text.ts";
 import { parseHtml } from "../../ingest/readers/html.ts";
 import { parseMarkdown } from "../../ingest/readers/markdown.ts";
 import { parseRestructuredText } from "../../ingest/readers/restructured-text.ts";
@@ -16,6 +17,37 @@ test("HTML: numbered lists keep their numbers, nested and begun elsewhere", () =
     shown(parseHtml(html)).at(-1),
     "paragraph: 4. Climb\n  - slowly\n5. Trim\n  1. the wick\n  2. the flame\n9. Rest",
   );
+});
+
+test("HTML: paragraphs and line breaks in cells and headings set words apart; scripts are no text", () => {
+  const html = `<html><body><h1>The<br>Lamp<script>no()</script></h1>
+<table><tr><td><p>oil</p><p>wick</p></td><td>red<br>gr<b>ee</b>n<style>p{}</style></td><td><ul><li>a</li><li>b</li></ul></td></tr></table></body></html>`;
+  const parsed = parseHtml(html);
+  assert.equal(parsed.title, "The Lamp");
+  assert.deepEqual(shown(parsed), ["heading: The Lamp", "table: oil wick | red green | a b"]);
+});
+
+const CYRILLIC = "Маяк стоит на мысе. ".repeat(20);
+
+test("a few broken bytes do not make UTF-8 another encoding", () => {
+  const bytes = Buffer.from(`${CYRILLIC}x${CYRILLIC}`);
+  bytes[Buffer.byteLength(CYRILLIC)] = 0xff;
+  assert.equal(decodeText(bytes), `${CYRILLIC}\ufffd${CYRILLIC}`);
+  assert.equal(decodeText(Buffer.from("\ufffd alone")), "\ufffd alone");
+});
+
+test("a mark or a label of UTF-8 is believed, unless hardly any of it is", () => {
+  const damaged = Buffer.concat([Buffer.from("né"), Buffer.from([0xff]), Buffer.from(" à")]);
+  const marked = Buffer.concat([Buffer.from("\ufeff"), damaged]);
+  assert.equal(decodeText(marked), "né\ufffd à");
+  assert.equal(decodeText(damaged, true), "né\ufffd à");
+  assert.equal(decodeText(Buffer.from("né à", "latin1"), true), "né à");
+});
+
+test("short texts of older encodings are told from UTF-8", () => {
+  for (const text of ["Café", "naïve, Zoë", "Ein Mädchen über drei Brücken."]) {
+    assert.equal(decodeText(Buffer.from(text, "latin1")), text);
+  }
 });
 
 test("Markdown: tags alone, comments, rules and link targets are not read; the opening heading is the title", () => {
