@@ -67,3 +67,9 @@ export function systemCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
   return typeof thrown.code === "string" ? thrown.code : undefined;
 }
+
+/** Whether the system refused for lack of permission. */
+export function isForbidden(thrown: unknown): boolean {
+  const code = systemCode(thrown);
+  return code === "EACCES" || code === "EPERM";
+}

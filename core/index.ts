@@ -1,7 +1,7 @@
 export { aborted } from "./aborted.ts";
 export { temporaryPath, writeAtomic, writeFileAtomic } from "./atomic-file.ts";
 export { parseWith } from "./config.ts";
-export { type ErrorCode, errorMessage, RagError, systemCode } from "./error.ts";
+export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { groupBy } from "./group-by.ts";
 export { sha256, sha256File } from "./hash.ts";

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { errorMessage, RagError, systemCode } from "./error.ts";
+import { errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
 
 export interface FileLimits {
   /** Of the content, unpacked. */
@@ -65,7 +65,7 @@ function readError(cause: unknown): RagError {
   if (code === "ENOENT") {
     return new RagError("file/not-found", "there is no such file; check the path.", { cause });
   }
-  if (code === "EACCES" || code === "EPERM") {
+  if (isForbidden(cause)) {
     return new RagError("file/unreadable", "may not be read; check its permissions.", { cause });
   }
   if (code?.startsWith("Z_")) {

@@ -1,7 +1,7 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { sep } from "node:path";
 import { type FSWatcher, watch as watchFiles } from "chokidar";
-import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { errorMessage, isForbidden, RagError, systemCode } from "../core/index.ts";
 
 export interface HintOptions {
   /** Absolute. */
@@ -20,6 +20,8 @@ const LONGEST_BURST_MS = 5000;
 /** Tells that something changed below folders, not what: whoever listens looks for itself, so that a lost event loses nothing. */
 export class ChangeHints {
   readonly #options: HintOptions;
+  /** Which folders and files are watched: one that comes back under its old name is another. */
+  readonly #identities: readonly string[];
   readonly #watcher: FSWatcher;
   #first: number | undefined;
   #last = 0;
@@ -28,8 +30,9 @@ export class ChangeHints {
 
   constructor(options: HintOptions) {
     this.#options = options;
+    this.#identities = options.folders.map(identityOf);
     // By their real names, under which changes are told; links in them are not followed.
-    const folders = options.folders.map((folder) => realpathSync(folder));
+    const folders = options.folders.map(realPathOf);
     mkdirSync(options.storeFolder, { recursive: true });
     const storeFolder = realpathSync(options.storeFolder);
     this.#watcher = watchFiles(folders, {
@@ -40,6 +43,8 @@ export class ChangeHints {
     });
     this.#watcher.on("all", () => this.#changed());
     this.#watcher.on("error", (cause) => {
+      // What may not be read is named by whoever reads; the rest is watched.
+      if (isForbidden(cause)) return;
       this.#failure = cannotWatch(options.folders, cause);
       this.#wake();
     });
@@ -73,6 +78,14 @@ export class ChangeHints {
     this.#wake();
   }
 
+  /** Whether all folders are those that were there at first. One that was gone is watched no more, though it may be back. */
+  areCurrent(): boolean {
+    return this.#identities.every(
+      (identity, index) =>
+        identity !== "" && identity === identityOf(this.#options.folders[index]!),
+    );
+  }
+
   close(): Promise<void> {
     return this.#watcher.close();
   }
@@ -93,6 +106,25 @@ export class ChangeHints {
     });
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Empty for what is not there. */
+function identityOf(path: string): string {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return "";
+  }
+}
+
+/** A folder may go just now; then it is not watched, and not current. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

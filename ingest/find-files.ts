@@ -1,7 +1,8 @@
+import { type Dirent, readdir } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import fastGlob from "fast-glob";
-import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { errorMessage, isForbidden, RagError, systemCode } from "../core/index.ts";
 
 /** A file to ingest. */
 export interface FoundFile {
@@ -14,21 +15,25 @@ export interface FoundFiles {
   readonly files: readonly FoundFile[];
   /** Paths and patterns that led to nothing, as given. */
   readonly missing: readonly string[];
-  /** Links that lead out of the folder they were found in, or nowhere. */
-  readonly refused: readonly RefusedLink[];
+  /** Links that lead out of the folder they were found in, or nowhere; folders that may not be listed. */
+  readonly refused: readonly RefusedEntry[];
 }
 
-export interface RefusedLink {
+export interface RefusedEntry {
   readonly source: string;
   readonly reason: string;
 }
 
 const IGNORED = ["**/node_modules/**"];
 
+const IS_BROKEN_LINK = "is a link to nothing; mend or remove it.";
+const IS_LINK_OUT = "is a link out of the folder and was not followed; name its target to read it.";
+const IS_CLOSED = "may not be listed, so nothing in it was read; check its permissions.";
+
 /**
  * Files, all files below folders, and files that match globs, each once and in order of their names. Hidden files and
  * links to folders are passed over unless named; links to files are followed within the folder they lie in. `without`: a folder whose files are left out unless named one by one (the store).
- * @throws RagError file/unreadable for a folder that may not be listed
+ * @throws RagError file/unreadable for a path that may not be looked at
  */
 export async function findFiles(
   paths: readonly string[],
@@ -40,7 +45,7 @@ export async function findFiles(
 ): Promise<FoundFiles> {
   const found = new Set<string>();
   const missing: string[] = [];
-  const refused = new Map<string, RefusedLink>();
+  const refused = new Map<string, RefusedEntry>();
   const left = resolve(options.without) + sep;
   const nameOf = (path: string) => `${options.origin ?? ""}${sourceOf(path, options.root)}`;
   for (const path of paths) {
@@ -48,8 +53,10 @@ export async function findFiles(
     const matches = await expand(absolute, path, options.root);
     if (matches === undefined) missing.push(path);
     for (const match of matches ?? []) {
-      if (typeof match !== "string") refused.set(match.link, refusal(match, nameOf));
-      else if (match === absolute || !match.startsWith(left)) found.add(match);
+      if (typeof match !== "string") {
+        const { path, reason } = match;
+        refused.set(path, { source: nameOf(path), reason });
+      } else if (match === absolute || !match.startsWith(left)) found.add(match);
     }
   }
   const files = [...found].map((path) => ({ path, source: nameOf(path) }));
@@ -68,7 +75,7 @@ async function expand(
   absolute: string,
   given: string,
   root: string,
-): Promise<readonly (string | StrayLink)[] | undefined> {
+): Promise<readonly (string | Stray)[] | undefined> {
   try {
     const entry = await stat(absolute);
     if (entry.isDirectory()) return await glob("**/*", absolute);
@@ -81,56 +88,67 @@ async function expand(
   if (await isBrokenLink(absolute)) return undefined;
   const pattern = sep === "\\" ? given.replaceAll("\\", "/") : given;
   if (!fastGlob.isDynamicPattern(pattern)) return undefined;
-  const matches = await glob(pattern, root);
-  return matches.length === 0 ? undefined : matches;
-}
-
-/** A link that is not followed. */
-interface StrayLink {
-  readonly link: string;
-  /** Whether it leads anywhere. */
-  readonly isBroken: boolean;
-}
-
-async function glob(pattern: string, folder: string): Promise<(string | StrayLink)[]> {
   try {
-    const matches = await fastGlob(pattern, {
-      cwd: folder,
-      ignore: IGNORED,
-      onlyFiles: false,
-      objectMode: true,
-      followSymbolicLinks: false,
-    });
-    const found: (string | StrayLink)[] = [];
-    for (const { path: match, dirent } of matches) {
-      const path = isAbsolute(match) ? resolve(match) : join(folder, match);
-      if (dirent.isFile()) found.push(path);
-      else if (dirent.isSymbolicLink()) found.push(...(await followed(path, folder)));
-    }
-    return found;
+    const matches = await glob(pattern, root);
+    return matches.length === 0 ? undefined : matches;
   } catch (cause) {
-    throw unreadable(folder, cause);
+    throw unreadable(given, cause);
   }
 }
 
+/** An entry that is not followed. */
+interface Stray {
+  readonly path: string;
+  readonly reason: string;
+}
+
+async function glob(pattern: string, folder: string): Promise<(string | Stray)[]> {
+  const found: (string | Stray)[] = [];
+  const matches = await fastGlob(pattern, {
+    cwd: folder,
+    fs: { readdir: listing((path) => found.push({ path, reason: IS_CLOSED })) },
+    ignore: IGNORED,
+    onlyFiles: false,
+    objectMode: true,
+    followSymbolicLinks: false,
+  });
+  for (const { path: match, dirent } of matches) {
+    const path = isAbsolute(match) ? resolve(match) : join(folder, match);
+    if (dirent.isFile()) found.push(path);
+    else if (dirent.isSymbolicLink()) found.push(...(await followed(path, folder)));
+  }
+  return found;
+}
+
+type Listing = NonNullable<NonNullable<fastGlob.Options["fs"]>["readdir"]>;
+
+/** Lists folders. One that may not be listed is told, and counts as empty: the others are read all the same. */
+function listing(onClosed: (folder: string) => void): Listing {
+  const list = (
+    folder: string,
+    options: { readonly withFileTypes: true },
+    done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
+  ) =>
+    readdir(folder, options, (error, entries) => {
+      if (!isForbidden(error)) return done(error, entries);
+      onClosed(resolve(folder));
+      done(null, []);
+    });
+  // Its other form, without kinds of entries, is for a Node older than ours.
+  return list as unknown as Listing;
+}
+
 /** A link's own path when it leads to a file inside the folder; nothing for one to a folder, which is walked where it is. */
-async function followed(link: string, folder: string): Promise<(string | StrayLink)[]> {
+async function followed(link: string, folder: string): Promise<(string | Stray)[]> {
   let target: string;
   try {
     target = await realpath(link);
   } catch {
-    return [{ link, isBroken: true }];
+    return [{ path: link, reason: IS_BROKEN_LINK }];
   }
   const isInside = target.startsWith((await realpath(folder)) + sep);
-  if (!isInside) return [{ link, isBroken: false }];
+  if (!isInside) return [{ path: link, reason: IS_LINK_OUT }];
   return (await stat(target)).isFile() ? [link] : [];
-}
-
-function refusal({ link, isBroken }: StrayLink, nameOf: (path: string) => string): RefusedLink {
-  const reason = isBroken
-    ? "is a link to nothing; mend or remove it."
-    : "is a link out of the folder and was not followed; name its target to read it.";
-  return { source: nameOf(link), reason };
 }
 
 async function isBrokenLink(path: string): Promise<boolean> {

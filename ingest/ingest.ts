@@ -1,6 +1,13 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
-import { errorMessage, RagError, sha256, sha256File, systemCode } from "../core/index.ts";
+import {
+  errorMessage,
+  isForbidden,
+  RagError,
+  sha256,
+  sha256File,
+  systemCode,
+} from "../core/index.ts";
 import {
   type Corpus,
   checkSavedIndex,
@@ -318,7 +325,7 @@ function problemAt(source: string, line: number, problem: string): FailedDocumen
 function reasonOf(thrown: unknown): string {
   if (thrown instanceof RagError) return thrown.message;
   const code = systemCode(thrown);
-  if (code === "EACCES" || code === "EPERM") return "may not be read; check its permissions.";
+  if (isForbidden(thrown)) return "may not be read; check its permissions.";
   if (code === "ENOENT") return "has gone since it was found.";
   return code === undefined ? errorMessage(thrown) : `cannot be read (${code}).`;
 }

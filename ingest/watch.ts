@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { RagError } from "../core/index.ts";
 import { ChangeHints } from "./change-hints.ts";
 import { type IngestOptions, ingest } from "./ingest.ts";
@@ -22,37 +23,56 @@ export type WatchEvent =
   | ({ readonly event: "synced" } & IngestSummary);
 
 const QUIET_MS = 300;
+const GONE_POLL_MS = 2000;
 /** Another ingest may be long; it is waited for. */
 const LOCK_WAIT_MS = 24 * 3_600_000;
 
 /**
  * Keeps a store in line with folders until it is aborted: adds, replaces and removes. Every change makes it compare all files
  * again, of which those that are as before cost little; so bursts, renames and lost events end in the same state.
- * A folder that is gone as a whole (a drive that was taken out) keeps its documents.
+ * A folder that is gone as a whole (a drive that was taken out) keeps its documents, and is followed again when it is back.
  * @throws RagError file/not-found, file/unreadable, store/*; the signal's reason when it is aborted
  */
 export async function watch(options: WatchOptions): Promise<never> {
   const { paths, root, storeFolder, signal, isPolling = false, quietMs = QUIET_MS } = options;
   const folders = paths.map((path) => resolve(root, path));
   requireThere(paths, folders);
-  const hints = new ChangeHints({
-    folders,
-    storeFolder: resolve(root, storeFolder),
-    isPolling,
-    quietMs,
-  });
+  const hintOptions = { folders, storeFolder: resolve(root, storeFolder), isPolling, quietMs };
+  let hints = new ChangeHints(hintOptions);
   const keeper = new StoreKeeper(options, folders);
+  const sync = async () => {
+    const synced = await keeper.sync();
+    if (synced && hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
+  };
   try {
     await hints.ready();
     const summary = await keeper.sync();
     if (summary) options.onEvent({ event: "watching", paths, ...summary });
     for (;;) {
       await hints.next(signal);
-      const synced = await keeper.sync();
-      if (synced && hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
+      await sync();
+      while (!hints.areCurrent()) {
+        await allThere(folders, signal);
+        await hints.close();
+        hints = new ChangeHints(hintOptions);
+        await hints.ready();
+        await sync();
+      }
     }
   } finally {
     await hints.close();
+  }
+}
+
+/** Nothing tells that a folder which was gone is back; so it is looked for. */
+async function allThere(
+  folders: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  while (!folders.every((folder) => existsSync(folder))) {
+    // An abort is thrown with its own reason.
+    await setTimeout(GONE_POLL_MS, undefined, { signal }).catch(() => {});
+    signal?.throwIfAborted();
   }
 }
 

@@ -49,6 +49,17 @@ async function prepare(t: TestContext, files: Readonly<Record<string, string>> =
   return { store, root, write, run, sources };
 }
 
+/** Without the rights of root, for whom every folder is open. */
+async function asNobody<Result>(act: () => Promise<Result>): Promise<Result> {
+  if (process.geteuid?.() !== 0) return act();
+  process.seteuid?.(65_534);
+  try {
+    return await act();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 test("files are added, then skipped, then replaced when they changed", async (t) => {
   const { store, write, run, sources } = await prepare(t, {
     "docs/a.md": "# Alpha\n\nThe first lamp is red.",
@@ -308,6 +319,28 @@ test("links are followed inside the folder only; those out of it and to nothing 
   assert.deepEqual(sources(), ["docs/a.txt", "docs/again.txt", "docs/deep/c.txt"]);
   const failed = documents.failed.map(({ source }) => source).sort();
   assert.deepEqual(failed, ["docs/broken.txt", "docs/out-folder", "docs/out.txt"]);
+});
+
+test("a folder that may not be listed is named, the rest read, and its documents are kept", async (t) => {
+  const { store, root, run, sources } = await prepare(t, {
+    "docs/a.jsonl": '{"id":"1","text":"one"}',
+    "docs/closed/b.jsonl": '{"id":"2","text":"two"}',
+  });
+  await run(["docs"]);
+  await chmod(root, 0o755);
+  await chmod(store.folder, 0o777);
+  await chmod(join(root, "docs/closed"), 0);
+  const { documents } = await asNobody(() => run(["docs"], { prune: true }));
+  assert.deepEqual([documents.unchanged, documents.removed], [1, 0]);
+  assert.deepEqual(documents.failed, [
+    {
+      source: "docs/closed",
+      reason: "may not be listed, so nothing in it was read; check its permissions.",
+    },
+  ]);
+  assert.equal(sources().length, 2);
+  const pattern = await asNobody(() => run(["docs/**/*.jsonl"]));
+  assert.equal(pattern.documents.failed.length, 1);
 });
 
 test("a file of a gigabyte is named without being read, and the others are taken", async (t) => {

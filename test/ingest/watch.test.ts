@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { ChangeHints } from "../../ingest/change-hints.ts";
 import { type WatchEvent, watch } from "../../ingest/index.ts";
 import { openRetriever, withStoreLock } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
 
 /** A folder with one line-document file that is being watched. */
-async function startWatching(t: TestContext) {
+async function startWatching(t: TestContext, paths = ["docs"]) {
   const store = await openTestStore();
   const root = await mkdtemp(join(tmpdir(), "foreword-watch-"));
   const docs = join(root, "docs");
@@ -20,7 +21,7 @@ async function startWatching(t: TestContext) {
     writeFile(join(docs, name), texts.map((text, id) => JSON.stringify({ id, text })).join("\n"));
   await write("first.jsonl", "the first lamp is red");
   const watching = watch({
-    paths: ["docs"],
+    paths,
     root,
     corpus: store.corpus,
     embedder: store.embedder,
@@ -122,6 +123,60 @@ test("a folder that vanishes as a whole keeps its documents", limit, async (t) =
   assert.match("reason" in gone ? gone.reason : "", /its documents are kept/);
   assert.deepEqual(sources(), ["docs/first.jsonl#0"]);
   await rename(`${docs}-away`, docs);
+});
+
+test("a folder that comes back is followed again", limit, async (t) => {
+  const { docs, write, until, synced } = await startWatching(t);
+  await rename(docs, `${docs}-away`);
+  await until(({ event }) => event === "failed");
+  await mkdir(docs);
+  await write("second.jsonl", "a heron waits by the lock");
+  await until((event) => event.event === "added" && event.source === "docs/second.jsonl#0");
+  await synced();
+  await write("third.jsonl", "it flies away");
+  await until((event) => event.event === "added" && event.source === "docs/third.jsonl#0");
+});
+
+test("a folder that was replaced between two looks is followed again", limit, async (t) => {
+  const { docs, write, until, synced } = await startWatching(t);
+  await mkdir(`${docs}-new`);
+  await rename(docs, `${docs}-away`);
+  await rename(`${docs}-new`, docs);
+  await until((event) => event.event === "removed");
+  await synced();
+  await write("second.jsonl", "a heron waits by the lock");
+  await until((event) => event.event === "added" && event.source === "docs/second.jsonl#0");
+});
+
+test("a file watched by name is followed again when it was gone for a while", limit, async (t) => {
+  const { docs, write, until, synced } = await startWatching(t, ["docs/first.jsonl"]);
+  await rm(join(docs, "first.jsonl"));
+  await until(({ event }) => event === "failed");
+  await write("first.jsonl", "the first lamp is blue");
+  await until(({ event }) => event === "updated");
+  await synced();
+  await write("first.jsonl", "the first lamp is green");
+  await until(({ event }) => event === "updated");
+});
+
+test("a folder that may not be read does not end the watching of the rest", limit, async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "foreword-watch-"));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  await chmod(root, 0o777);
+  await mkdir(join(root, "closed"), { mode: 0 });
+  await mkdir(join(root, "store"));
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  const folders = { folders: [root], storeFolder: join(root, "store") };
+  const hints = new ChangeHints({ ...folders, isPolling: false, quietMs: 50 });
+  try {
+    await hints.ready();
+    await writeFile(join(root, "a.txt"), "new");
+    await hints.next(undefined);
+  } finally {
+    await hints.close();
+    if (isRoot) process.seteuid?.(0);
+  }
 });
 
 test("while another process ingests, it waits", limit, async (t) => {
