@@ -1,6 +1,7 @@
 import type { NewChunk } from "../../retriever/index.ts";
 import { headingText } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
+import { trimEndOf } from "../readers/trim-end.ts";
 import { sentenceStarts, splitBlock } from "./split-block.ts";
 
 export interface ChunkSizes {
@@ -185,7 +186,7 @@ class Chunker {
 
   #headOf({ start, end }: Block): TableHead | undefined {
     const row = this.#text.slice(start, end).split("\n", 1)[0]!;
-    const text = row.replace(/^[\s|]+|[\s|]+$/g, "");
+    const text = trimEndOf(row.replace(/^[\s|]+/, ""), /[\s|]/);
     const tokens = this.#countTokens(text);
     const isShort = tokens <= MAX_HEAD_SHARE * this.#sizes.maxTokens;
     return isShort && text !== "" ? { text, end: start + row.length, tokens } : undefined;

@@ -46,7 +46,8 @@ export function sentenceStarts(text: string, { start, end }: Range): number[] {
 }
 
 function* parts(text: string, { kind, start, end }: Block): Generator<Range> {
-  const isByLine = kind !== "paragraph" || /\n\s*([-*+•]|\d+[.)])\s/.test(text.slice(start, end));
+  const isByLine =
+    kind !== "paragraph" || /\n[^\S\n]*([-*+•]|\d+[.)])\s/.test(text.slice(start, end));
   if (isByLine) {
     yield* lines(text, start, end);
     return;

@@ -20,7 +20,7 @@ export class DocumentBuilder {
     text: string,
     place: { readonly level?: number; readonly page?: number } = {},
   ): void {
-    const trimmed = kind === "code" ? text.replace(/^\n+|\s+$/g, "") : text.trim();
+    const trimmed = kind === "code" ? text.replace(/^\n+/, "").trimEnd() : text.trim();
     if (trimmed === "") return;
     const start = this.#length === 0 ? 0 : this.#length + SEPARATOR.length;
     this.#length = start + trimmed.length;

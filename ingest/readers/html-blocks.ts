@@ -27,7 +27,7 @@ const APART = /^(?:BR|H[1-6]|LI|OL|UL|PRE|TABLE)$/;
 
 const MAX_PAGE = 100_000;
 /** Nothing, or an item of a list without text. */
-const EMPTY_LINE = /^\s*(?:-|\d+\.)?\s*$/;
+const EMPTY_LINE = /^\s*(?:(?:-|\d+\.)\s*)?$/;
 
 /** Adds the blocks below a node to a document, in reading order. */
 export function addHtmlBlocks(root: HtmlNode, builder: DocumentBuilder): void {

@@ -1,13 +1,16 @@
 import { isBlank, type Line, splitLines } from "./lines.ts";
 import type { Block, ParsedDocument } from "./parsed-document.ts";
+import { trimEndOf } from "./trim-end.ts";
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})/;
-const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*#*[ \t]*$/;
+/** What follows backticks holds no more of them, or it is code within a line. */
+const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
+const HEADING = /^ {0,3}(#{1,6})(?:[ \t]|#*[ \t]*$)/;
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
-/** A line of tags, a comment, a rule, or where a link leads: nothing that is read. */
-const MARKUP =
-  /^(?:(?:<(?:\/?[A-Za-z]|!--)[^<>]*>\s*)+|<!--.*-->|([-*_])(?:[ \t]*\1){2,}|\[[^\]]+\]:\s+\S.*)$/;
-const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$/;
+/** A line of tags, a comment, or a rule: nothing that is read. */
+const MARKUP = /^(?:(?:<(?:\/?[A-Za-z]|!--)[^<>]*>\s*)+|<!--.*-->|([-*_])(?:[ \t]*\1){2,})$/;
+/** Where a link leads, with its title, is not read either; a footnote is, and what somebody in brackets says. */
+const LINK_TARGET = /^\[(?!\^)[^\]]+\]:\s+(?:<[^<>]*>|\S+)(?:\s+(?:"[^"]*"|'[^']*'|\([^)]*\)))?$/;
+const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+(?:\|[ \t]*)?$/;
 
 /**
  * Markdown keeps its text, marks included, so offsets are the file's. Front matter is left out but for its title, and so are
@@ -30,11 +33,10 @@ export function parseMarkdown(text: string): ParsedDocument {
 
 /** A heading's words without the marks around them. */
 export function headingText(source: string): string {
-  return source
-    .replace(/\n.*$/s, "")
-    .replace(/^ {0,3}#{1,6}[ \t]*/, "")
-    .replace(/[ \t]*#*[ \t]*$/, "")
-    .replace(/\{(#|\/\*)[^}]*\}\s*$/, "")
+  const line = source.replace(/\n.*$/s, "").replace(/^ {0,3}#{1,6}[ \t]*/, "");
+  return trimEndOf(line.trimEnd(), /#/)
+    .trimEnd()
+    .replace(/\{(?:#|\/\*)[^{}]*\}$/, "")
     .replace(/[*_`]/g, "")
     .trim();
 }
@@ -43,17 +45,18 @@ function isMarkup(text: string, { kind, start, end }: Block): boolean {
   if (kind !== "paragraph") return false;
   const part = text.slice(start, end);
   return (
-    /^<!--[\s\S]*-->$/.test(part.trim()) ||
-    part.split("\n").every((line) => MARKUP.test(line.trim()))
+    /^<!--[\s\S]*-->$/.test(part.trim()) || part.split("\n").every((line) => isUnread(line.trim()))
   );
 }
+
+const isUnread = (line: string): boolean => MARKUP.test(line) || LINK_TARGET.test(line);
 
 function frontMatter(lines: readonly Line[]): { title: string; lineCount: number } {
   if (lines[0]?.text.trimEnd() !== "---") return { title: "", lineCount: 0 };
   const end = lines.findIndex((line, index) => index > 0 && /^(---|\.\.\.)\s*$/.test(line.text));
   if (end < 0) return { title: "", lineCount: 0 };
-  const titles = lines.slice(1, end).map(({ text }) => /^title:\s*(.+?)\s*$/.exec(text)?.[1]);
-  const title = titles.find((found) => found !== undefined) ?? "";
+  const titles = lines.slice(1, end).map(({ text }) => /^title:(.*)/.exec(text)?.[1]?.trim());
+  const title = titles.find(Boolean) ?? "";
   return { title: title.replace(/^(["'])(.*)\1$/, "$2"), lineCount: end + 1 };
 }
 

@@ -6,7 +6,7 @@ import type { ParsedDocument } from "./parsed-document.ts";
 import { walkXml } from "./xml.ts";
 
 /** mammoth's way from a foot- or endnote back to its place. */
-const NOTE_LINK = / *<a href="#[\w-]*note-ref-[\w-]*">↑<\/a>/g;
+const NOTE_LINK = /(?<! ) *<a href="#[\w-]*note-ref-[\w-]*">↑<\/a>/g;
 const MAIN_PART = "word/document.xml";
 
 /** A Word document (.docx): headings by their styles, lists and tables, headers and footers once; pictures are left out. */

@@ -163,3 +163,18 @@ test("with the embedder's own tokenizer no chunk is longer than the embedder rea
   assert.ok(chunks.length > 5);
   for (const { text } of chunks) assert.ok(count(text) <= 240, `${count(text)}`);
 });
+
+test("endless runs of blanks in a table's head or a paragraph take no more time than other text", () => {
+  const spaces = " ".repeat(1_000_000);
+  const table = `a |${spaces}| b\nc | d`;
+  const [one] = chunk({
+    title: "",
+    text: table,
+    blocks: [{ kind: "table", start: 0, end: table.length }],
+  });
+  assert.equal(one?.start, 0);
+  const text = `A lamp.${"\n".repeat(200_000)}A light.`;
+  const whole = { kind: "paragraph" as const, start: 0, end: text.length };
+  const chunks = chunk({ title: "", text, blocks: [whole] });
+  assert.equal(chunks.at(-1)?.end, text.length);
+});

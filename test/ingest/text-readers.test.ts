@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ParsedDocument } from "../../ingest/index.ts";
 import { decodeText } from "../../ingest/readers/decode-text.ts";
 import { parseHtml } from "../../ingest/readers/html.ts";
-import { parseMarkdown } from "../../ingest/readers/markdown.ts";
+import { headingText, parseMarkdown } from "../../ingest/readers/markdown.ts";
 import { parseRestructuredText } from "../../ingest/readers/restructured-text.ts";
 
 /** Blocks as "kind: text". */
@@ -77,6 +77,40 @@ Text with a <b>tag</b>.
     "paragraph: It burns oil; see [the book].",
     "paragraph: Text with a <b>tag</b>.",
   ]);
+});
+
+test("Markdown: footnotes and what somebody says are read; code within a line opens no fence", () => {
+  const text = `[^1]: The lamp was lit in 1871.
+
+[Alice]: I will send it tomorrow.
+
+\`\`\`npm install x\`\`\` puts it in.
+
+[a]: <https://example.org/a b> 'A'
+[b]: https://example.org (B)
+
+Then go on.`;
+  assert.deepEqual(shown(parseMarkdown(text)), [
+    "paragraph: [^1]: The lamp was lit in 1871.",
+    "paragraph: [Alice]: I will send it tomorrow.",
+    "paragraph: ```npm install x``` puts it in.",
+    "paragraph: Then go on.",
+  ]);
+});
+
+test("Markdown: endless runs of spaces and marks take no more time than other text", () => {
+  const spaces = " ".repeat(1_000_000);
+  assert.equal(headingText(`# a${spaces}b${spaces}##${spaces}`), `a${spaces}b`);
+  assert.equal(headingText(`# a${"{#".repeat(500_000)} {#id}`).endsWith("{#"), true);
+  const opening = ["---", `title: a${spaces}b`, "---", `# a${spaces}# b`, "", "a | b"];
+  const parsed = parseMarkdown(
+    [...opening, `-|-${spaces}x`, "", "`".repeat(1_000_000), "x"].join("\n"),
+  );
+  assert.equal(parsed.title, `a${spaces}b`);
+  assert.deepEqual(
+    parsed.blocks.map(({ kind }) => kind),
+    ["heading", "paragraph", "code"],
+  );
 });
 
 test("reStructuredText: code of directives and literal blocks is whole; what is no text is left out", () => {

@@ -37,7 +37,7 @@ const VERSE_SHARE = 0.6;
 const LIST_ITEM = /^(?:[⁰¹²³⁴⁵⁶⁷⁸⁹•▪●○◦‣⁃∙■□➢✓]|[–—*-]\s|\(?(?:\d{1,3}|[a-z])[.)]\s)/u;
 const LEADER_AND_PAGE = / … \S{1,8}$/;
 /** The dots between an entry of a table of contents and its page. */
-const DOT_LEADER = /\s*(?:[.·…]{5,}|(?:[.·] ){4,}[.·]?)\s*/g;
+const DOT_LEADER = /(?<!\s)\s*(?:[.·…]{5,}|(?:[.·] ){4,}[.·]?)\s*/g;
 
 /**
  * Lines of one column as paragraphs: parted by space, an indent, a change of size, or the mark of a list's entry. A line that ends early though the

@@ -3,6 +3,7 @@ import { type Row, rowText, type Segment } from "./rows.ts";
 /** Lines at the edge of pages that come back on this share of them are running heads and page numbers. */
 const RUNNING_SHARE = 0.4;
 const MIN_RUNNING_PAGES = 3;
+const MAX_PAGE_NUMBER_CHARACTERS = 80;
 const PAGE_NUMBER = /^\W*(?:page|seite|p\.|-)?\s*(\d{1,4})\s*(?:(?:of|von|\/)\s*\d{1,4})?\W*$/i;
 
 /**
@@ -17,7 +18,7 @@ export function withoutRunningLines(pages: readonly (readonly Row[])[]): Row[][]
     return page.filter((row) => {
       if (!atEdge.has(row)) return true;
       // A page that is nothing but a number means it.
-      if (page.length > 1 && PAGE_NUMBER.exec(rowText(row))?.[1] === String(index + 1)) {
+      if (page.length > 1 && pageNumber(rowText(row)) === String(index + 1)) {
         return false;
       }
       if (!isRunning(row, index)) return true;
@@ -60,9 +61,12 @@ function edge([first, second, third]: readonly Row[]): Row[] {
 function nameOf({ y, text }: Segment, page: number): string | undefined {
   const place = Math.round(y / 4);
   if (hasLetters(text)) return `${place}:${withoutNumbers(text)}`;
-  const number = PAGE_NUMBER.exec(text)?.[1];
+  const number = pageNumber(text);
   return number === undefined ? undefined : `${place}:page + ${Number(number) - page}`;
 }
+
+const pageNumber = (text: string): string | undefined =>
+  text.length > MAX_PAGE_NUMBER_CHARACTERS ? undefined : PAGE_NUMBER.exec(text)?.[1];
 
 const hasLetters = (text: string): boolean => /\p{L}/u.test(text);
 
