@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { fileBytes } from "../core/index.ts";
 import type { Metadata } from "../retriever/index.ts";
+import { isWrittenOtherwise, losesDigits, numbersAsText } from "./readers/json-numbers.ts";
 
 /** A line of a .jsonl file: a document, or what is wrong with it. */
 export type JsonLine =
@@ -20,7 +21,7 @@ const MAX_UNPACKED_BYTES = 4 * 2 ** 30;
 const MAX_METADATA_KEYS = 64;
 const MAX_METADATA_CHARACTERS = 1000;
 
-const key = z.union([z.string().min(1).max(512), z.number()]).transform(String);
+const key = z.union([z.string().min(1).max(512), z.number()]);
 const line = z.looseObject({
   id: key.optional(),
   _id: key.optional(),
@@ -30,7 +31,7 @@ const line = z.looseObject({
 
 /**
  * Reads `{id, title, text}` a line, without ever holding the whole file. `_id` is taken as well (BEIR's corpora); other fields that
- * hold a text, number or truth value become metadata. A file that is named `.gz` is unpacked.
+ * hold a text, number or truth value become metadata; a whole number of more digits than a number keeps becomes a text. A file that is named `.gz` is unpacked.
  * @throws RagError file/not-found, file/unreadable, file/invalid (broken gzip), file/too-large (more than 4 GiB unpacked)
  */
 export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
@@ -81,7 +82,7 @@ function parseLine(text: string): { document: JsonDocument } | { problem: string
   }
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = JSON.parse(numbersAsText(text, losesDigits));
   } catch {
     return { problem: 'is not JSON; expected {"id", "title", "text"} on each line.' };
   }
@@ -96,7 +97,14 @@ function parseLine(text: string): { document: JsonDocument } | { problem: string
   const name = id ?? _id;
   if (name === undefined) return { problem: 'has no "id"; each line needs one of its own.' };
   if (body.trim() === "") return { problem: "its text is empty." };
-  return { document: { id: name, title: title ?? "", text: body, metadata: metadataOf(rest) } };
+  const own = typeof name === "number" ? numberId(text) : name;
+  return { document: { id: own, title: title ?? "", text: body, metadata: metadataOf(rest) } };
+}
+
+/** The id of a line that has a number for one, by its digits: 1.10 and 1.1 are two. */
+function numberId(text: string): string {
+  const { id, _id } = line.parse(JSON.parse(numbersAsText(text, isWrittenOtherwise)));
+  return String(id ?? _id);
 }
 
 function metadataOf(rest: Readonly<Record<string, unknown>>): Metadata {

@@ -1,12 +1,13 @@
 import { errorMessage, RagError } from "../../core/index.ts";
 import { DocumentBuilder } from "./document-builder.ts";
+import { isWrittenOtherwise, numbersAsText } from "./json-numbers.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 
 const MAX_DEPTH = 200;
 
 /**
  * A .json file as lines `name: value`, indented by their depth, so that words and names are found without brackets and quotes. Each
- * member of the outermost list or object is a block of its own. A member "title" (or "name") at the top is the document's title.
+ * member of the outermost list or object is a block of its own. Numbers keep all their digits. A member "title" (or "name") at the top is the document's title.
  * @throws RagError file/invalid
  */
 export function parseJson(text: string): ParsedDocument {
@@ -25,7 +26,7 @@ export function parseJson(text: string): ParsedDocument {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(numbersAsText(text, isWrittenOtherwise));
   } catch (cause) {
     throw new RagError("file/invalid", `is no valid JSON (${errorMessage(cause)}).`, { cause });
   }

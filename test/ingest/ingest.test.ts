@@ -167,6 +167,21 @@ test("each line of a .jsonl is a document; lines that are gone are removed, the 
   assert.deepEqual(sources(), ["p.jsonl#1", "p.jsonl#3", "p.jsonl#4"]);
 });
 
+test("ids of a .jsonl that are long or fractional numbers keep their digits; amounts stay numbers", async (t) => {
+  const ids = ["1234567890123456788", "1234567890123456789", "1.1", "1.10", "7"];
+  const { store, run, sources } = await prepare(t, {
+    "p.jsonl": ids
+      .map((id) => `{"id":${id},"text":"say \\"12.50\\"","price":12.50,"order":${"9".repeat(20)}}`)
+      .join("\n"),
+  });
+  const { documents } = await run(["p.jsonl"]);
+  assert.deepEqual([documents.added, documents.failed], [5, []]);
+  assert.deepEqual(sources().sort(), ids.map((id) => `p.jsonl#${id}`).sort());
+  const { metadata } = store.corpus.document("p.jsonl#1.10")!;
+  assert.deepEqual(metadata, { price: 12.5, order: "9".repeat(20) });
+  assert.equal(store.corpus.documentText("p.jsonl#7"), 'say "12.50"');
+});
+
 test("bad lines are named by number, good ones kept, and nothing is removed on their account", async (t) => {
   const { write, run, sources } = await prepare(t, {
     "p.jsonl": '{"id":"1","text":"one"}\n{"id":"2","text":"two"}\n',

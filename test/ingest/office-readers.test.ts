@@ -164,6 +164,19 @@ describe("office files, mail, data and code", () => {
       "code: title: Lights",
       "code: lamp:\n  oil: colza\n  hours:\n    - 1\n    - 2",
     ]);
+    const numbers = await read(
+      "n.json",
+      '{"id":1234567890123456789,"price":1.10,"tiny":-1E-400,"n":-7,"text":"\\\\","like":"1.10 \\" 2.20"}',
+    );
+    assert.deepEqual(outline(numbers), [
+      "code: id: 1234567890123456789",
+      "code: price: 1.10",
+      "code: tiny: -1E-400",
+      "code: n: -7",
+      "code: text: \\",
+      'code: like: 1.10 " 2.20',
+    ]);
+    await assert.rejects(read("z.json", '{"a":01.20}'), { code: "file/invalid" });
     await assert.rejects(read("b.json", '{"a":'), { code: "file/invalid", message: /JSON/ });
     await assert.rejects(read("c.json", `${"[".repeat(5000)}${"]".repeat(5000)}`), {
       code: "file/invalid",
