@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, RagError, systemCode, temporaryPath } from "../../core/index.ts";
 import { integrityProblems } from "./integrity.ts";
+import { renewKeywords } from "./keyword-rows.ts";
 import { CORPUS_FILE } from "./open-corpus.ts";
 import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
@@ -80,6 +81,7 @@ export async function restoreStore(
     const summary = await withDatabase(temporary, async (database) => {
       requireBackup(database, file);
       makeNewest(database, present ?? 0);
+      database.transaction(renewKeywords)(database);
       await beforeChange();
       // One transaction of the store's own database, so that readers are never between the two.
       if (present !== undefined) await database.backup(path);

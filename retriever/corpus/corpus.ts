@@ -1,9 +1,9 @@
 import type Database from "better-sqlite3";
 import { RagError } from "../../core/index.ts";
 import type { Filter } from "../search/filter.ts";
-import { keywordText } from "../search/keyword-text.ts";
 import { type Condition, filterCondition } from "./filter-sql.ts";
 import { integrityProblems } from "./integrity.ts";
+import { INSERT_KEYWORDS, keywordRow } from "./keyword-rows.ts";
 import type { ChunkRecord, DocumentRecord, NewChunk, NewDocument } from "./records.ts";
 import { fromBlob, SELECT_CHUNK, SELECT_DOCUMENT, toBlob, toChunk, toDocument } from "./rows.ts";
 import { storeError } from "./sqlite-errors.ts";
@@ -213,10 +213,7 @@ export class Corpus {
       "INSERT INTO chunks (document_id, start_offset, end_offset, page, heading, text, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
       [documentId, start, end, page ?? null, JSON.stringify(heading), text, toBlob(vector)],
     );
-    this.#run("INSERT INTO keywords (rowid, title, heading, text) VALUES (?, ?, ?, ?)", [
-      lastInsertRowid,
-      ...[title, heading.join(" "), text].map(keywordText),
-    ]);
+    this.#run(INSERT_KEYWORDS, [lastInsertRowid, ...keywordRow(title, heading, text)]);
   }
 
   #remove(documentId: string): boolean {

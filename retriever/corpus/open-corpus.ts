@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, RagError } from "../../core/index.ts";
 import { Corpus } from "./corpus.ts";
+import { hasCurrentKeywords, renewKeywords } from "./keyword-rows.ts";
 import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
@@ -93,7 +94,11 @@ function prepare(
 
 /** Whether there is nothing to write, so that readers need not wait for a writer. */
 function isReady(database: Database.Database): boolean {
-  return versionOf(database) === SCHEMA_VERSION && metaOf(database, "epoch") !== undefined;
+  return (
+    versionOf(database) === SCHEMA_VERSION &&
+    metaOf(database, "epoch") !== undefined &&
+    hasCurrentKeywords(database)
+  );
 }
 
 function makeTables(
@@ -105,8 +110,9 @@ function makeTables(
   const set = (key: string, value: string) =>
     database.prepare("INSERT OR IGNORE INTO meta VALUES (?, ?)").run(key, value);
   if (version === SCHEMA_VERSION) {
-    // A store from before it had one.
+    // A store from before it had one, or of other keywords.
     set("epoch", randomUUID());
+    renewKeywords(database);
     return;
   }
   if (version !== 0) {
@@ -121,6 +127,7 @@ function makeTables(
   set("dimension", String(embedder.dimension));
   set("sequence", "0");
   set("epoch", randomUUID());
+  renewKeywords(database);
   database.pragma(`user_version = ${SCHEMA_VERSION}`);
 }
 

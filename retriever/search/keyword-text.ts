@@ -6,11 +6,17 @@ const UNSPACED =
   /[\p{Script=Hangul}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]+/gu;
 
 /**
- * Text as the keyword index sees it: runs of such a script become overlapping pairs of letters, so that a word is found whatever
- * stands before and after it. Other text stays as it is.
+ * One way of writing what can be written in several: letters in parts or whole, full or half width, ligatures.
+ * @see Unicode Standard Annex 15, form NFKC
+ */
+export const normalText = (text: string): string => text.normalize("NFKC");
+
+/**
+ * Text as the keyword index sees it, in its normal form: runs of such a script become overlapping pairs of letters, so that a word is found whatever
+ * stands before and after it.
  */
 export function keywordText(text: string): string {
-  return text.replace(UNSPACED, (run) => {
+  return normalText(text).replace(UNSPACED, (run) => {
     const letters = [...run];
     if (letters.length === 1) return ` ${run} `;
     const pairs = letters.slice(1).map((letter, index) => `${letters[index]}${letter}`);

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { loadSqlite } from "../../retriever/corpus/sqlite.ts";
 import { openCorpus } from "../../retriever/index.ts";
 import { hashEmbedder } from "./hash-embedder.ts";
 import { openTestStore, type TestStore } from "./store.ts";
@@ -88,6 +89,27 @@ test("a folder without a store is not made by reading it", async () => {
     message: /foreword ingest/,
   });
   await rm(folder, { recursive: true });
+});
+
+test("a store of an earlier version finds what is written in another way, once it was opened", async () => {
+  const text = "The ﬁrst lamp.";
+  await store.put("a", text);
+  await store.put("b", "Nothing of the kind.");
+  const Sqlite = loadSqlite();
+  const old = new Sqlite(join(store.folder, "corpus.db"));
+  old.exec("DELETE FROM keywords WHERE rowid = 1; DELETE FROM meta WHERE key = 'keywords'");
+  old
+    .prepare("INSERT INTO keywords (rowid, title, heading, text) VALUES (1, 'a', '', ?)")
+    .run(text);
+  old.close();
+  assert.deepEqual(store.corpus.matchKeywords('"first"', 10), []);
+  const reopened = openCorpus(store.folder, { create: false });
+  assert.deepEqual(
+    reopened.matchKeywords('"first"', 10).map(({ id }) => id),
+    [1],
+  );
+  assert.deepEqual(reopened.checkIntegrity(), []);
+  reopened.close();
 });
 
 test("a file that is no database is refused by name and left as it is", async () => {

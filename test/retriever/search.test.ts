@@ -45,6 +45,21 @@ test("a Korean word is found with another ending, and in the middle of a compoun
   assert.equal(await find("灯台"), "c");
 });
 
+test("what can be written in several ways is found in any of them", async (t) => {
+  const { retriever } = await storeOf(t, {
+    a: "등대는 항구의 북쪽에 서 있다.".normalize("NFD"),
+    b: "ﾗﾝﾌﾟは毎晩点けられた。",
+    c: "The ﬁrst ｌａｍｐ was lit in ２０１９.",
+  });
+  const find = async (query: string) =>
+    (await retriever.search(query, { mode: "keyword", k: 1 })).results[0]?.documentId;
+  assert.equal(await find("등대"), "a");
+  assert.equal(await find("등대".normalize("NFD")), "a");
+  assert.equal(await find("ランプ"), "b");
+  assert.equal(await find("ラ"), "b");
+  for (const word of ["first", "lamp", "2019", "ＬＡＭＰ"]) assert.equal(await find(word), "c");
+});
+
 test("score fusion weighs each list relative to its best", () => {
   const fused = fuseScores([
     {
