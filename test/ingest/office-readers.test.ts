@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { strToU8, zipSync } from "fflate";
 import type { ParsedDocument } from "../../ingest/index.ts";
+import { cellStyles, formatNumber } from "../../ingest/readers/excel-numbers.ts";
 import { formatOf } from "../../ingest/readers/formats.ts";
 import { ReaderProcess } from "../../ingest/readers/reader-process.ts";
 
@@ -98,6 +99,28 @@ describe("office files, mail, data and code", () => {
       "table: Item |  | Bought\nColza oil | 0.3 | 2024-03-01",
       "table: TRUE | 12.5% | 12:00 | #DIV/0!",
     ]);
+  });
+
+  test("Excel: how long something took, dates of East Asian formats, colours that look like one", () => {
+    const codes = ["[h]:mm", "[hh]:mm:ss", "[mm]:ss", "[s]", "[Magenta]0.0", "[$-409]h:mm"];
+    const ids = codes.map((_, index) => 170 + index);
+    const formats = codes.map(
+      (code, index) => `<numFmt numFmtId="${ids[index]}" formatCode="${code}"/>`,
+    );
+    const cells = [...ids, 46, 27, 58].map((id) => `<xf numFmtId="${id}"/>`);
+    const xml = `<styleSheet><numFmts>${formats.join("")}</numFmts><cellXfs>${cells.join("")}</cellXfs></styleSheet>`;
+    const styles = cellStyles(strToU8(xml));
+    const shown = (value: string) => styles.map((style) => formatNumber(value, style, false));
+    assert.deepEqual(shown("1.5625").slice(0, 5), [
+      "37:30",
+      "37:30",
+      "2250:00",
+      "135000",
+      "1.5625",
+    ]);
+    assert.deepEqual(shown("0.00001158").slice(0, 4), ["0:00:01", "0:00:01", "00:01", "1"]);
+    assert.equal(shown("0.5")[5], "12:00");
+    assert.deepEqual(shown("45352").slice(6), ["1088448:00", "2024-03-01", "2024-03-01"]);
   });
 
   test("OpenDocument: headings, lists, notes, tables; deleted text and comments are left out", async () => {
