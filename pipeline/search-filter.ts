@@ -19,6 +19,7 @@ function parseFlag(flag: string): Filter {
   if (flag.trimStart().startsWith("{")) return parseFilter(json(flag, flag), "--filter");
   const [, key, sign, text] = /^([^=:<>]+)(:=|=|>=|<=|>|<)(.*)$/s.exec(flag) ?? [];
   if (key === undefined || sign === undefined || text === undefined) throw invalid(flag);
+  if (key === "and" || key === "or") throw invalid(flag);
   if (sign === "=") return { [key]: text };
   if (sign === ":=") return parseFilter({ [key]: json(text, flag) }, "--filter");
   const number = Number(text);

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type ErrorCode, RagError } from "../../core/index.ts";
+import { type ErrorCode, errorMessage, RagError, systemCode } from "../../core/index.ts";
 import { workerModule } from "../../runtime/index.ts";
 import type { LoadedDocument } from "../loaders/loaded-document.ts";
 import type { LoaderClass } from "../loaders/loader-class.ts";
@@ -90,6 +90,8 @@ export class ReaderProcess {
       // Parsers print warnings; a document's oddities are no concern of the terminal.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
+    // A process that never started, or a kill that failed: whoever waits for an answer is told by #exchange.
+    this.#child.on("error", () => {});
     return this.#child;
   }
 
@@ -112,6 +114,16 @@ export class ReaderProcess {
         new RagError("file/too-large", "ended the reading process (too large, or it crashed it)."),
       );
     };
+    const onError = (cause: Error) => {
+      this.close();
+      reject(
+        new RagError(
+          "file/unreadable",
+          `the reading process failed (${systemCode(cause) ?? errorMessage(cause)}); free some memory and read it again.`,
+          { cause },
+        ),
+      );
+    };
     const onAbort = () => {
       this.close();
       reject(signal?.reason);
@@ -120,7 +132,7 @@ export class ReaderProcess {
       this.close();
       reject(new RagError("file/too-large", `took more than ${timeoutMs / 1000} seconds to read.`));
     }, timeoutMs);
-    child.once("message", onMessage).once("exit", onExit);
+    child.once("message", onMessage).once("exit", onExit).once("error", onError);
     signal?.addEventListener("abort", onAbort, { once: true });
     if (request) {
       child.send(request, (error) => {
@@ -129,7 +141,7 @@ export class ReaderProcess {
     }
     return promise.finally(() => {
       clearTimeout(timer);
-      child.off("message", onMessage).off("exit", onExit);
+      child.off("message", onMessage).off("exit", onExit).off("error", onError);
       signal?.removeEventListener("abort", onAbort);
     });
   }

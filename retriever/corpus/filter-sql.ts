@@ -43,7 +43,7 @@ function joined(parts: readonly Condition[], operator: "AND" | "OR", none: "0" |
 }
 
 function fieldCondition(name: string, wanted: FilterValue | FieldTests): Condition {
-  const column = COLUMNS[name];
+  const column = Object.hasOwn(COLUMNS, name) ? COLUMNS[name] : undefined;
   const field = column ?? "json_extract(d.metadata, ?)";
   const path = column ? [] : [jsonPath(name)];
   const tests: FieldTests = typeof wanted === "object" ? wanted : { eq: wanted };

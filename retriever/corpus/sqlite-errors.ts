@@ -1,5 +1,8 @@
 import { errorMessage, RagError, systemCode } from "../../core/index.ts";
 
+/** Only the conditions of a filter grow. @see SQLite, Limits */
+const TOO_LARGE = /too many SQL variables|Expression tree is too large|parser stack overflow/;
+
 /**
  * What SQLite says, in words a user can act on. Errors of others come back as they are.
  * @see SQLite, Result and Error Codes
@@ -9,6 +12,13 @@ export function storeError(thrown: unknown, path: string): unknown {
   if (thrown instanceof RagError || !code?.startsWith("SQLITE_")) return thrown;
   const fail = (area: "store/invalid" | "file/write-failed" | "file/locked", advice: string) =>
     new RagError(area, `${path}: ${advice} (${errorMessage(thrown)}).`, { cause: thrown });
+  if (code === "SQLITE_ERROR" && TOO_LARGE.test(errorMessage(thrown))) {
+    return new RagError(
+      "config/invalid",
+      `filter: has too many terms for one search (${errorMessage(thrown)}); ask for fewer.`,
+      { cause: thrown },
+    );
+  }
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
     return fail("store/invalid", "is damaged; restore a backup, or ingest into another folder");
   }

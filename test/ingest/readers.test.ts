@@ -207,6 +207,23 @@ describe("files are read in a process of their own", () => {
     impatient.close();
   });
 
+  test("a reading process that cannot be started refuses the file only", async () => {
+    const other = new ReaderProcess();
+    const path = join(documents, "port-ansel.md");
+    const { execPath } = process;
+    process.execPath = join(folder, "no-node");
+    try {
+      await assert.rejects(other.read(path, "markdown"), {
+        code: "file/unreadable",
+        message: /^the reading process failed \(ENOENT\)/,
+      });
+    } finally {
+      process.execPath = execPath;
+    }
+    assert.equal((await other.read(path, "markdown")).title, "Port Ansel");
+    other.close();
+  });
+
   test("an abort ends the reading", async () => {
     const other = new ReaderProcess();
     const abort = new AbortController();

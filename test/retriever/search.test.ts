@@ -192,6 +192,16 @@ test("a filter that is none is refused by name; its names and values are never S
   const search = (filter: Filter) => retriever.search("lamp", { filter });
   assert.deepEqual((await search({ "x') OR 1=1 --": 1 })).results, []);
   assert.deepEqual((await search({ title: "' OR 1=1 --" })).results, []);
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    assert.deepEqual((await search({ [name]: "x" })).results, []);
+  }
+  const many = Array.from({ length: 500 }, (_, index) => `${index}`);
+  const tooMany = { or: many.map(() => ({ title: { in: many } })) };
+  const titles: Filter[] = many.map((title) => ({ title }));
+  const tooDeep = { or: [{ or: [{ or: titles }, ...titles] }, ...titles] };
+  for (const filter of [tooMany, tooDeep]) {
+    await assert.rejects(search(filter), { code: "config/invalid", message: /has too many terms/ });
+  }
   await assert.rejects(search({ 'a"b': 1 }), { code: "config/invalid", message: /quotes/ });
 });
 
