@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Template } from "@huggingface/jinja";
 import { errorMessage, RagError } from "../core/index.ts";
+import { encodeUpTo } from "./bounded-encoding.ts";
 import type { Model } from "./model.ts";
 
 /** A place in a message that ids are split at: where virtual tokens stand. */
@@ -16,6 +17,15 @@ export interface ChatMessage {
 export interface EncodedChat {
   readonly before: readonly number[];
   readonly after: readonly number[];
+  /** There are more than `maxTokens` ids, and the rest was not read. */
+  readonly isCut: boolean;
+}
+
+/** Ids before the first mark, between each two, and after the last. */
+export interface EncodedSegments {
+  readonly segments: readonly (readonly number[])[];
+  /** As in {@link EncodedChat}. */
+  readonly isCut: boolean;
 }
 
 /** For models without a chat template. */
@@ -23,20 +33,30 @@ const PLAIN_TEMPLATE =
   "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}{% if add_generation_prompt %}Answer:{% endif %}";
 
 /**
- * Messages as the model expects them, ending where its answer begins, split at the mark.
+ * Messages as the model expects them, ending where its answer begins, split at the mark. With `maxTokens`, messages that are certainly
+ * longer are not read to their end, which could take seconds.
  * @throws RagError model/invalid when the model's template cannot be rendered
  */
-export function encodeChat(model: Model, messages: readonly ChatMessage[]): EncodedChat {
-  const [before = [], ...after] = encodeChatSegments(model, messages);
-  return { before, after: after.flat() };
+export function encodeChat(
+  model: Model,
+  messages: readonly ChatMessage[],
+  maxTokens = Number.POSITIVE_INFINITY,
+): EncodedChat {
+  const { segments, isCut } = encodeChatSegments(model, messages, maxTokens);
+  const [before = [], ...after] = segments;
+  return { before, after: after.flat(), isCut };
 }
 
 /**
- * Like {@link encodeChat}, for any number of marks: the ids before the first, between each two, and after the last. The template
- * is rendered around placeholders, so only its own text can become special tokens, never a message's.
+ * Like {@link encodeChat}, for any number of marks. The template is rendered around placeholders, so only its own text can become
+ * special tokens, never a message's.
  * @throws RagError model/invalid when the model's template cannot be rendered
  */
-export function encodeChatSegments(model: Model, messages: readonly ChatMessage[]): number[][] {
+export function encodeChatSegments(
+  model: Model,
+  messages: readonly ChatMessage[],
+  maxTokens = Number.POSITIVE_INFINITY,
+): EncodedSegments {
   const placeholder = (index: number) => `\u{E000}${nonce}.${index}\u{E001}`;
   const nonce = randomBytes(8).toString("hex");
   const parts: (string | typeof MARK)[] = [];
@@ -47,20 +67,26 @@ export function encodeChatSegments(model: Model, messages: readonly ChatMessage[
       content: own.map((part) => placeholder(parts.push(part) - 1)).join(""),
     })),
   );
+  const { tokenizer } = model;
   const segments: number[][] = [[]];
+  let room = maxTokens;
   const pieces = rendered.split(new RegExp(`\u{E000}${nonce}\\.(\\d+)\u{E001}`, "u"));
   for (const [index, piece] of pieces.entries()) {
     // split() alternates template text and the captured number of a part.
     const part = index % 2 === 1 ? parts[Number(piece)]! : undefined;
     if (part === MARK) segments.push([]);
     else {
-      const { tokenizer } = model;
-      const ids = part === undefined ? tokenizer.encodeTemplate(piece) : tokenizer.encode(part);
+      const { ids, isCut } =
+        part === undefined
+          ? { ids: tokenizer.encodeTemplate(piece), isCut: false }
+          : encodeUpTo(tokenizer, part, room);
       // One by one: a spread of a very long text's ids would overflow the stack.
       for (const id of ids) segments.at(-1)!.push(id);
+      if (isCut) return { segments, isCut };
+      room -= ids.length;
     }
   }
-  return segments;
+  return { segments, isCut: false };
 }
 
 function render(

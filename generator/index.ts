@@ -1,4 +1,5 @@
 export type { AttentionShares } from "./attention-meter.ts";
+export { encodeUpTo, type TokenCount } from "./bounded-encoding.ts";
 export {
   type ChatMessage,
   type EncodedChat,

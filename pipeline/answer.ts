@@ -125,17 +125,20 @@ async function prepare(
   const maxTokens = answerTokens(generator, request);
   // A system message is a hand-written prompt: it stands where a learned one would.
   const instruction = conditioning ? "" : systemText(request.messages);
-  const laidOut = withContextNamed(generator, () =>
-    layOutPrompt(generator.model, {
-      question: request.messages.at(-1)!.text,
-      passages: found.passages.slice(0, counts.read),
-      history: historyOf(request.messages),
-      maxTokens: generator.contextLength - maxTokens - (conditioning?.count ?? 0),
-      ...(learned ? { template: templateOf(learned) } : {}),
-      ...(isInput ? { task: "input" } : {}),
-      ...(instruction ? { instruction } : {}),
-    }),
-  );
+  const virtualTokens = conditioning?.count ?? 0;
+  const laidOut = layOutPrompt(generator.model, {
+    question: request.messages.at(-1)!.text,
+    passages: found.passages.slice(0, counts.read),
+    history: historyOf(request.messages),
+    maxTokens: generator.contextLength - maxTokens - virtualTokens,
+    tooLong: ({ count, isExact }) => {
+      const promptTokens = { count: count + virtualTokens, isExact };
+      return contextOverflow(generator, promptTokens, maxTokens, "messages");
+    },
+    ...(learned ? { template: templateOf(learned) } : {}),
+    ...(isInput ? { task: "input" } : {}),
+    ...(instruction ? { instruction } : {}),
+  });
   const { prefixIds, ids, usedPassages, takesPrompt } = laidOut;
   return {
     // Without passages in the prompt the virtual tokens have nothing to point at.
@@ -191,11 +194,16 @@ function passageCounts(
 
 async function prepareBare(generator: Generator, request: AnswerRequest): Promise<Prepared> {
   const prompt = await layOutBareChat(generator, request.messages);
+  if (!prompt) {
+    const longer = { count: generator.contextLength, isExact: false };
+    throw contextOverflow(generator, longer, request.maxTokens ?? 1, "messages");
+  }
   const length = prompt.prefixIds.length + prompt.ids.length + (prompt.conditioning?.count ?? 0);
   const room = generator.contextLength - length;
   const maxTokens = request.maxTokens ?? Math.min(DEFAULT_ANSWER_TOKENS.bare, room);
   if (maxTokens < 1 || maxTokens > room) {
-    throw contextOverflow(generator, length, Math.max(1, maxTokens), "messages");
+    const promptTokens = { count: length, isExact: true };
+    throw contextOverflow(generator, promptTokens, Math.max(1, maxTokens), "messages");
   }
   return { prompt, usedPassages: 0, learned: undefined, ...NOTHING_FOUND, maxTokens };
 }
@@ -207,21 +215,7 @@ function answerTokens(generator: Generator, request: AnswerRequest): number {
     return Math.min(DEFAULT_ANSWER_TOKENS[request.mode], Math.floor(contextLength / 4));
   }
   if (request.maxTokens < contextLength) return request.maxTokens;
-  throw contextOverflow(generator, 0, request.maxTokens, "messages");
-}
-
-/** Says how long the context is when the question does not fit. */
-function withContextNamed<Result>(generator: Generator, layOut: () => Result): Result {
-  try {
-    return layOut();
-  } catch (cause) {
-    if (!(cause instanceof RagError) || cause.code !== "context/overflow") throw cause;
-    throw new RagError(
-      "context/overflow",
-      `This model's maximum context length is ${generator.contextLength} tokens: ${cause.message}`,
-      { cause, param: cause.param ?? "messages" },
-    );
-  }
+  throw contextOverflow(generator, { count: 0, isExact: false }, request.maxTokens, "messages");
 }
 
 function complete(

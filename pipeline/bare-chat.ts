@@ -17,13 +17,14 @@ export interface BareChat {
 }
 
 /**
- * The conversation as the model's own chat template has it. Text between two parts of embeddings becomes embeddings too.
+ * The conversation as the model's own chat template has it. Text between two parts of embeddings becomes embeddings too. One that is
+ * certainly longer than the context is undefined, and not read to its end.
  * @throws RagError request/invalid for rows of another width
  */
 export async function layOutBareChat(
   generator: Generator,
   messages: readonly Message[],
-): Promise<BareChat> {
+): Promise<BareChat | undefined> {
   const embeddings: PromptEmbeddings[] = [];
   const marked = messages.map(({ role, text, parts = [text] }): ChatMessage => {
     const own = parts.map((part) => {
@@ -34,7 +35,8 @@ export async function layOutBareChat(
     });
     return { role, parts: own };
   });
-  const segments = encodeChatSegments(generator.model, marked);
+  const { segments, isCut } = encodeChatSegments(generator.model, marked, generator.contextLength);
+  if (isCut) return undefined;
   const [first = []] = segments;
   if (embeddings.length === 0) return { ...splitAtBlock(first), conditioning: undefined };
   const between = await Promise.all(

@@ -1,6 +1,7 @@
 import { RagError } from "../core/index.ts";
 import {
   type Conditioning,
+  encodeUpTo,
   type Generator,
   type PromptScore,
   splitAtBlock,
@@ -30,7 +31,8 @@ export async function* completeText(
   const input = inputOf(generator, request);
   const promptTokens = input.ids.length + (input.conditioning?.count ?? 0);
   if (promptTokens + request.maxTokens > generator.contextLength) {
-    throw contextOverflow(generator, promptTokens, request.maxTokens, "prompt");
+    const counted = { count: promptTokens, isExact: true };
+    throw contextOverflow(generator, counted, request.maxTokens, "prompt");
   }
   const started = performance.now();
   const scored = await promptScores(generator, request, input, signal);
@@ -75,10 +77,14 @@ export async function* completeText(
   }
 }
 
-function inputOf(generator: Generator, { prompt }: CompletionRequest): Input {
+function inputOf(generator: Generator, { prompt, maxTokens }: CompletionRequest): Input {
   const { tokenizer, config } = generator.model;
   if (typeof prompt === "string") {
-    const ids = tokenizer.encode(prompt);
+    const { ids, isCut } = encodeUpTo(tokenizer, prompt, generator.contextLength);
+    if (isCut) {
+      const longer = { count: generator.contextLength, isExact: false };
+      throw contextOverflow(generator, longer, maxTokens, "prompt");
+    }
     if (ids.length > 0) return { ids, conditioning: undefined };
     throw invalid("prompt: is empty; send the text to continue.");
   }

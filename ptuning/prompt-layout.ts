@@ -1,5 +1,11 @@
 import { RagError } from "../core/index.ts";
-import { type ChatMessage, encodeChat, type Model } from "../generator/index.ts";
+import {
+  type ChatMessage,
+  type EncodedChat,
+  encodeChat,
+  type Model,
+  type TokenCount,
+} from "../generator/index.ts";
 import {
   BETWEEN_TEMPLATE,
   fillTemplate,
@@ -34,6 +40,8 @@ export interface PromptParts {
   readonly history?: readonly ChatTurn[];
   /** Tokens that prompt ids may take, virtual tokens not counted. */
   readonly maxTokens: number;
+  /** The error for a question that does not fit, by the tokens of its prompt; without it, one for people who train. */
+  readonly tooLong?: (promptTokens: TokenCount) => RagError;
 }
 
 export interface LaidOutPrompt {
@@ -61,19 +69,38 @@ const SYSTEM_WITHOUT_PASSAGES = "Answer the question with a few words.";
  * @throws RagError context/overflow when the question alone does not fit
  */
 export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
-  for (let used = parts.passages.length; used >= 0; used--) {
-    const { before, after } = encodeChat(model, messagesOf(parts, used));
-    if (before.length + after.length <= parts.maxTokens) {
-      const takesPrompt = used > 0 || parts.task === "input";
-      return { prefixIds: before, ids: after, usedPassages: used, takesPrompt };
-    }
+  const { maxTokens, tooLong = questionTooLong(maxTokens) } = parts;
+  const layOut = (used: number) => encodeChat(model, messagesOf(parts, used), maxTokens);
+  const lengthOf = ({ before, after }: EncodedChat) => before.length + after.length;
+  const fits = (chat: EncodedChat) => !chat.isCut && lengthOf(chat) <= maxTokens;
+  const laidOut = ({ before, after }: EncodedChat, used: number): LaidOutPrompt => {
+    const takesPrompt = used > 0 || parts.task === "input";
+    return { prefixIds: before, ids: after, usedPassages: used, takesPrompt };
+  };
+  const all = parts.passages.length;
+  const full = layOut(all);
+  if (fits(full)) return laidOut(full, all);
+  // Next without any: a question that does not fit alone is not tried with ever fewer passages.
+  const bare = layOut(0);
+  if (!fits(bare)) {
+    const count = bare.isCut ? Math.max(0, maxTokens) : lengthOf(bare);
+    throw tooLong({ count, isExact: !bare.isCut });
   }
-  throw new RagError(
-    "context/overflow",
-    `question: it needs ${encodeChat(model, messagesOf(parts, 0)).after.length} tokens with its frame, but only ${parts.maxTokens} are left for it; shorten it or the conversation before it.`,
-    { param: "messages" },
-  );
+  for (let used = all - 1; used > 0; used--) {
+    const fewer = layOut(used);
+    if (fits(fewer)) return laidOut(fewer, used);
+  }
+  return laidOut(bare, 0);
 }
+
+const questionTooLong =
+  (maxTokens: number) =>
+  ({ count, isExact }: TokenCount): RagError =>
+    new RagError(
+      "context/overflow",
+      `question: it needs ${isExact ? "" : "more than "}${count} tokens with its frame, but only ${maxTokens} are left for it; shorten it or the conversation before it.`,
+      { param: "messages" },
+    );
 
 function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
   const { question, instruction: words = "", template = BETWEEN_TEMPLATE } = parts;

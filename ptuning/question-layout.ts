@@ -24,10 +24,11 @@ export function layOutQuestion(
 ): LaidOutQuestion {
   const { question, passage, maxTokens } = parts;
   const values = { passages: onePassage(passage, 0), question };
-  const [prefix = [], asked = []] = encodeChatSegments(model, [
+  const { segments } = encodeChatSegments(model, [
     { role: "system", parts: [SYSTEM_WITH_PASSAGES] },
     { role: "user", parts: [...fillTemplate(BETWEEN_TEMPLATE, values), MARK] },
   ]);
+  const [prefix = [], asked = []] = segments;
   const questionIds = asked.slice(0, Math.min(MAX_QUESTION_TOKENS, Math.floor(maxTokens / 2)));
   const room = Math.min(MAX_PASSAGE_TOKENS, maxTokens - questionIds.length);
   return { prefixIds: prefix.slice(0, room), questionIds };

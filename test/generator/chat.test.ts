@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { encodeChat, MARK, type Model, readModel } from "../../generator/index.ts";
+import {
+  type ChatMessage,
+  encodeChat,
+  MARK,
+  type Model,
+  readModel,
+} from "../../generator/index.ts";
 import { defaultModel } from "../default-model.ts";
 
 describe("messages for SmolLM2", () => {
@@ -39,6 +45,31 @@ describe("messages for SmolLM2", () => {
     ]);
     assert.equal(before.filter((id) => id === end).length, 2);
     assert.ok(text(before).includes("<|im_end|>\n<|im_start|>system\nObey"));
+  });
+
+  test("are not read to their end where they are certainly too long", () => {
+    const read: number[] = [];
+    const { tokenizer } = model;
+    const encode = (text: string) => {
+      read.push(text.length);
+      return tokenizer.encode(text);
+    };
+    const watched = { ...model, tokenizer: { ...tokenizer, encode } };
+    const long = "High water is at noon. ".repeat(20_000);
+    const cut = encodeChat(watched, [{ role: "user", parts: [long, long] }], 500);
+    assert.equal(cut.isCut, true);
+    const sum = read.reduce((total, length) => total + length, 0);
+    assert.ok(sum < 20_000, `${sum} of ${2 * long.length} characters were read`);
+  });
+
+  test("that fit are the same with a limit as without", () => {
+    const text = "High water is at noon.   Low water \u{1F30A} 漢字 is not. ".repeat(100);
+    const messages: ChatMessage[] = [{ role: "user", parts: [text, MARK, text] }];
+    const whole = encodeChat(model, messages);
+    const length = whole.before.length + whole.after.length;
+    for (const limit of [length, length + 7, 2 * length]) {
+      assert.deepEqual(encodeChat(model, messages, limit), whole);
+    }
   });
 
   test("template syntax in a message is text", () => {

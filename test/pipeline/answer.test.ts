@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Generator } from "../../generator/index.ts";
+import { type AnswerParts, answerQuestion, wholeAnswer } from "../../pipeline/answer.ts";
+import type { AnswerRequest } from "../../pipeline/answerer.ts";
+import { completeText } from "../../pipeline/complete.ts";
+import type { Passage } from "../../pipeline/passage.ts";
+import { openTinyGenerator, type TinyGenerator } from "../ptuning/tiny-generator.ts";
+
+const passage: Passage = {
+  id: 1,
+  documentId: "tides",
+  title: "",
+  source: "tides.md",
+  start: 0,
+  end: 460,
+  heading: [],
+  text: "High water is at noon. ".repeat(20),
+  score: 1,
+};
+
+describe("answers of a tiny model of single characters", () => {
+  let tiny: TinyGenerator;
+  let generator: Generator;
+  before(async () => {
+    tiny = await openTinyGenerator();
+    generator = tiny.generator;
+  });
+  after(() => tiny.close());
+
+  const ask = (
+    request: Partial<AnswerRequest>,
+    passages: readonly Passage[] = [passage],
+    model = generator,
+  ) => {
+    const parts: AnswerParts = {
+      generator: model,
+      retrieve: async () => ({ passages, similarity: 0.9 }),
+      choosePrompt: async () => undefined,
+      minSimilarity: 0.2,
+    };
+    const whole: AnswerRequest = {
+      mode: "bare",
+      messages: [{ role: "user", text: "hello there" }],
+      sampling: { temperature: 0, topP: 1, seed: 0 },
+      stop: [],
+      logProbabilities: false,
+      maxTokens: 8,
+      ...request,
+    };
+    return wholeAnswer(answerQuestion(parts, whole));
+  };
+  const asking = (text: string) => ({ messages: [{ role: "user" as const, text }] });
+
+  for (const mode of ["retrieval", "question", "bare"] as const) {
+    test(`${mode}: a question that does not fit is told with both numbers`, async () => {
+      const question = "x".repeat(2048);
+      const message =
+        /^This model's maximum context length is 2048 tokens, however (\d+) were requested \((\d+) in the messages, 8 for the answer\)/;
+      const refused = { code: "context/overflow", param: "messages", message };
+      await assert.rejects(ask({ mode, ...asking(question) }), refused);
+      const history = [
+        { role: "user" as const, text: "x".repeat(1500) },
+        { role: "assistant" as const, text: "y".repeat(600) },
+      ];
+      const messages = [...history, { role: "user" as const, text: "When?" }];
+      await assert.rejects(ask({ mode, messages }), (thrown: Error) => {
+        const [, whole, prompt] = message.exec(thrown.message) ?? [];
+        assert.ok(Number(prompt) > 2100, thrown.message);
+        assert.equal(Number(whole), Number(prompt) + 8);
+        return true;
+      });
+    });
+
+    test(`${mode}: of a very long question only the beginning is read`, async () => {
+      const { model } = generator;
+      let read = 0;
+      const encode = (text: string) => {
+        read += text.length;
+        return model.tokenizer.encode(text);
+      };
+      const watched = new Proxy(generator, {
+        get: (target, key) => {
+          if (key === "model") return { ...model, tokenizer: { ...model.tokenizer, encode } };
+          return Reflect.get(target, key, target);
+        },
+      });
+      const question = asking("x".repeat(400_000));
+      const passages = [passage, passage, passage];
+      await assert.rejects(ask({ mode, ...question }, passages, watched), {
+        code: "context/overflow",
+        message: /however more than 20\d\d were requested \(more than 20\d\d in the messages/,
+      });
+      assert.ok(read < 20_000, `${read} characters were read`);
+    });
+  }
+
+  test("a text to be continued that is very long is refused by its beginning", async () => {
+    const pieces = completeText(generator, {
+      prompt: "x".repeat(400_000),
+      maxTokens: 8,
+      sampling: { temperature: 0, topP: 1, seed: 0 },
+      stop: [],
+      logProbabilities: false,
+      topLogProbabilities: 0,
+      scorePrompt: false,
+    });
+    const message = /however more than 2056 were requested \(more than 2048 in the prompt, 8 for/;
+    await assert.rejects(pieces.next(), { code: "context/overflow", param: "prompt", message });
+  });
+});
