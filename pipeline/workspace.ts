@@ -19,6 +19,7 @@ import type { ResolvedModel } from "../runtime/index.ts";
 import type { AnswerParts, Retrieved } from "./answer.ts";
 import type { EngineStatus } from "./answerer.ts";
 import { fetchModel } from "./model-fetching.ts";
+import { OpenedOnce } from "./opened-once.ts";
 import type { Passage } from "./passage.ts";
 import { choosePrompt } from "./prompt-choice.ts";
 import { openReranking } from "./reranking.ts";
@@ -32,7 +33,7 @@ const QUERIES_AT_ONCE = 64;
 /** Reranking one takes as long as embedding many. */
 const RERANKED_AT_ONCE = 4;
 
-/** Opens what a command needs, when it needs it, and closes all of it. */
+/** Opens what a command needs, when it needs it, and closes all of it. What could not be opened is tried again by the next call. */
 export class Workspace {
   readonly #settings: Settings;
   readonly #terminal: Terminal;
@@ -40,11 +41,11 @@ export class Workspace {
   readonly #passageCacheBytes: number | undefined;
   readonly #log: Log;
   readonly #closers: (() => void | Promise<void>)[] = [];
-  #generator: Promise<Generator> | undefined;
-  #embedder: Promise<Embedder> | undefined;
-  #corpus: Promise<Corpus> | undefined;
-  #retriever: Promise<Retriever> | undefined;
-  #reranking: Promise<RerankOptions | undefined> | undefined;
+  readonly #generator = new OpenedOnce<Generator>();
+  readonly #embedder = new OpenedOnce<Embedder>();
+  readonly #corpus = new OpenedOnce<Corpus>();
+  readonly #retriever = new OpenedOnce<Retriever>();
+  readonly #reranking = new OpenedOnce<RerankOptions | undefined>();
 
   constructor(options: {
     readonly settings: Settings;
@@ -74,46 +75,35 @@ export class Workspace {
     });
   }
 
-  /** The language model, opened by the first call; a failed opening is tried again by the next. @throws RagError model/*, engine/failed */
+  /** The language model. @throws RagError model/*, engine/failed */
   generator(): Promise<Generator> {
-    this.#generator ??= this.#openGenerator().catch((thrown: unknown) => {
-      this.#generator = undefined;
-      throw thrown;
-    });
-    return this.#generator;
+    return this.#generator.get(() => this.#openGenerator());
   }
 
   /** What the engine does; undefined before it was opened. @throws RagError engine/failed */
   async engineStatus(): Promise<EngineStatus | undefined> {
-    const generator = await this.#generator;
+    const generator = await this.#generator.opening;
     return generator && { ...(await generator.load()), restarts: generator.restarts };
   }
 
   /** `isLazy`: where it is not open yet, its weights are loaded by the first text. @throws RagError model/* */
   embedder(isLazy = false): Promise<Embedder> {
-    this.#embedder ??= this.#openEmbedder(isLazy);
-    return this.#embedder;
+    return this.#embedder.get(() => this.#openEmbedder(isLazy));
   }
 
   /** The store's documents. `create`: makes an empty store. @throws RagError store/* */
   corpus(create = false): Promise<Corpus> {
-    this.#corpus ??= this.#openCorpus(create);
-    return this.#corpus;
+    return this.#corpus.get(() => this.#openCorpus(create));
   }
 
   /** @throws RagError store/*, model/* */
   retriever(): Promise<Retriever> {
-    this.#retriever ??= this.#openRetriever();
-    return this.#retriever;
+    return this.#retriever.get(() => this.#openRetriever());
   }
 
   /** How searches order their best passages again. @throws RagError config/invalid, model/*, engine/failed */
   reranking(): Promise<RerankOptions | undefined> {
-    this.#reranking ??= this.#openReranking().catch((thrown: unknown) => {
-      this.#reranking = undefined;
-      throw thrown;
-    });
-    return this.#reranking;
+    return this.#reranking.get(() => this.#openReranking());
   }
 
   /** Fails before anything slow is started. @throws RagError store/empty when there is nothing to search */
