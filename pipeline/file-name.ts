@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-const MAX_CHARACTERS = 200;
+/** Disks count bytes, and take 255: some are left for the endings of temporary files. */
+const MAX_BYTES = 230;
 
 /** Whether a name is a plain file's on every system: no folder, nothing hidden, no reserved character. */
 function isPlainFileName(name: string): boolean {
@@ -16,5 +17,8 @@ function isPlainFileName(name: string): boolean {
 export const fileName = z
   .string()
   .min(1)
-  .max(MAX_CHARACTERS)
+  .refine(
+    (name) => Buffer.byteLength(name) <= MAX_BYTES,
+    `expected at most ${MAX_BYTES} bytes in UTF-8; shorten the name`,
+  )
   .refine(isPlainFileName, "expected a plain file name without folders or reserved characters");

@@ -65,6 +65,8 @@ export function createApp(options: AppOptions): Express {
   app.use(requestId, requestLog(log, parts.metrics), securityHeaders);
   app.use(healthRoutes(state));
   app.use(apiKeys.length > 0 ? requireApiKey(apiKeys) : requireOwnOrigin);
+  // Before bodies are read as JSON: an upload is bytes, whatever it says it is.
+  if (options.page) app.use(uploadsRoutes(parts, options.page.store));
   app.use(express.json({ limit: MAX_BODY }));
   app.use(modelsRoutes(parts));
   app.use(chatRoutes(parts));
@@ -85,9 +87,8 @@ export function createApp(options: AppOptions): Express {
 
 const PAGE_OPERATIONS = [...STORE_OPERATIONS, ...UPLOAD_OPERATIONS, ...JOB_OPERATIONS];
 
-const routesOfPage = (parts: ServerParts, { store, view, jobs }: PageParts): Router[] => [
+const routesOfPage = (parts: ServerParts, { view, jobs }: PageParts): Router[] => [
   storeRoutes(parts, view),
-  uploadsRoutes(parts, store),
   jobsRoutes(parts, jobs),
   pageRoutes(),
 ];

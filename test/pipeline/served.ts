@@ -2,7 +2,7 @@ import type { TestContext } from "node:test";
 import OpenAI from "openai";
 import { silentLog } from "../../core/index.ts";
 import type { Answerer } from "../../pipeline/answerer.ts";
-import { createApp } from "../../pipeline/server/app.ts";
+import { createApp, type PageParts } from "../../pipeline/server/app.ts";
 import { listen } from "../../pipeline/server/listen.ts";
 import { ServerState } from "../../pipeline/server/server-state.ts";
 
@@ -10,11 +10,12 @@ export interface ServedOptions {
   readonly apiKey?: string;
   readonly maxWaiting?: number;
   readonly isLoading?: boolean;
+  readonly page?: PageParts | undefined;
 }
 
 /** The real app on a free port until the test ends, with clients for it. */
 export async function serveFor(t: TestContext, answerer: Answerer, options: ServedOptions = {}) {
-  const { apiKey, maxWaiting = 4, isLoading = false } = options;
+  const { apiKey, maxWaiting = 4, isLoading = false, page } = options;
   const state = new ServerState();
   if (!isLoading) state.becomeReady();
   const app = createApp({
@@ -25,6 +26,7 @@ export async function serveFor(t: TestContext, answerer: Answerer, options: Serv
     maxActive: 2,
     maxWaiting,
     timeoutMs: 60_000,
+    page,
   });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   t.after(() => server.close(0));
@@ -40,7 +42,7 @@ export async function serveFor(t: TestContext, answerer: Answerer, options: Serv
       ...init,
       headers: { "content-type": "application/json", ...init.headers },
     });
-  return { url: server.url, state, client, post };
+  return { url: server.url, server, state, client, post };
 }
 
 /** What the tests read of a response's JSON; a field is absent where the response has none. */
