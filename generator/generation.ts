@@ -31,21 +31,27 @@ export interface TokenLogProbability {
   readonly logProbability: number;
 }
 
+/** What reading a prompt took. */
+export interface PromptReading {
+  /** Tokens of the prompt whose keys and values were there already. */
+  readonly cachedTokens: number;
+  /** From the request to its first token, waiting included. */
+  readonly prefillMs: number;
+}
+
 export interface GeneratedToken {
   readonly id: number;
+  /** With the first token: who stops reading before the end gets no summary. */
+  readonly reading?: PromptReading;
   readonly logProbability?: number;
   /** The likeliest tokens at this place, likeliest first, where they were asked for. */
   readonly alternatives?: readonly TokenLogProbability[];
 }
 
-export interface GenerationSummary {
+export interface GenerationSummary extends PromptReading {
   readonly promptTokens: number;
-  /** Tokens of the prompt whose keys and values were there already. */
-  readonly cachedTokens: number;
   readonly completionTokens: number;
   readonly finishReason: "stop" | "length";
-  /** From the request to its first token, waiting included. */
-  readonly prefillMs: number;
   readonly decodeMs: number;
 }
 

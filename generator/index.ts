@@ -23,6 +23,7 @@ export type {
   GeneratedToken,
   GenerationRequest,
   GenerationSummary,
+  PromptReading,
   TextBehindPrefixes,
   TokenLogProbability,
 } from "./generation.ts";

@@ -1,5 +1,10 @@
 import type { RowScores, ScoresAsked } from "./decoder-runs.ts";
-import type { GeneratedToken, GenerationRequest, GenerationSummary } from "./generation.ts";
+import type {
+  GeneratedToken,
+  GenerationRequest,
+  GenerationSummary,
+  PromptReading,
+} from "./generation.ts";
 import type { CacheRows } from "./key-value-cache.ts";
 import { logSumExpOf, TokenChooser } from "./sampling.ts";
 
@@ -66,7 +71,8 @@ export class Sequence {
     }
     this.#last = id;
     this.#count++;
-    this.#arrived.push(this.#describe(id, scores));
+    const token = this.#describe(id, scores);
+    this.#arrived.push(this.#count === 1 ? { ...token, reading: this.#reading } : token);
     if (this.#count >= maxTokens) this.#finish("length");
     this.#wake();
     return true;
@@ -101,14 +107,20 @@ export class Sequence {
     }
   }
 
+  get #reading(): PromptReading {
+    return {
+      cachedTokens: this.cachedTokens,
+      prefillMs: this.#decodeStarted - this.#started,
+    };
+  }
+
   #finish(finishReason: "stop" | "length"): void {
     const now = performance.now();
     this.#summary = {
       promptTokens: this.promptTokens,
-      cachedTokens: this.cachedTokens,
+      ...this.#reading,
       completionTokens: this.#count,
       finishReason,
-      prefillMs: this.#decodeStarted - this.#started,
       decodeMs: now - this.#decodeStarted,
     };
     this.#wake();

@@ -63,6 +63,7 @@ const NOTHING_GENERATED: TextSummary = {
   finishReason: "stop",
   prefillMs: 0,
   decodeMs: 0,
+  hasMetStopText: false,
 };
 
 /**
@@ -224,7 +225,7 @@ function complete(
 ): Answer {
   const { text, summary, totalMs } = made;
   const used = abstention ? [] : passages.slice(0, usedPassages);
-  const silence = abstention ?? (text === "" ? abstentionFor("no-answer") : undefined);
+  const silence = abstention ?? (isNoAnswer() ? abstentionFor("no-answer") : undefined);
   return {
     answer: text,
     abstained: silence !== undefined,
@@ -247,6 +248,12 @@ function complete(
       totalMs,
     },
   };
+
+  /** Only who read passages and ended by itself says that they hold no answer. */
+  function isNoAnswer(): boolean {
+    const hasEnded = summary.finishReason === "stop" && !summary.hasMetStopText;
+    return text === "" && used.length > 0 && hasEnded;
+  }
 }
 
 function systemText(messages: readonly Message[]): string {

@@ -1,5 +1,5 @@
 import type { EngineLoad, Sampling } from "../generator/index.ts";
-import type { ScoredToken, TextPiece } from "./generated-text.ts";
+import type { ScoredToken, TextPiece, TokenScore } from "./generated-text.ts";
 import type { Passage } from "./passage.ts";
 import type { PromptEmbeddings } from "./prompt-embeddings.ts";
 
@@ -36,7 +36,7 @@ export interface AnswerRequest {
 
 /** Why there is no answer, for the person who asked. */
 export interface Abstention {
-  /** "empty-store": nothing was ingested; "nothing-relevant": no passage is close enough; "no-answer": the model gave none. */
+  /** "empty-store": nothing was ingested; "nothing-relevant": no passage is close enough; "no-answer": the model read passages and said nothing. */
   readonly reason: "empty-store" | "nothing-relevant" | "no-answer";
   readonly message: string;
 }
@@ -130,4 +130,4 @@ export interface EmbeddedTexts {
   readonly tokens: number;
 }
 
-export type { ScoredToken, TextPiece };
+export type { ScoredToken, TextPiece, TokenScore };

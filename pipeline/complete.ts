@@ -8,7 +8,7 @@ import {
 } from "../generator/index.ts";
 import type { Completion, CompletionRequest, ScoredToken, TextPiece } from "./answerer.ts";
 import { contextOverflow } from "./context-overflow.ts";
-import { generateText, type TextSummary } from "./generated-text.ts";
+import { generateText, type TextSummary, tokenScore } from "./generated-text.ts";
 import { type PromptEmbeddings, requireWidth } from "./prompt-embeddings.ts";
 
 /** What goes to the model. */
@@ -38,7 +38,9 @@ export async function* completeText(
   const scored = await promptScores(generator, request, input, signal);
   const scoringMs = performance.now() - started;
   let text = "";
-  let summary: Omit<TextSummary, "promptTokens" | "cachedTokens"> & { cachedTokens?: number } = {
+  let summary: Omit<TextSummary, "promptTokens" | "cachedTokens" | "hasMetStopText"> & {
+    cachedTokens?: number;
+  } = {
     ...NOTHING_GENERATED,
     prefillMs: 0,
   };
@@ -113,12 +115,8 @@ async function promptScores(
   const { tokenizer } = generator.model;
   const scores = await generator.scorePrompt(ids, topLogProbabilities, signal);
   return scores.map(({ logProbability, top }: PromptScore, index) => ({
-    text: tokenizer.decode([ids[index]!]),
-    logProbability,
-    top: top.map((other) => ({
-      text: tokenizer.decode([other.id]),
-      logProbability: other.logProbability,
-    })),
+    ...tokenScore(tokenizer, { id: ids[index]!, logProbability }),
+    top: top.map((other) => tokenScore(tokenizer, other)),
   }));
 }
 

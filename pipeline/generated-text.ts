@@ -1,14 +1,27 @@
-import type { Conditioning, GenerationSummary, Generator, Sampling } from "../generator/index.ts";
-import { createTextStream } from "../runtime/index.ts";
+import type {
+  Conditioning,
+  GenerationSummary,
+  Generator,
+  PromptReading,
+  Sampling,
+  TokenLogProbability,
+} from "../generator/index.ts";
+import { createTextStream, type Tokenizer } from "../runtime/index.ts";
 import { createStopText } from "./stop-text.ts";
 
-/** A token as clients that ask for log probabilities see it. */
-export interface ScoredToken {
+/** A token and how likely it is. */
+export interface TokenScore {
+  /** With U+FFFD for what is only a part of a character. */
   readonly text: string;
+  readonly bytes: readonly number[];
   /** Natural logarithm. */
   readonly logProbability: number;
+}
+
+/** A token as clients that ask for log probabilities see it. */
+export interface ScoredToken extends TokenScore {
   /** The likeliest tokens at its place, best first, where they were asked for. */
-  readonly top: readonly { readonly text: string; readonly logProbability: number }[];
+  readonly top: readonly TokenScore[];
 }
 
 /** Text that has become certain, and the tokens since the last piece where they were asked for. */
@@ -33,7 +46,10 @@ export interface TextRequest {
 }
 
 /** What was used for a text. */
-export type TextSummary = GenerationSummary;
+export interface TextSummary extends GenerationSummary {
+  /** One of the request's stop texts ended it, not the model or the limit. */
+  readonly hasMetStopText: boolean;
+}
 
 /**
  * Generates text piece by piece, without white space at either end unless it is verbatim: whole characters only, cut before a stop text.
@@ -51,23 +67,29 @@ export async function* generateText(
   const started = performance.now();
   let summary: GenerationSummary | undefined;
   let count = 0;
-  for await (const { id, logProbability, alternatives = [] } of withSummary()) {
+  let promptReading = NOTHING_READ;
+  for await (const { id, logProbability, alternatives = [], reading } of withSummary()) {
     count++;
+    promptReading = reading ?? promptReading;
     const tokens =
       logProbability === undefined
         ? []
-        : [{ text: tokenizer.decode([id]), logProbability, top: alternatives.map(asText) }];
+        : [
+            {
+              ...tokenScore(tokenizer, { id, logProbability }),
+              top: alternatives.map((other) => tokenScore(tokenizer, other)),
+            },
+          ];
     const text = trimmed.push(cut.push(decoded.push(id)));
     if (text !== "" || tokens.length > 0) yield { text, tokens };
     if (cut.isStopped) break;
   }
   const rest = cut.isStopped ? "" : trimmed.push(cut.push(decoded.end()) + cut.end());
   if (rest !== "") yield { text: rest, tokens: [] };
-  return summary ?? stoppedSummary(request, count, performance.now() - started);
-
-  function asText(other: { readonly id: number; readonly logProbability: number }) {
-    return { text: tokenizer.decode([other.id]), logProbability: other.logProbability };
-  }
+  const hasMetStopText = cut.isStopped;
+  if (summary) return { ...summary, hasMetStopText };
+  const totalMs = performance.now() - started;
+  return { ...stoppedSummary(request, promptReading, { count, totalMs }), hasMetStopText };
 
   async function* withSummary() {
     summary = yield* generator.generate(
@@ -86,16 +108,30 @@ export async function* generateText(
   }
 }
 
+/** A token in text and bytes. */
+export const tokenScore = (
+  tokenizer: Tokenizer,
+  { id, logProbability }: TokenLogProbability,
+): TokenScore => ({
+  text: tokenizer.decode([id]),
+  bytes: tokenizer.bytesOf(id),
+  logProbability,
+});
+
+const NOTHING_READ: PromptReading = { cachedTokens: 0, prefillMs: 0 };
+
 /** A stop text ends generation from outside, so the generator's own summary never comes. */
-function stoppedSummary(request: TextRequest, count: number, decodeMs: number): TextSummary {
-  const { prefixIds, ids, conditioning } = request;
+function stoppedSummary(
+  { prefixIds, ids, conditioning }: TextRequest,
+  reading: PromptReading,
+  { count, totalMs }: { readonly count: number; readonly totalMs: number },
+): GenerationSummary {
   return {
+    ...reading,
     promptTokens: prefixIds.length + ids.length + (conditioning?.count ?? 0),
-    cachedTokens: 0,
     completionTokens: count,
     finishReason: "stop",
-    prefillMs: 0,
-    decodeMs,
+    decodeMs: Math.max(0, totalMs - reading.prefillMs),
   };
 }
 

@@ -1,6 +1,7 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { errorMessage, parseWith, RagError } from "../core/index.ts";
+import { tokenBytesFor, utf8Of } from "./token-bytes.ts";
 
 /** Text to token ids and back. Text in any language; ids are rows of the model's embedding table. */
 export interface Tokenizer {
@@ -14,6 +15,8 @@ export interface Tokenizer {
   encodeTemplate(text: string): number[];
   /** Text of ids; ids beyond the vocabulary have none. Incomplete UTF-8 becomes U+FFFD. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
+  /** Bytes of a token, which may be a part of a character; none beyond the vocabulary. */
+  bytesOf(id: number): readonly number[];
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;
 }
@@ -61,6 +64,8 @@ export function tokenizerFromFiles(
 
 function wrap(json: TokenizerJson, complete: LibraryTokenizer, plain: LibraryTokenizer): Tokenizer {
   const special = json.added_tokens.filter((token) => token.special);
+  const added = new Map(json.added_tokens.map(({ id, content }) => [id, content]));
+  const tokenBytes = tokenBytesFor(json.decoder);
   return {
     vocabularySize: largestId(json) + 1,
     specialIds: new Set(special.map((token) => token.id)),
@@ -73,6 +78,10 @@ function wrap(json: TokenizerJson, complete: LibraryTokenizer, plain: LibraryTok
         skip_special_tokens: skipSpecial,
         clean_up_tokenization_spaces: false,
       });
+    },
+    bytesOf: (id) => {
+      const whole = added.get(id);
+      return whole === undefined ? tokenBytes(complete.id_to_token(id) ?? "") : utf8Of(whole);
     },
     idOf: (token) => complete.token_to_id(token),
     tokenOf: (id) => complete.id_to_token(id),

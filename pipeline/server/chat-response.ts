@@ -1,7 +1,7 @@
-import type { Answer, ScoredToken } from "../answerer.ts";
+import type { Answer, ScoredToken, TokenScore } from "../answerer.ts";
 import type { Passage } from "../passage.ts";
 import type { Choice } from "./choices.ts";
-import { bytesOf, type ResponseHead, usageOf } from "./response-parts.ts";
+import { type ResponseHead, usageOf } from "./response-parts.ts";
 
 /** What of an answer's making goes with it. */
 export interface EvidenceOptions {
@@ -114,15 +114,15 @@ const citationOf = ({ text, title, source, id, page, start, end, score }: Passag
 
 function logProbabilities(tokens: readonly ScoredToken[] | undefined) {
   if (tokens === undefined) return null;
-  const content = tokens.map(({ text, logProbability, top }) => ({
-    ...scored({ text, logProbability }),
-    top_logprobs: top.map(scored),
+  const content = tokens.map((token) => ({
+    ...scored(token),
+    top_logprobs: token.top.map(scored),
   }));
   return { content, refusal: null };
 }
 
-const scored = ({ text, logProbability }: Omit<ScoredToken, "top">) => ({
+const scored = ({ text, bytes, logProbability }: TokenScore) => ({
   token: text,
   logprob: logProbability,
-  bytes: bytesOf(text),
+  bytes,
 });

@@ -86,10 +86,9 @@ export function tokenScores(tokens: readonly ScoredToken[], offset: number) {
 }
 
 /** By text; of two tokens with the same text (halves of a character) the likelier counts. */
-function alternatives({ top, text, logProbability }: ScoredToken): Record<string, number> {
-  const entries = [...top, { text, logProbability }];
+function alternatives(token: ScoredToken): Record<string, number> {
   const found = new Map<string, number>();
-  for (const other of entries) {
+  for (const other of [...token.top, token]) {
     found.set(other.text, Math.max(other.logProbability, found.get(other.text) ?? -Infinity));
   }
   return Object.fromEntries(found);

@@ -33,6 +33,3 @@ export const usageJson = ({ promptTokens, cachedTokens, completionTokens }: Usag
   total_tokens: promptTokens + completionTokens,
   prompt_tokens_details: { cached_tokens: cachedTokens },
 });
-
-/** UTF-8 bytes of a token's text. */
-export const bytesOf = (text: string): number[] => [...Buffer.from(text)];

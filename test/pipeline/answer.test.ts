@@ -19,6 +19,14 @@ const passage: Passage = {
   score: 1,
 };
 
+const NOTHING = {
+  promptTokens: 9,
+  cachedTokens: 0,
+  completionTokens: 0,
+  prefillMs: 1,
+  decodeMs: 0,
+};
+
 describe("answers of a tiny model of single characters", () => {
   let tiny: TinyGenerator;
   let generator: Generator;
@@ -94,6 +102,57 @@ describe("answers of a tiny model of single characters", () => {
       assert.ok(read < 20_000, `${read} characters were read`);
     });
   }
+
+  /** The generator, but its model ends, or reaches the limit, before it says anything. */
+  const silent = (finishReason: "stop" | "length") =>
+    new Proxy(generator, {
+      get: (target, key) => {
+        if (key !== "generate") return Reflect.get(target, key, target);
+        return async function* () {
+          yield* [];
+          return { ...NOTHING, finishReason };
+        };
+      },
+    });
+
+  test("only a model that read passages and ended by itself says they hold no answer", async () => {
+    const none = (await ask({ mode: "retrieval" }, [passage], silent("stop"))).abstention;
+    assert.equal(none?.reason, "no-answer");
+    assert.match(none.message, /documents do not seem to answer/);
+    const others: [Partial<AnswerRequest>, "stop" | "length"][] = [
+      [{ mode: "bare" }, "stop"],
+      [{ mode: "question" }, "stop"],
+      [{ mode: "retrieval" }, "length"],
+    ];
+    for (const [request, finishReason] of others) {
+      const answer = await ask(request, [passage], silent(finishReason));
+      assert.equal(answer.answer, "");
+      assert.equal(answer.abstained, false, `${request.mode} ${finishReason}`);
+      assert.equal(answer.abstention, undefined);
+    }
+  });
+
+  for (const mode of ["retrieval", "bare"] as const) {
+    test(`${mode}: an answer that a stop text ends at once is empty, and no abstention`, async () => {
+      const { answer } = await ask({ mode });
+      const stopped = await ask({ mode, stop: [answer[0]!] });
+      assert.equal(stopped.answer, "");
+      assert.equal(stopped.abstained, false);
+      assert.equal(stopped.finishReason, "stop");
+    });
+  }
+
+  test("what was cached, and the time of reading, is told also where a stop text ends it", async () => {
+    await ask({ mode: "retrieval" });
+    const whole = await ask({ mode: "retrieval" });
+    assert.ok(whole.usage.cachedTokens > 0);
+    const stopped = await ask({ mode: "retrieval", stop: [whole.answer[4]!] });
+    assert.ok(stopped.usage.completionTokens < whole.usage.completionTokens);
+    assert.equal(stopped.usage.cachedTokens, whole.usage.cachedTokens);
+    assert.equal(stopped.usage.promptTokens, whole.usage.promptTokens);
+    assert.ok(stopped.timings.prefillMs > 0);
+    assert.ok(stopped.timings.decodeMs >= 0);
+  });
 
   test("a text to be continued that is very long is refused by its beginning", async () => {
     const pieces = completeText(generator, {

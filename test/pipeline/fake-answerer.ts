@@ -6,6 +6,7 @@ import type {
   Completion,
   CompletionRequest,
   EngineStatus,
+  ScoredToken,
   TextPiece,
 } from "../../pipeline/answerer.ts";
 
@@ -66,7 +67,7 @@ export class FakeAnswerer implements Answerer {
         if (index === failAt) throw failure;
         yield {
           text,
-          tokens: request.logProbabilities ? [{ text, logProbability: -0.25, top: [] }] : [],
+          tokens: request.logProbabilities ? [scoredText(text, -0.25)] : [],
         };
       }
       isComplete = true;
@@ -78,11 +79,8 @@ export class FakeAnswerer implements Answerer {
 
   async *complete(request: CompletionRequest): AsyncGenerator<TextPiece, Completion> {
     this.completions.push(request);
-    const scored = (text: string) => ({
-      text,
-      logProbability: -0.5,
-      top: [{ text: "x", logProbability: -0.5 }],
-    });
+    const { top: _, ...other } = scoredText("x", -0.5);
+    const scored = (text: string) => ({ ...scoredText(text, -0.5), top: [other] });
     const promptText = typeof request.prompt === "string" ? request.prompt : "";
     const words = promptText.split(/(?<= )/);
     const text = request.maxTokens > 0 ? " more" : "";
@@ -122,6 +120,13 @@ export class FakeAnswerer implements Answerer {
     });
   }
 }
+
+const scoredText = (text: string, logProbability: number): ScoredToken => ({
+  text,
+  bytes: [...Buffer.from(text)],
+  logProbability,
+  top: [],
+});
 
 /** Of an engine that answers two and has read passages before. */
 const ENGINE_STATUS: EngineStatus = {

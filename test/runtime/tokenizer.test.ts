@@ -68,6 +68,17 @@ describe("SmolLM2's tokenizer out of its GGUF file", () => {
     assert.equal(tokenizer.decode(ids, { skipSpecial: true }), "user\nHi");
   });
 
+  test("tokens are the bytes of their text, also parts of a character", () => {
+    const bytesOf = (ids: readonly number[]) => ids.flatMap((id) => tokenizer.bytesOf(id));
+    for (const { text, ids } of rows) assert.deepEqual(bytesOf(ids), [...Buffer.from(text)]);
+    const wave = tokenizer.encode("🌊");
+    assert.ok(wave.length > 1);
+    assert.deepEqual(tokenizer.bytesOf(wave[0]!)[0], 0xf0);
+    const end = tokenizer.idOf("<|im_end|>")!;
+    assert.deepEqual(tokenizer.bytesOf(end), [...Buffer.from("<|im_end|>")]);
+    assert.deepEqual(tokenizer.bytesOf(tokenizer.vocabularySize), []);
+  });
+
   test("every text is decoded exactly, and ids beyond the vocabulary have no text", () => {
     for (const { text, ids } of rows) assert.equal(tokenizer.decode(ids), text);
     assert.equal(tokenizer.vocabularySize, 49_152);
