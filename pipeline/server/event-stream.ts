@@ -16,9 +16,10 @@ export class EventStream {
     return this.response.headersSent;
   }
 
-  /** Waits while a slow reader's buffer is full; a reader that went away is not waited for. */
+  /** Waits while a slow reader's buffer is full; a reader that went away is not waited for, and after the end nothing is sent. */
   async send(value: object | "[DONE]"): Promise<void> {
     const { response } = this;
+    if (response.writableEnded) return;
     if (!response.headersSent) this.#begin();
     const data = typeof value === "string" ? value : JSON.stringify(value);
     if (response.destroyed || response.write(`data: ${data}\n\n`)) return;

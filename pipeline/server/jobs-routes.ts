@@ -9,6 +9,7 @@ import {
   tuneRequestJsonSchema,
 } from "../jobs/job-record.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import { errorBody, logFailure } from "./error-responses.ts";
 import { EventStream } from "./event-stream.ts";
 import { EVENTS, json, type Operation, object } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
@@ -32,7 +33,9 @@ export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   router.get("/api/jobs/:id", (request, response) => {
     response.json(jobs.get(request.params.id));
   });
-  router.get("/api/jobs/:id/events", (request, response) => sendEvents(jobs, request, response));
+  router.get("/api/jobs/:id/events", (request, response) =>
+    sendEvents(parts, jobs, request, response),
+  );
   router.post("/api/jobs/:id/stop", async (request, response) => {
     response.json(await jobs.stop(request.params.id));
   });
@@ -58,40 +61,61 @@ function requireTuneSettings(settings: TuneRequest["settings"]): void {
 /** Lists stay small: a result holds every compared answer. */
 const withoutResult = ({ result: _, ...job }: JobRecord) => job;
 
-/** Everything the job has told, then what it tells, until it ends or the reader goes. */
+/** Everything the job has told, then what it tells, until it ends, the reader goes, or the server shuts down. */
 async function sendEvents(
+  { state: server, log }: ServerParts,
   jobs: Jobs,
   request: Request<{ id: string }>,
   response: Response,
 ): Promise<void> {
   const { id } = request.params;
-  const stream = new EventStream(response);
-  let sent = Promise.resolve();
-  const send = (event: JobEvent) => {
-    sent = sent.then(() => stream.send(event));
-  };
   const early: JobEvent[] = [];
-  let isCaughtUp = false;
-  const stop = jobs.listen(id, (event) => {
-    if (!isCaughtUp) early.push(event);
-    else send(event);
-    if (event.event === "state" && isOver(event["state"])) finish();
-  });
-  const finish = () => {
+  let hear = (event: JobEvent): void => void early.push(event);
+  const unlisten = jobs.listen(id, (event) => hear(event));
+  const stop = () => {
+    unlisten();
+    server.draining.removeEventListener("abort", onDraining);
+  };
+  const line = writeLine(response, (thrown) => {
     stop();
-    sent = sent.then(() => stream.end());
+    logFailure(log, response, thrown);
+    response.destroy();
+  });
+  const tell = (event: JobEvent) => {
+    line.send(event);
+    if (event.event !== "state" || !isOver(event["state"])) return;
+    stop();
+    line.end();
+  };
+  const onDraining = () => {
+    stop();
+    line.send(errorBody(server.draining.reason));
+    line.end();
   };
   response.once("close", stop);
+  server.draining.addEventListener("abort", onDraining, { once: true });
+  if (server.draining.aborted) onDraining();
   const past = await jobs.events(id);
-  for (const event of past) send(event);
+  for (const event of past) line.send(event);
   // What was told while the file was read may be in it already.
   for (const event of early) {
-    if (Number(event["number"]) >= past.length) send(event);
+    if (Number(event["number"]) >= past.length) line.send(event);
   }
-  isCaughtUp = true;
-  const { state } = jobs.get(id);
-  send({ event: "state", state });
-  if (isOver(state)) finish();
+  hear = tell;
+  tell({ event: "state", state: jobs.get(id).state });
+}
+
+/** Writes one after the other, without anybody waiting; `onFailure` hears what could not be written. */
+function writeLine(response: Response, onFailure: (thrown: unknown) => void) {
+  const stream = new EventStream(response);
+  let written = Promise.resolve();
+  const next = (write: () => void | Promise<void>) => {
+    written = written.then(write).catch(onFailure);
+  };
+  return {
+    send: (event: object) => next(() => stream.send(event)),
+    end: () => next(() => stream.end()),
+  };
 }
 
 const isOver = (state: unknown): boolean =>

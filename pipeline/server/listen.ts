@@ -9,6 +9,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 300_000;
 const CHECKING_INTERVAL_MS = 2000;
 const KEEP_ALIVE_MS = 5000;
+/** How soon a connection is let go whose last response ends while the server closes. */
+const IDLE_CHECK_MS = 100;
 
 /** A server that accepts connections. */
 export interface Listening {
@@ -79,8 +81,10 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
     server.close(() => resolve());
   });
   server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(idle);
   clearTimeout(cut);
 }
 

@@ -14,15 +14,21 @@ const REASONS: Readonly<Record<Exclude<ServerPhase, "ready">, string>> = {
  */
 export class ServerState {
   #phase: ServerPhase = "loading";
+  readonly #draining = new AbortController();
   readonly #cut = new AbortController();
 
   constructor() {
     // Every request in flight listens.
-    setMaxListeners(0, this.#cut.signal);
+    setMaxListeners(0, this.#draining.signal, this.#cut.signal);
   }
 
   get phase(): ServerPhase {
     return this.#phase;
+  }
+
+  /** Aborted with a RagError when the server begins to shut down: what has no end of its own ends then. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
   }
 
   /** Aborted with a RagError when answers still in flight must end. */
@@ -36,6 +42,7 @@ export class ServerState {
 
   beginDraining(): void {
     this.#phase = "draining";
+    this.#draining.abort(new RagError("server/unavailable", REASONS.draining));
   }
 
   /** Ends what is still in flight; streams are told. */

@@ -60,10 +60,7 @@ export async function* streamChat(body, signal) {
     body: JSON.stringify({ ...body, stream: true, include_evidence: true }),
     signal,
   });
-  for await (const chunk of events(response)) {
-    if (chunk.error) throw new Error(chunk.error.message);
-    yield chunk;
-  }
+  yield* events(response);
 }
 
 /**
@@ -77,6 +74,7 @@ export async function* jobEvents(id, signal) {
 }
 
 /**
+ * What a stream tells; an error in it is thrown.
  * @param {Response} response
  * @returns {AsyncGenerator<any, void>}
  */
@@ -92,7 +90,10 @@ async function* events(response) {
       held = whole.pop() ?? "";
       for (const event of whole) {
         const data = event.replace(/^data: /, "");
-        if (data !== "[DONE]" && data !== "") yield JSON.parse(data);
+        if (data === "[DONE]" || data === "") continue;
+        const value = JSON.parse(data);
+        if (value.error?.message) throw new Error(value.error.message);
+        yield value;
       }
       if (done) return;
     }
