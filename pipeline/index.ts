@@ -25,6 +25,7 @@ export {
   ChatForeword,
   type ChatForewordCallOptions,
   type ChatForewordFields,
+  type ChatForewordOpenOptions,
 } from "./langchain/chat-foreword.ts";
 export { documentTools } from "./langchain/document-tools.ts";
 export { type ForewordChainInput, forewordChain } from "./langchain/foreword-chain.ts";

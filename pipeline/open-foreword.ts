@@ -4,7 +4,7 @@ import { defaultCacheFolder } from "../runtime/index.ts";
 import type { Answerer } from "./answerer.ts";
 import type { Passage } from "./passage.ts";
 import { quietWorkspace } from "./quiet-workspace.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { DEFAULT_STORE, readSettings, type Settings } from "./settings.ts";
 import type { Workspace } from "./workspace.ts";
 
 import { workspaceAnswerer } from "./workspace-answerer.ts";
@@ -55,7 +55,7 @@ export function openWorkspace(options: ForewordOptions): {
   const settings = readSettings({
     flags: { ...options, quiet: true },
     environment: {},
-    configPath: join(options.store ?? ".foreword", "no-settings.json"),
+    configPath: join(options.store ?? DEFAULT_STORE, "no-settings.json"),
     isConfigRequired: false,
     defaultCache: options.cache ?? defaultCacheFolder({}, process.platform, homedir()),
   });

@@ -69,8 +69,11 @@ type Name = keyof Settable;
 /** As the configuration file has them. */
 export const SETTING_NAMES = Object.keys(settable.shape);
 
+/** The store of who names none. */
+export const DEFAULT_STORE = ".foreword";
+
 const DEFAULTS = {
-  store: ".foreword",
+  store: DEFAULT_STORE,
   model: "smollm2-135m-instruct",
   embedder: "all-minilm-l6-v2",
   rerank: "none",

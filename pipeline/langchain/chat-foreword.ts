@@ -1,4 +1,5 @@
-import { randomInt } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
+import { resolve } from "node:path";
 import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager";
 import {
   BaseChatModel,
@@ -16,6 +17,7 @@ import { RagError } from "../../core/index.ts";
 import type { Answer, Answerer, AnswerRequest, Message } from "../answerer.ts";
 import { type ForewordOptions, openForeword } from "../open-foreword.ts";
 import { servedModel } from "../served-models.ts";
+import { DEFAULT_STORE } from "../settings.ts";
 
 /** What can be set for one call. */
 export interface ChatForewordCallOptions extends BaseChatModelCallOptions {
@@ -32,8 +34,16 @@ export interface ChatForewordFields extends BaseChatModelParams {
   readonly temperature?: number | undefined;
   readonly topP?: number | undefined;
   readonly maxTokens?: number | undefined;
+  /** What tells this answerer from others in LangChain's cache; without it, its answers are shared by nobody else. */
+  readonly identity?: Readonly<Record<string, unknown>> | undefined;
   readonly close?: () => Promise<void>;
 }
+
+/** How a store is opened, and how its model answers. LangChain's own cache is the constructor's: `cache` here is the models' folder. */
+export type ChatForewordOpenOptions = Omit<ForewordOptions, "model"> &
+  Omit<ChatForewordFields, "answerer" | "identity" | "close" | "cache"> & {
+    readonly generator?: string;
+  };
 
 /**
  * Foreword as LangChain's chat model, in this process: answers from the store's documents with a learned prompt. Usage is in
@@ -52,20 +62,28 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
   }
 
   /** Opens a store and its models. `model` here is one of HTTP's names; the generator is `generator`. Close it when done. */
-  static open(
-    options: Omit<ForewordOptions, "model"> &
-      Omit<ChatForewordFields, "answerer" | "close"> & { readonly generator?: string } = {},
-  ): ChatForeword {
-    const { generator, model, temperature, topP, maxTokens, ...rest } = options;
-    const { store, cache, embedder, prompt, k, minSimilarity, threads, contextLength } = rest;
-    const settings = { store, cache, embedder, prompt, k, minSimilarity, threads, contextLength };
-    const opened = openForeword(definedOf({ ...settings, model: generator }));
-    const { answerer, close } = opened;
-    return new ChatForeword({ ...rest, answerer, close, model, temperature, topP, maxTokens });
+  static open(options: ChatForewordOpenOptions = {}): ChatForeword {
+    const { generator, model, temperature, topP, maxTokens, ...more } = options;
+    const { store, embedder, prompt, k, rerank, reranker, rerankDepth, minSimilarity, ...rest } =
+      more;
+    const { cache, threads, contextLength, ...langchain } = rest;
+    const search = { store, embedder, prompt, k, rerank, reranker, rerankDepth, minSimilarity };
+    const settings = { ...search, threads, contextLength, model: generator };
+    const { answerer, close } = openForeword(definedOf({ ...settings, cache }));
+    const identity = { ...settings, store: resolve(store ?? DEFAULT_STORE) };
+    const answering = { model, temperature, topP, maxTokens };
+    return new ChatForeword({ ...langchain, ...answering, answerer, identity, close });
   }
 
   override _llmType(): string {
     return "foreword";
+  }
+
+  /** Of the key under which LangChain keeps an answer, with what is set for the call. */
+  override _identifyingParams(): Record<string, unknown> {
+    const { temperature, topP, maxTokens, identity } = this.#fields;
+    const answerer = identity ?? identityOf(this.#answerer);
+    return { model: this.model, temperature, topP, maxTokens, answerer };
   }
 
   override async _generate(
@@ -73,10 +91,11 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
     options: this["ParsedCallOptions"],
     runManager?: CallbackManagerForLLMRun,
   ): Promise<ChatResult> {
-    const pieces = this.#pieces(messages, options);
-    let next = await pieces.next();
-    for (; !next.done; next = await pieces.next()) await runManager?.handleLLMNewToken(next.value);
-    const answer = next.value;
+    const made: MadeAnswer = {};
+    for await (const text of this.#pieces(messages, options, made)) {
+      await runManager?.handleLLMNewToken(text);
+    }
+    const answer = made.answer!;
     const text = shownText(answer);
     const message = new AIMessage(fieldsOf(text, this.#metadata(answer)));
     return { generations: [{ text, message }], llmOutput: { tokenUsage: tokenUsage(answer) } };
@@ -87,15 +106,14 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
     options: this["ParsedCallOptions"],
     runManager?: CallbackManagerForLLMRun,
   ): AsyncGenerator<ChatGenerationChunk> {
-    const pieces = this.#pieces(messages, options);
-    let next = await pieces.next();
-    for (; !next.done; next = await pieces.next()) {
-      const text = next.value;
+    const made: MadeAnswer = {};
+    for await (const text of this.#pieces(messages, options, made)) {
       yield new ChatGenerationChunk({ text, message: new AIMessageChunk({ content: text }) });
       await runManager?.handleLLMNewToken(text);
     }
-    const text = next.value.abstention?.message ?? "";
-    const message = new AIMessageChunk(fieldsOf(text, this.#metadata(next.value)));
+    const answer = made.answer!;
+    const text = answer.abstention?.message ?? "";
+    const message = new AIMessageChunk(fieldsOf(text, this.#metadata(answer)));
     yield new ChatGenerationChunk({ text, message });
   }
 
@@ -104,17 +122,18 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
     await this.#fields.close?.();
   }
 
-  /** The answer's text as it comes, and the answer. */
+  /** The answer's text as it comes; at its end the answer is in `made`. Who leaves the iteration stops the work. */
   async *#pieces(
     messages: readonly BaseMessage[],
     options: this["ParsedCallOptions"],
-  ): AsyncGenerator<string, Answer> {
+    made: MadeAnswer,
+  ): AsyncGenerator<string, void> {
     const request = await this.#request(messages, options);
-    const pieces = this.#answerer.answer(request, options.signal);
-    for (;;) {
-      const { value, done } = await pieces.next();
-      if (done) return value;
-      if (value.text !== "") yield value.text;
+    const answerer = this.#answerer;
+    for await (const { text } of withAnswer()) if (text !== "") yield text;
+
+    async function* withAnswer() {
+      made.answer = yield* answerer.answer(request, options.signal);
     }
   }
 
@@ -163,6 +182,20 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
       },
     };
   }
+}
+
+/** Where an answer is put when it is complete. */
+interface MadeAnswer {
+  answer?: Answer;
+}
+
+const identities = new WeakMap<Answerer, string>();
+
+/** The same for the same answerer, and for no other, also in another process. */
+function identityOf(answerer: Answerer): string {
+  const identity = identities.get(answerer) ?? randomUUID();
+  identities.set(answerer, identity);
+  return identity;
 }
 
 /** LangChain's own type of a plain message's fields leaves usage out. */

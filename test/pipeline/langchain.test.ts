@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { InMemoryCache } from "@langchain/core/caches";
+import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager";
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import {
   AIMessage,
@@ -12,7 +17,13 @@ import { StringOutputParser } from "@langchain/core/output_parsers";
 import type { ChatResult } from "@langchain/core/outputs";
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { createAgent } from "langchain";
-import { ChatForeword, documentTools, forewordChain } from "../../pipeline/index.ts";
+import {
+  ChatForeword,
+  type ChatForewordFields,
+  type ChatForewordOpenOptions,
+  documentTools,
+  forewordChain,
+} from "../../pipeline/index.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { serveFor } from "./served.ts";
 
@@ -108,6 +119,62 @@ test("an abort signal stops ChatForeword's generation", async () => {
   };
   await assert.rejects(asked);
   assert.equal(answerer.signals[0]?.aborted, true);
+});
+
+test("leaving ChatForeword's stream stops the generation", async () => {
+  const answerer = new FakeAnswerer({
+    pieces: Array.from({ length: 100_000 }, () => "x"),
+    gate: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  const model = new ChatForeword({ answerer });
+  for await (const _ of await model.stream("When?")) break;
+  await answerer.stopped;
+});
+
+test("a handler that fails stops ChatForeword's generation", async () => {
+  const answerer = new FakeAnswerer({ pieces: ["a", "b", "c"] });
+  const model = new ChatForeword({ answerer });
+  const manager = {
+    handleLLMNewToken: () => Promise.reject(new Error("no more")),
+  } as unknown as CallbackManagerForLLMRun;
+  await assert.rejects(model._generate([new HumanMessage("When?")], {}, manager), /no more/);
+  await answerer.stopped;
+});
+
+test("LangChain's cache gives an answer only to the model and settings it was made with", async () => {
+  const cache = new InMemoryCache(new Map());
+  const answerer = new FakeAnswerer();
+  const ask = async (fields: Partial<ChatForewordFields>) => {
+    const asked = answerer.requests.length;
+    await new ChatForeword({ answerer, cache, ...fields }).invoke("When?");
+    return answerer.requests.length - asked;
+  };
+  assert.equal(await ask({}), 1);
+  assert.equal(await ask({}), 0);
+  for (const fields of [{ model: "base" }, { temperature: 1 }, { topP: 0.5 }, { maxTokens: 3 }]) {
+    assert.equal(await ask(fields), 1, JSON.stringify(fields));
+  }
+  const other = new FakeAnswerer({ pieces: ["from other documents"] });
+  const { text } = await new ChatForeword({ answerer: other, cache }).invoke("When?");
+  assert.equal(text, "from other documents");
+});
+
+test("ChatForeword.open keeps the models' folder apart from LangChain's cache, and takes a reranker", async (t) => {
+  const cache = await mkdtemp(join(tmpdir(), "foreword-langchain-"));
+  t.after(() => rm(cache, { recursive: true, force: true }));
+  const model = ChatForeword.open({ store: join(cache, "store"), cache });
+  assert.equal(model.cache, undefined);
+  await model.close();
+  assert.throws(() => ChatForeword.open({ rerank: "none", rerankDepth: 1 }), {
+    code: "config/invalid",
+    message: /rerank-?depth/i,
+  });
+  const key = (options: ChatForewordOpenOptions) =>
+    JSON.stringify(ChatForeword.open(options)._identifyingParams());
+  const plain = { store: join(cache, "store"), cache };
+  assert.equal(key(plain), key({ ...plain, cache: tmpdir() }));
+  assert.notEqual(key(plain), key({ ...plain, rerank: "likelihood" }));
+  assert.notEqual(key(plain), key({ ...plain, store: join(cache, "other") }));
 });
 
 test("the chain gives answer and sources, and passes on what was said before", async () => {
