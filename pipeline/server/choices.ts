@@ -2,8 +2,12 @@ import type { Response } from "express";
 import type { ScoredToken, TextPiece, Usage } from "../answerer.ts";
 import { countedPieces } from "./counted-pieces.ts";
 import { EventStream, streamOrThrow } from "./event-stream.ts";
+import { fewAtOnce } from "./few-at-once.ts";
 import type { StageTimes } from "./metrics.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
+
+/** Choices of one request that are generated at once: the engine takes what comes first, and others want to get in between. */
+const CHOICES_AT_ONCE = 4;
 
 type Pieces<Whole> = AsyncGenerator<TextPiece, Whole>;
 
@@ -32,7 +36,7 @@ export interface ChoicesFormat<Whole> {
 }
 
 /**
- * Generates the choices of a request when its turn comes, all at once, and sends them whole or streamed.
+ * Generates the choices of a request when its turn comes, a few at once, and sends them whole or streamed.
  * @throws RagError as {@link inTurn}
  */
 export async function sendChoices<Whole extends { usage: Usage; timings: StageTimes }>(
@@ -41,20 +45,19 @@ export async function sendChoices<Whole extends { usage: Usage; timings: StageTi
   format: ChoicesFormat<Whole>,
 ): Promise<void> {
   const started = performance.now();
-  const indices = Array.from({ length: format.count }, (_, index) => index);
   await inTurn(parts, parts.queue, response, async (lifetime) => {
     const pieces = (index: number) =>
       countedPieces(format.pieces(index, lifetime.signal), parts.metrics, started);
+    const forEach = <Result>(work: (index: number) => Promise<Result>) =>
+      fewAtOnce(format.count, CHOICES_AT_ONCE, work);
     if (!format.isStream) {
-      response.json(format.body(await Promise.all(indices.map((index) => collect(pieces(index))))));
+      response.json(format.body(await forEach((index) => collect(pieces(index)))));
       return;
     }
     const stream = new EventStream(response);
     await streamOrThrow({ stream, lifetime, log: parts.log }, async () => {
       const send = (chunk: object) => stream.send(chunk);
-      const wholes = await Promise.all(
-        indices.map((index) => format.stream(index, pieces(index), send)),
-      );
+      const wholes = await forEach((index) => format.stream(index, pieces(index), send));
       const last = format.lastChunk(wholes);
       if (last) await stream.send(last);
       await stream.send("[DONE]");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeAnswerer } from "./fake-answerer.ts";
+import { FakeAnswerer, overflow } from "./fake-answerer.ts";
 import { bodyOf, serveFor } from "./served.ts";
 
 const path = "/v1/completions";
@@ -16,6 +16,42 @@ test("the openai client continues a text with the bare model", async (t) => {
   assert.equal(completion.choices[0]?.logprobs, null);
   assert.equal(answerer.completions[0]?.maxTokens, 16);
   assert.equal(answerer.requests.length, 0);
+});
+
+for (const stream of [false, true]) {
+  test(`of one request's prompts a few are worked on at once (stream: ${stream})`, async (t) => {
+    const answerer = new FakeAnswerer();
+    let running = 0;
+    let most = 0;
+    const complete = answerer.complete.bind(answerer);
+    answerer.complete = async function* (request) {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      return yield* complete(request);
+    };
+    const { post } = await serveFor(t, answerer);
+    const prompt = Array.from({ length: 20 }, (_, index) => `prompt ${index}`);
+    const response = await post(path, { model: "base", prompt, n: 2, max_tokens: 1, stream });
+    const text = await response.text();
+    assert.equal(answerer.completions.length, 40);
+    for (let index = 0; index < 40; index++) assert.ok(text.includes(`"index":${index},`));
+    assert.equal(most, 4);
+  });
+}
+
+test("after a prompt that cannot be continued, no other is begun", async (t) => {
+  const answerer = new FakeAnswerer();
+  let begun = 0;
+  // biome-ignore lint/correctness/useYield: it fails before there is anything.
+  answerer.complete = async function* () {
+    begun++;
+    throw overflow();
+  };
+  const { post } = await serveFor(t, answerer);
+  const prompt = Array.from({ length: 20 }, () => "too long");
+  assert.equal((await post(path, { model: "base", prompt })).status, 400);
+  assert.ok(begun <= 4, `${begun} were begun`);
 });
 
 test("prompts may be a text, texts, token ids, or lists of them; each has its choices in turn", async (t) => {
