@@ -19,6 +19,7 @@ import { verifyCommand } from "./commands/verify.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { plainText } from "./plain-text.ts";
 import {
   CONFIG_FILE,
   CONFIG_VARIABLE,
@@ -229,7 +230,7 @@ function describeError(thrown: unknown, isDebug: boolean): string {
     ? thrown.message
     : `${errorMessage(thrown)} (an unexpected failure; run again with --debug and report it).`;
   const stack = isDebug && thrown instanceof Error ? `\n${stacks(thrown)}` : "";
-  return `foreword: ${sentence}${stack}`;
+  return plainText(`foreword: ${sentence}${stack}`);
 }
 
 /** The stack of an error and of what caused it. */

@@ -1,4 +1,5 @@
 import cliProgress from "cli-progress";
+import { plainText } from "./plain-text.ts";
 
 /** The part of a stream that is written to, and whether a person looks at it. */
 export interface OutputStream {
@@ -23,7 +24,14 @@ export interface Progress {
 
 const NO_PROGRESS: Progress = { update: () => {}, end: () => {} };
 
-/** Results go to stdout, everything about the way there to stderr; bars only on a terminal. */
+/** The codes that are painted with, and the end of each; see {@link Terminal.paint}. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it begins every colour.
+const OWN_COLOURS = /(\u001b\[(?:0|1|2|31|33)m)/;
+
+/**
+ * Results go to stdout, everything about the way there to stderr; bars only on a terminal. Text for people is plain but for our own
+ * colours, wherever it came from.
+ */
 export class Terminal {
   readonly isJson: boolean;
   readonly #options: TerminalOptions;
@@ -37,7 +45,7 @@ export class Terminal {
   /** The result: one JSON object with --json, else text for people. */
   result(value: object, text: () => string): void {
     this.clearLive();
-    this.#options.stdout.write(`${this.isJson ? JSON.stringify(value) : text()}\n`);
+    this.#options.stdout.write(`${this.isJson ? JSON.stringify(value) : this.#shown(text())}\n`);
   }
 
   /** A line on stdout that programs rely on, with or without --json. */
@@ -53,27 +61,28 @@ export class Terminal {
 
   /** Text as it comes, without a line end; not with --json. */
   partial(text: string): void {
-    if (!this.isJson) this.#options.stdout.write(text);
+    if (!this.isJson) this.#options.stdout.write(plainText(text));
   }
 
   /** A line on stderr; silent with --quiet. */
   note(text: string): void {
     if (this.#options.quiet) return;
     this.clearLive();
-    this.#options.stderr.write(`${text}\n`);
+    this.#options.stderr.write(`${plainText(text)}\n`);
   }
 
   /** A line on stderr that matters also with --quiet. */
   warn(text: string): void {
     this.clearLive();
-    this.#options.stderr.write(`${this.paint("33", "warning:")} ${text}\n`);
+    this.#options.stderr.write(`${this.paint("33", "warning:")} ${plainText(text)}\n`);
   }
 
   /** A line that the next one replaces; on a terminal only. */
   live(text: string): void {
     if (!this.isLive) return;
     const { stderr } = this.#options;
-    stderr.write(`\r\u001b[2K${text.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))}`);
+    const shown = plainText(text).slice(0, Math.max(20, (stderr.columns ?? 80) - 1));
+    stderr.write(`\r\u001b[2K${shown}`);
     this.#hasLiveLine = true;
   }
 
@@ -108,7 +117,7 @@ export class Terminal {
         if (!isStarted) bar.start(total, done, { label });
         isStarted = true;
         bar.setTotal(total);
-        bar.update(done, { label: label.slice(-30) });
+        bar.update(done, { label: plainText(label).slice(-30) });
       },
       end: () => {
         if (isStarted) bar.stop();
@@ -116,10 +125,22 @@ export class Terminal {
     };
   }
 
-  /** Text with an SGR code ("1" bold, "2" faint), where stdout is a terminal that shows it. */
-  paint(code: string, text: string): string {
+  /** Text with an SGR code ("1" bold, "2" faint, "31" red, "33" yellow), where stdout is a terminal that shows it. */
+  paint(code: "1" | "2" | "31" | "33", text: string): string {
+    const plain = plainText(text);
+    return this.#isColored ? `\u001b[${code}m${plain}\u001b[0m` : plain;
+  }
+
+  get #isColored(): boolean {
     const { color, stdout, json } = this.#options;
-    return color && !json && stdout.isTTY ? `\u001b[${code}m${text}\u001b[0m` : text;
+    return color && !json && stdout.isTTY === true;
+  }
+
+  #shown(text: string): string {
+    if (!this.#isColored) return plainText(text);
+    // split() alternates text and what it was split at.
+    const parts = text.split(OWN_COLOURS);
+    return parts.map((part, index) => (index % 2 === 1 ? part : plainText(part))).join("");
   }
 }
 
