@@ -56,7 +56,10 @@ const UNSUPPORTED: UnsupportedFields = {
   functions: hasEntries,
   function_call: (value) => value !== "none" && value !== "auto",
   response_format: (value) => (value as { readonly type?: unknown }).type !== "text",
-  logit_bias: hasEntries,
+  audio: hasEntries,
+  modalities: (value) => !Array.isArray(value) || value.some((one) => one !== "text"),
+  // An empty object asks for a search, too.
+  web_search_options: () => true,
 };
 
 /** @throws RagError request/invalid or request/unsupported, with the field as `param` */

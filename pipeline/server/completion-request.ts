@@ -8,7 +8,7 @@ import {
   type SharedSettings,
   tokenLimit,
 } from "./generation-fields.ts";
-import { hasEntries, MAX_CHARACTERS, type UnsupportedFields } from "./request-fields.ts";
+import { MAX_CHARACTERS, type UnsupportedFields } from "./request-fields.ts";
 
 const MAX_PROMPTS = 256;
 const DEFAULT_TOKENS = 16;
@@ -46,7 +46,6 @@ export interface CompletionRequestBody extends SharedSettings {
 
 const UNSUPPORTED: UnsupportedFields = {
   suffix: (value) => value !== "",
-  logit_bias: hasEntries,
 };
 
 /** @throws RagError request/invalid or request/unsupported, with the field as `param` */

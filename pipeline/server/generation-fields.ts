@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { parseBody, refuseUnsupported, type UnsupportedFields } from "./request-fields.ts";
+import {
+  hasEntries,
+  parseBody,
+  refuseUnsupported,
+  type UnsupportedFields,
+} from "./request-fields.ts";
 
 const MAX_STOPS = 4;
 const MAX_STOP_CHARACTERS = 500;
@@ -22,6 +27,17 @@ export const generationFields = {
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
 };
 
+const isNotZero = (value: unknown): boolean => value !== 0;
+
+/** OpenAI's fields that change the answer; clients send some of them at the values that change nothing. */
+const UNSUPPORTED: UnsupportedFields = {
+  frequency_penalty: isNotZero,
+  presence_penalty: isNotZero,
+  logit_bias: hasEntries,
+  // As many as are answered are not the best of more.
+  best_of: (value, { n }) => value !== 1 && value !== n,
+};
+
 type GenerationFields = z.infer<z.ZodObject<typeof generationFields>>;
 
 /** By which model a request is answered, and how its tokens are chosen and sent. */
@@ -38,14 +54,15 @@ export interface SharedSettings {
 }
 
 /**
- * Checks a body: what it asks for in common with other requests as `shared`, all of it as `data`.
+ * Checks a body: what it asks for in common with other requests as `shared`, all of it as `data`. `unsupported`: the fields of its kind,
+ * beside those that all kinds have.
  * @throws RagError request/invalid or request/unsupported, with the field as `param`
  */
 export function parseGeneration<Schema extends z.ZodType<GenerationFields>>(
   body: unknown,
   { schema, unsupported }: { readonly schema: Schema; readonly unsupported: UnsupportedFields },
 ): { readonly data: z.infer<Schema>; readonly shared: SharedSettings } {
-  refuseUnsupported(body, unsupported);
+  refuseUnsupported(body, { ...UNSUPPORTED, ...unsupported });
   const data = parseBody(schema, body);
   return { data, shared: sharedSettings(data) };
 }

@@ -31,8 +31,10 @@ function invalidRequest(error: z.ZodError): RagError {
   });
 }
 
-/** By field: whether a value asks for something; an empty list asks for nothing. */
-export type UnsupportedFields = Readonly<Record<string, (value: unknown) => boolean>>;
+/** By field: whether a value asks for something in this body; an empty list asks for nothing. */
+export type UnsupportedFields = Readonly<
+  Record<string, (value: unknown, body: Readonly<Record<string, unknown>>) => boolean>
+>;
 
 /**
  * Refuses fields that would change the answer in a way this server cannot.
@@ -40,9 +42,10 @@ export type UnsupportedFields = Readonly<Record<string, (value: unknown) => bool
  */
 export function refuseUnsupported(body: unknown, fields: UnsupportedFields): void {
   if (typeof body !== "object" || body === null) return;
+  const sent = body as Readonly<Record<string, unknown>>;
   for (const [param, isUsed] of Object.entries(fields)) {
-    const value = Object.hasOwn(body, param) ? (body as Record<string, unknown>)[param] : undefined;
-    if (value === undefined || value === null || !isUsed(value)) continue;
+    const value = Object.hasOwn(body, param) ? sent[param] : undefined;
+    if (value === undefined || value === null || !isUsed(value, sent)) continue;
     throw new RagError(
       "request/unsupported",
       `${param}: is not supported by this server; leave it out.`,

@@ -202,7 +202,22 @@ const refused: readonly [
     "unsupported_value",
   ],
 ];
-for (const [name, body, param, code = null] of refused) {
+const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
+  frequency_penalty: [0.5, -1, "a lot"],
+  presence_penalty: [2],
+  logit_bias: [{ 50256: -100 }],
+  best_of: [2],
+  audio: [{ voice: "alloy", format: "wav" }],
+  modalities: [["text", "audio"], "audio"],
+  web_search_options: [{}],
+};
+const unsupported = Object.entries(UNSUPPORTED).flatMap(([param, values]) =>
+  values.map((value): (typeof refused)[number] => {
+    const body = { model: "base", messages: [question], [param]: value };
+    return [`${param} ${JSON.stringify(value)}`, body, param, "unsupported_value"];
+  }),
+);
+for (const [name, body, param, code = null] of [...refused, ...unsupported]) {
   test(`${name} is refused with 400 naming the field`, async (t) => {
     const answerer = new FakeAnswerer();
     const { post } = await serveFor(t, answerer);
@@ -216,11 +231,19 @@ for (const [name, body, param, code = null] of refused) {
   });
 }
 
-test("what would not change the answer is accepted: text format, no tools", async (t) => {
+test("what would not change the answer is accepted: text format, no tools, no penalty", async (t) => {
   const { post } = await serveFor(t, new FakeAnswerer());
   const extra = { response_format: { type: "text" }, tools: [], logit_bias: {}, n: null };
-  const response = await post(chat, { model: "base", messages: [question], ...extra });
-  assert.equal(response.status, 200);
+  const nothing = {
+    frequency_penalty: 0,
+    presence_penalty: null,
+    modalities: ["text"],
+    audio: null,
+  };
+  for (const count of [{ best_of: 1 }, { best_of: 2, n: 2 }, { best_of: null }]) {
+    const body = { model: "base", messages: [question], ...extra, ...nothing, ...count };
+    assert.equal((await post(chat, body)).status, 200);
+  }
 });
 
 test("a body that is too large is 413", async (t) => {

@@ -15,7 +15,7 @@ import {
 } from "@langchain/core/messages";
 import { StringOutputParser } from "@langchain/core/output_parsers";
 import type { ChatResult } from "@langchain/core/outputs";
-import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
+import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { createAgent } from "langchain";
 import {
   ChatForeword,
@@ -40,6 +40,14 @@ test("ChatOpenAI invokes and streams, with usage", async (t) => {
   let text = "";
   for await (const chunk of await model.stream("When?")) text += chunk.text;
   assert.equal(text, "at noon");
+});
+
+test("OpenAI, which sends penalties of 0 and the best of 1, continues a text", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  const configuration = { baseURL: `${url}/v1` };
+  const settings = { frequencyPenalty: 0, presencePenalty: 0, bestOf: 1, n: 1 };
+  const model = new OpenAI({ model: "base", apiKey: "unused", configuration, ...settings });
+  assert.equal(await model.invoke("Once upon"), " more");
 });
 
 test("OpenAIEmbeddings gets vectors of texts", async (t) => {
