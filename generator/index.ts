@@ -16,7 +16,7 @@ export {
 } from "./conditioning.ts";
 export type { DecoderConfig } from "./config.ts";
 export { Engine } from "./engine.ts";
-export type { EngineOptions } from "./engine-options.ts";
+export { DEFAULT_MAX_SEQUENCES, type EngineOptions } from "./engine-options.ts";
 export { configFromGguf, configFromHuggingFace } from "./families/index.ts";
 export type {
   EngineLoad,

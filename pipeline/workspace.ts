@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { createLog, type Log, RagError } from "../core/index.ts";
-import { Generator } from "../generator/index.ts";
+import { DEFAULT_MAX_SEQUENCES, Generator } from "../generator/index.ts";
 import { type LearnedPrompt, withFirstTokens } from "../ptuning/index.ts";
 import {
   BertEmbedder,
@@ -32,6 +32,9 @@ export type { SearchMode };
 const QUERIES_AT_ONCE = 64;
 /** Reranking one takes as long as embedding many. */
 const RERANKED_AT_ONCE = 4;
+
+/** However many answers may be under way, no more are decoded together: keys and values of each take memory for all its tokens. */
+export const MAX_DECODED_TOGETHER = 32;
 
 /** Opens what a command needs, when it needs it, and closes all of it. What could not be opened is tried again by the next call. */
 export class Workspace {
@@ -195,11 +198,14 @@ export class Workspace {
 
   async #openGenerator(): Promise<Generator> {
     const { model, modelPrecision, cache, threads, provider, contextLength } = this.#settings;
+    const { parallel } = this.#settings;
     const passageCacheBytes = this.#passageCacheBytes;
     const resolved = await this.resolveModel(model);
     const options = {
       cacheFolder: cache,
       weights: modelPrecision ?? ("packed" as const),
+      // Never fewer than usual: an answer may have several choices.
+      maxSequences: Math.min(Math.max(parallel, DEFAULT_MAX_SEQUENCES), MAX_DECODED_TOGETHER),
       ...(threads === undefined ? {} : { threads }),
       ...(provider === undefined ? {} : { provider }),
       ...(contextLength === undefined ? {} : { contextLength }),

@@ -9,6 +9,7 @@ import { createApp } from "../server/app.ts";
 import { type Listening, listen, requireKeyBeyondLoopback } from "../server/listen.ts";
 import { ServerMetrics } from "../server/metrics.ts";
 import { ServerState } from "../server/server-state.ts";
+import { MAX_DECODED_TOGETHER } from "../workspace.ts";
 import { workspaceAnswerer } from "../workspace-answerer.ts";
 import { workspaceStoreView } from "../workspace-store-view.ts";
 
@@ -27,7 +28,10 @@ export function serveCommand(host: CommandHost): Command {
       "required of clients, several separated by commas; better given as FOREWORD_API_KEY",
     )
     .option("--tokens <count>", "the learned prompts' first virtual tokens only")
-    .option("--parallel <count>", "answers generated at once (default: 8)")
+    .option(
+      "--parallel <count>",
+      `answers generated at once; up to ${MAX_DECODED_TOGETHER} are decoded together, each needs memory (default: 8)`,
+    )
     .option("--queue <count>", "requests that may wait (default: 32)")
     .option("--per-key <count>", "requests of one key that may run or wait (default: no limit)")
     .option("--timeout <seconds>", "the longest an answer may take (default: 300)")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Engine, type GenerationRequest, GREEDY } from "../../generator/index.ts";
+import { Engine, type GenerationRequest, GREEDY } from "../../generator/index.ts";
 import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
 
 const request = (seed: number, change: Partial<GenerationRequest> = {}): GenerationRequest => ({
@@ -62,6 +62,29 @@ describe("a batch on the tiny golden model", () => {
       alone.map(({ ids }) => ids),
     );
     assert.deepEqual(together[0]!.ids, together.at(-1)!.ids);
+  });
+
+  test("more than are usual together give what each gives alone", async () => {
+    const many = [...mixed, ...mixed];
+    const wide = await Engine.open(engine.model, { ...tiny.options, maxSequences: many.length });
+    try {
+      const long = many.map((one) => ({ ...one, maxTokens: 40 }));
+      const alone = [];
+      for (const one of long) alone.push((await run(engine, one)).ids);
+      let most = 0;
+      const watch = setInterval(() => {
+        most = Math.max(most, wide.load.running);
+      }, 0);
+      const together = await Promise.all(long.map((one) => run(wide, one)));
+      clearInterval(watch);
+      assert.deepEqual(
+        together.map(({ ids }) => ids),
+        alone,
+      );
+      assert.ok(most > 8, `at most ${most} ran together`);
+    } finally {
+      await wide.close();
+    }
   });
 
   test("log probabilities move by less than 1e-4 in a batch", async () => {

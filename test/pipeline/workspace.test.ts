@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
+import { readSettings } from "../../pipeline/settings.ts";
+import { writeTinyModel } from "../ptuning/tiny-generator.ts";
+
+test("as many answers are decoded together as are generated at once, within what memory allows", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-workspace-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await writeTinyModel(folder);
+  for (const [parallel, places] of [
+    [2, 8],
+    [12, 12],
+    [256, 32],
+  ] as const) {
+    const settings = readSettings({
+      flags: { store: join(folder, "store"), model: folder, threads: 1, quiet: true, parallel },
+      environment: {},
+      configPath: join(folder, "none.json"),
+      isConfigRequired: false,
+      defaultCache: join(folder, "cache"),
+    });
+    const workspace = quietWorkspace(settings, new AbortController().signal);
+    await workspace.generator();
+    assert.equal((await workspace.engineStatus())?.maxSequences, places);
+    await workspace.close();
+  }
+});
