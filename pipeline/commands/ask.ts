@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { GREEDY } from "../../generator/index.ts";
 import { answerQuestion } from "../answer.ts";
+import { answerSettings, withAnswerFlags } from "../answer-flags.ts";
 import type { Answer } from "../answerer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage } from "../passage-text.ts";
@@ -9,22 +10,15 @@ import type { Workspace } from "../workspace.ts";
 
 /** `foreword ask`: one question, answered from the store's documents. */
 export function askCommand(host: CommandHost): Command {
-  const command = new Command("ask")
-    .description("answer a question from the documents of the store")
-    .argument("<question>")
-    .option(
-      "--prompt <name>",
-      'learned prompt, or "none" (default: the newest finished one that fits the model)',
-    )
-    .option("--tokens <count>", "the prompt's first virtual tokens only")
-    .option("--k <count>", "passages to read (default: as the prompt was trained, or 3)")
-    .option("--max-tokens <count>", "longest answer (default: 128)")
+  const command = withAnswerFlags(
+    new Command("ask")
+      .description("answer a question from the documents of the store")
+      .argument("<question>"),
+  )
     .option("--no-retrieval", "ask the model alone")
     .action((question: string, flags) =>
-      host.run(
-        command,
-        { prompt: flags.prompt, tokens: flags.tokens, k: flags.k, maxTokens: flags.maxTokens },
-        (context) => ask(context, question, flags.retrieval),
+      host.run(command, answerSettings(flags), (context) =>
+        ask(context, question, flags.retrieval),
       ),
     );
   return withExample(

@@ -1,5 +1,6 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { Command } from "commander";
+import { answerSettings, withAnswerFlags } from "../answer-flags.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { createMcpServer } from "../mcp/mcp-server.ts";
@@ -8,9 +9,11 @@ import { workspaceAnswerer } from "../workspace-answerer.ts";
 
 /** `foreword mcp`: the store's documents as tools of the Model Context Protocol, over stdin and stdout. */
 export function mcpCommand(host: CommandHost): Command {
-  const command = new Command("mcp")
-    .description("offer search and ask to programs that speak the Model Context Protocol (stdio)")
-    .action(() => host.run(command, {}, serveMcp));
+  const command = withAnswerFlags(
+    new Command("mcp").description(
+      "offer search and ask to programs that speak the Model Context Protocol (stdio)",
+    ),
+  ).action((flags) => host.run(command, answerSettings(flags), serveMcp));
   return withExample(
     withRerankFlags(command),
     '{"mcpServers": {"foreword": {"command": "node", "args": ["/path/to/foreword/dist/pipeline/main.js", "mcp", "--store", "/path/to/.foreword"]}}}',

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Express } from "express";
 import { aborted, createLog, type Log } from "../../core/index.ts";
+import { withAnswerFlags } from "../answer-flags.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Jobs } from "../jobs/jobs.ts";
@@ -19,15 +20,17 @@ const CUT_MS = 1000;
 
 /** `foreword serve`: the OpenAI-compatible endpoint and the page. */
 export function serveCommand(host: CommandHost): Command {
-  const command = new Command("serve")
-    .description("serve the page and an OpenAI-compatible chat endpoint over the store's documents")
+  const command = withAnswerFlags(
+    new Command("serve").description(
+      "serve the page and an OpenAI-compatible chat endpoint over the store's documents",
+    ),
+  )
     .option("--port <port>", "0 for any free one (default: 8377)")
     .option("--host <address>", "default: 127.0.0.1; any other needs an API key")
     .option(
       "--api-key <key>",
       "required of clients, several separated by commas; better given as FOREWORD_API_KEY",
     )
-    .option("--tokens <count>", "the learned prompts' first virtual tokens only")
     .option(
       "--parallel <count>",
       `answers generated at once; up to ${MAX_DECODED_TOGETHER} are decoded together, each needs memory (default: 8)`,
@@ -35,10 +38,6 @@ export function serveCommand(host: CommandHost): Command {
     .option("--queue <count>", "requests that may wait (default: 32)")
     .option("--per-key <count>", "requests of one key that may run or wait (default: no limit)")
     .option("--timeout <seconds>", "the longest an answer may take (default: 300)")
-    .option(
-      "--min-similarity <number>",
-      "of the closest passage, for a question to be answered (default: 0.2)",
-    )
     .action(({ host: address, ...flags }) => host.run(command, { ...flags, host: address }, serve));
   return withExample(
     withRerankFlags(command),

@@ -27,11 +27,7 @@ async function toAnswerRequest(answerer: Answerer, chat: ChatRequest): Promise<A
     prompt,
     messages: chat.messages,
     maxTokens: chat.maxTokens,
-    sampling: {
-      temperature: chat.temperature,
-      topP: chat.topP,
-      seed: chat.seed ?? randomInt(2 ** 31),
-    },
+    sampling: { ...chat.sampling, seed: chat.seed ?? randomInt(2 ** 31) },
     stop: chat.stop,
     logProbabilities: chat.logProbabilities,
     topLogProbabilities: chat.topLogProbabilities,

@@ -74,11 +74,11 @@ function completionFormat(
 }
 
 function requestFor(asked: CompletionRequestBody, index: number, seed: number): CompletionRequest {
-  const { logProbabilities, isEcho, maxTokens, temperature, topP, stop } = asked;
+  const { logProbabilities, isEcho, maxTokens, sampling, stop } = asked;
   return {
     prompt: asked.prompts[Math.floor(index / asked.choices)]!,
     maxTokens,
-    sampling: { temperature, topP, seed: seed + (index % asked.choices) },
+    sampling: { ...sampling, seed: seed + (index % asked.choices) },
     stop,
     logProbabilities: logProbabilities !== undefined,
     topLogProbabilities: logProbabilities ?? 0,

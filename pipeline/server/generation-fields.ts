@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Sampling } from "../../generator/index.ts";
 import {
   hasEntries,
   parseBody,
@@ -12,6 +13,7 @@ const MAX_CHOICES = 8;
 /** Alternatives a client can ask for at each token. */
 export const MAX_TOP_LOG_PROBABILITIES = 20;
 
+const penalty = z.number().min(-2).max(2).nullish();
 const stopText = z.string().max(MAX_STOP_CHARACTERS);
 export const tokenLimit = z.int().min(0).max(1_000_000).nullish();
 
@@ -21,18 +23,16 @@ export const generationFields = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).nullish(),
+  frequency_penalty: penalty,
+  presence_penalty: penalty,
   seed: z.int().nullish(),
   n: z.int().min(1).max(MAX_CHOICES).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
 };
 
-const isNotZero = (value: unknown): boolean => value !== 0;
-
 /** OpenAI's fields that change the answer; clients send some of them at the values that change nothing. */
 const UNSUPPORTED: UnsupportedFields = {
-  frequency_penalty: isNotZero,
-  presence_penalty: isNotZero,
   logit_bias: hasEntries,
   // As many as are answered are not the best of more.
   best_of: (value, { n }) => value !== 1 && value !== n,
@@ -43,9 +43,7 @@ type GenerationFields = z.infer<z.ZodObject<typeof generationFields>>;
 /** By which model a request is answered, and how its tokens are chosen and sent. */
 export interface SharedSettings {
   readonly model: string;
-  /** 0 unless asked for: answers from documents should not vary. */
-  readonly temperature: number;
-  readonly topP: number;
+  readonly sampling: Omit<Sampling, "seed">;
   readonly stop: readonly string[];
   readonly seed: number | undefined;
   readonly choices: number;
@@ -69,11 +67,18 @@ export function parseGeneration<Schema extends z.ZodType<GenerationFields>>(
 
 const sharedSettings = (fields: GenerationFields): SharedSettings => ({
   model: fields.model,
-  temperature: fields.temperature ?? 0,
-  topP: fields.top_p ?? 1,
+  sampling: samplingOf(fields),
   stop: [fields.stop ?? []].flat().filter((text) => text !== ""),
   seed: fields.seed ?? undefined,
   choices: fields.n ?? 1,
   isStream: fields.stream ?? false,
   includesUsage: fields.stream_options?.include_usage ?? false,
+});
+
+/** The temperature is 0 unless asked for: answers from documents should not vary. */
+const samplingOf = (fields: GenerationFields): SharedSettings["sampling"] => ({
+  temperature: fields.temperature ?? 0,
+  topP: fields.top_p ?? 1,
+  ...(fields.frequency_penalty ? { frequencyPenalty: fields.frequency_penalty } : {}),
+  ...(fields.presence_penalty ? { presencePenalty: fields.presence_penalty } : {}),
 });

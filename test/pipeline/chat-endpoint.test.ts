@@ -203,8 +203,6 @@ const refused: readonly [
   ],
 ];
 const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
-  frequency_penalty: [0.5, -1, "a lot"],
-  presence_penalty: [2],
   logit_bias: [{ 50256: -100 }],
   best_of: [2],
   audio: [{ voice: "alloy", format: "wav" }],
@@ -230,6 +228,19 @@ for (const [name, body, param, code = null] of [...refused, ...unsupported]) {
     assert.equal(answerer.requests.length, 0);
   });
 }
+
+test("penalties go to the engine, and are refused beyond 2", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  const ask = (penalties: object) =>
+    post(chat, { model: "base", messages: [question], ...penalties });
+  assert.equal((await ask({ frequency_penalty: 0.5, presence_penalty: -2 })).status, 200);
+  const { frequencyPenalty, presencePenalty } = answerer.requests[0]!.sampling;
+  assert.deepEqual([frequencyPenalty, presencePenalty], [0.5, -2]);
+  const refusal = await ask({ presence_penalty: 2.5 });
+  assert.equal(refusal.status, 400);
+  assert.equal((await bodyOf(refusal)).error.param, "presence_penalty");
+});
 
 test("what would not change the answer is accepted: text format, no tools, no penalty", async (t) => {
   const { post } = await serveFor(t, new FakeAnswerer());

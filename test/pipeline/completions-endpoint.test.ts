@@ -136,7 +136,7 @@ const refused: readonly [name: string, body: object, param: string][] = [
   ["a prompt that is an object", { model: "base", prompt: {} }, "prompt"],
   ["max_tokens 0 without echo", { model: "base", prompt: "a", max_tokens: 0 }, "max_tokens"],
   ["a suffix", { model: "base", prompt: "a", suffix: "b" }, "suffix"],
-  ["a penalty", { model: "base", prompt: "a", presence_penalty: 1 }, "presence_penalty"],
+  ["a penalty of 3", { model: "base", prompt: "a", presence_penalty: 3 }, "presence_penalty"],
   ["the best of more", { model: "base", prompt: "a", n: 2, best_of: 3 }, "best_of"],
   ["too many stops", { model: "base", prompt: "a", stop: ["1", "2", "3", "4", "5"] }, "stop"],
   ["embeddings that are no base64", { model: "base", prompt_embeds: "%%" }, "prompt_embeds"],

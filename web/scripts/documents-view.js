@@ -253,7 +253,7 @@ class Documents {
  */
 function fileOf(source, files) {
   const own = source.startsWith(UPLOAD_ORIGIN) ? source.slice(UPLOAD_ORIGIN.length) : source;
-  const isOf = (/** @type {string} */ name) =>
-    own === name || own.startsWith(`${name}#`) || own.startsWith(`${name}:`);
-  return files.find(isOf) ?? own;
+  if (files.includes(own)) return own;
+  const isLineOf = (/** @type {string} */ name) => /^[#:]/.test(own.slice(name.length));
+  return files.find((name) => own.startsWith(name) && isLineOf(name)) ?? own;
 }
