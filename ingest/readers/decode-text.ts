@@ -19,7 +19,7 @@ const MIN_LEAD = 10;
  */
 const MAX_BROKEN_SHARE = 0.05;
 const MAX_LABELLED_BROKEN_SHARE = 0.5;
-const REPLACEMENT = 0xfffd;
+const REPLACEMENT = "\ufffd";
 /** Encodings of more than one byte a letter: a text that is valid in one of them is hardly by accident. */
 const MULTIBYTE = new Set([
   "Shift_JIS",
@@ -51,7 +51,8 @@ function decode(bytes: Uint8Array, isLabelled: boolean): string {
   }
   const hasMark = UTF8_MARK.every((byte, index) => bytes[index] === byte);
   const text = new TextDecoder().decode(bytes);
-  if (hasMark || isValidAs(bytes, "utf-8")) return text;
+  // A text may hold the sign for broken bytes itself.
+  if (hasMark || !text.includes(REPLACEMENT) || isValidAs(bytes, "utf-8")) return text;
   const maxBroken = isLabelled ? MAX_LABELLED_BROKEN_SHARE : MAX_BROKEN_SHARE;
   if (brokenShare(text) < maxBroken) return text;
   return new TextDecoder(legacyEncoding(bytes)).decode(bytes);
@@ -62,9 +63,8 @@ function brokenShare(text: string): number {
   let others = 0;
   let broken = 0;
   for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 0x7f) others++;
-    if (code === REPLACEMENT) broken++;
+    if (text.charCodeAt(at) > 0x7f) others++;
+    if (text[at] === REPLACEMENT) broken++;
   }
   return broken / Math.max(1, others);
 }
