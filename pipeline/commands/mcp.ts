@@ -1,5 +1,6 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { Command } from "commander";
+import { aborted } from "../../core/index.ts";
 import { answerSettings, withAnswerFlags } from "../answer-flags.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -33,10 +34,9 @@ async function serveMcp({
   });
   const ended = new Promise<void>((resolve) => {
     process.stdin.once("end", resolve).once("close", resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await server.connect(new StdioServerTransport());
-  await ended;
+  await Promise.race([ended, aborted(signal)]);
   await server.close();
   return endedBy() === "SIGINT" ? EXIT.interrupted : EXIT.done;
 }
