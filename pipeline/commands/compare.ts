@@ -3,12 +3,13 @@ import { Command } from "commander";
 import { writeFileAtomic } from "../../core/index.ts";
 import type { TuneEvent } from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { answerLines } from "../compare/answers.ts";
 import { type Comparison, compare } from "../compare/compare.ts";
 import type { CompareEvent } from "../compare/compare-events.ts";
 import { datasetPlots } from "../compare/dataset-plots.ts";
 import { type Experiment, readExperiment } from "../compare/experiment.ts";
 import { htmlComparison } from "../compare/html.ts";
-import { markdownReport } from "../compare/markdown.ts";
+import { markdownAnswers, markdownReport } from "../compare/markdown.ts";
 import { plotFile } from "../compare/plots.ts";
 import { retrievalIdentity } from "../compare/retrieval-identity.ts";
 import { type Summary, summarize } from "../compare/summary.ts";
@@ -113,6 +114,8 @@ async function writeReports(
   await writeFileAtomic(join(folder, "result.json"), `${JSON.stringify(summary, undefined, 1)}\n`);
   await writeFileAtomic(join(folder, "report.md"), markdownReport(summary));
   await writeFileAtomic(join(folder, "report.html"), htmlComparison(summary, comparison));
+  await writeFileAtomic(join(folder, "answers.jsonl"), answerLines(comparison));
+  await writeFileAtomic(join(folder, "answers.md"), markdownAnswers(summary, comparison));
   for (const { name } of summary.experiment.datasets) {
     const arms = summary.arms.filter(({ dataset }) => dataset === name);
     for (const plot of datasetPlots(arms)) {

@@ -1,7 +1,7 @@
-import type { QaPair } from "../../ptuning/index.ts";
-import type { ComparedCell, Comparison } from "./compare.ts";
+import { type AnswerSample, answerSample, type ScoredAnswer } from "./answers.ts";
+import type { Comparison } from "./compare.ts";
 import { datasetPlots } from "./dataset-plots.ts";
-import { armTable, NOTE, retrievedFor, trainedOn } from "./markdown.ts";
+import { armTable, LISTED_CHARACTERS, NOTE, retrievedFor, trainedOn } from "./markdown.ts";
 import { escaped } from "./plots.ts";
 import type { Summary } from "./summary.ts";
 
@@ -10,9 +10,6 @@ table{border-collapse:collapse;margin:1rem 0;width:100%;font-size:14px}th,td{pad
 td.right{background:#e2f3e4}td.part{background:#fdf6dd}.scores{overflow-x:auto}.scores td{white-space:nowrap}.plots{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 30rem;max-width:640px;min-width:0;font:12px system-ui,sans-serif;fill:currentColor}
 svg .title{font-weight:600;font-size:14px}svg .grid{stroke:#8884}details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}td.right{background:#1d3a22}td.part{background:#3d3616}}`;
-
-/** At most so many questions are listed; they are a sample to read, the scores are in the tables. */
-const LISTED_QUESTIONS = 100;
 
 /** The comparison as one HTML page that needs nothing else. */
 export function htmlComparison(summary: Summary, comparison: Comparison): string {
@@ -30,7 +27,6 @@ ${sections.join("\n")}
 
 function datasetSection(name: string, summary: Summary, comparison: Comparison): string {
   const arms = summary.arms.filter(({ dataset }) => dataset === name);
-  const cells = comparison.cells.filter(({ cell }) => cell.dataset.name === name);
   const table = armTable(arms);
   const rows = table.rows.map((row) => `<tr>${row.map(tableCell).join("")}</tr>`);
   const head = table.head.map((column) => `<th>${escaped(column)}</th>`).join("");
@@ -40,38 +36,26 @@ function datasetSection(name: string, summary: Summary, comparison: Comparison):
 <div class="plots">${datasetPlots(arms)
     .map(({ svg }) => svg)
     .join("\n")}</div>
-${answersTable(cells, comparison.questions.get(name) ?? [])}`;
+${answersTable(answerSample(comparison, name))}`;
 }
 
 const tableCell = (text: string) => `<td>${escaped(text)}</td>`;
 
 /** What each arm answered; questions on which the arms differ come first. */
-function answersTable(cells: readonly ComparedCell[], pairs: readonly QaPair[]): string {
-  const chosen = new Map<string, ComparedCell>();
-  for (const cell of cells) {
-    const { arm, tokens } = cell.cell;
-    const known = chosen.get(arm.name);
-    const isWhole = tokens === "all" && known?.cell.tokens !== "all";
-    if (!known || isWhole) chosen.set(arm.name, cell);
-  }
-  const arms = [...chosen];
-  const spread = (index: number) => {
-    const scores = arms.map(([, { answered }]) => answered.answers[index]!.f1);
-    return Math.max(...scores) - Math.min(...scores);
-  };
-  const order = pairs.map((_, index) => index).sort((a, b) => spread(b) - spread(a));
-  const head = ["question", "accepted", ...arms.map(([name]) => name)]
+function answersTable({ arms, rows, questions }: AnswerSample): string {
+  const head = ["question", "accepted", ...arms]
     .map((cell) => `<th>${escaped(cell)}</th>`)
     .join("");
-  const rows = order.slice(0, LISTED_QUESTIONS).map((index) => {
-    const { question, answers } = pairs[index]!;
-    const own = arms.map(([, { answered }]) => answerCell(answered.answers[index]!));
-    return `<tr>${tableCell(question.slice(0, 300))}${tableCell(answers.join(" / ").slice(0, 300))}${own.join("")}</tr>`;
+  const body = rows.map(({ pair, answers }) => {
+    const texts = [pair.question, pair.answers.join(" / ")].map((text) =>
+      tableCell(text.slice(0, LISTED_CHARACTERS)),
+    );
+    return `<tr>${texts.join("")}${answers.map(answerCell).join("")}</tr>`;
   });
-  return `<details><summary>Answers, those that differ most first (${rows.length} of ${pairs.length})</summary><table><thead><tr>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table></details>`;
+  return `<details><summary>Answers, those that differ most first (${rows.length} of ${questions})</summary><table><thead><tr>${head}</tr></thead><tbody>${body.join("\n")}</tbody></table></details>`;
 }
 
-function answerCell({ answer, em, f1 }: { answer: string; em: number; f1: number }): string {
+function answerCell({ answer, em, f1 }: ScoredAnswer): string {
   const mark = em > 0 ? ' class="right"' : f1 >= 50 ? ' class="part"' : "";
-  return `<td${mark}>${escaped(answer.slice(0, 300))}</td>`;
+  return `<td${mark}>${escaped(answer.slice(0, LISTED_CHARACTERS))}</td>`;
 }

@@ -1,6 +1,8 @@
 import type { Interval } from "../evaluation/intervals.ts";
 import { countedPassages } from "../passage-text.ts";
+import { answerSample } from "./answers.ts";
 import { readsPassages } from "./cells.ts";
+import type { Comparison } from "./compare.ts";
 import type { ComparedArm, ComparedTraining, Summary } from "./summary.ts";
 
 interface Column {
@@ -77,6 +79,36 @@ export function markdownReport(summary: Summary): string {
   }
   return `${parts.join("\n")}\n`;
 }
+
+/** Of a question or an answer that is listed to be read. */
+export const LISTED_CHARACTERS = 300;
+
+/** What each arm answered, question by question, as Markdown: those on which the arms differ most, a right answer in bold. */
+export function markdownAnswers({ experiment }: Summary, comparison: Comparison): string {
+  const parts = [`# ${experiment.name}: answers`, "", "Those that differ most come first."];
+  for (const { name } of experiment.datasets) {
+    const { arms, rows, questions } = answerSample(comparison, name);
+    const head = ["question", "accepted", ...arms.map(plain)];
+    const body = rows.map(({ pair, answers }) => [
+      ...[pair.question, pair.answers.join(" / ")].map(plain),
+      ...answers.map(({ answer, em, f1 }) => {
+        const text = plain(answer);
+        return `${em > 0 && text ? `**${text}**` : text} (F1 ${Math.round(f1)})`;
+      }),
+    ]);
+    parts.push("", `## ${name}`, "", `${rows.length} of ${questions} questions.`, "");
+    parts.push(...[head, head.map(() => "---"), ...body].map(row));
+  }
+  return `${parts.join("\n")}\n`;
+}
+
+/** A model's or somebody's text inside a table cell, where none of it is markup. */
+const plain = (text: string): string =>
+  text
+    .slice(0, LISTED_CHARACTERS)
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/[\\`*_{}[\]<>()#+!|~&]/g, "\\$&");
 
 /** What the numbers are. */
 export const NOTE =

@@ -7,7 +7,7 @@ import { evaluationCells } from "../../pipeline/compare/cells.ts";
 import { compare } from "../../pipeline/compare/compare.ts";
 import { drawnPairs } from "../../pipeline/compare/comparison-data.ts";
 import { type Experiment, readExperiment } from "../../pipeline/compare/experiment.ts";
-import { markdownReport } from "../../pipeline/compare/markdown.ts";
+import { markdownAnswers, markdownReport } from "../../pipeline/compare/markdown.ts";
 import { retrievalIdentity } from "../../pipeline/compare/retrieval-identity.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
 import type { Passage } from "../../pipeline/passage.ts";
@@ -17,6 +17,8 @@ import { openTinyGenerator, reopenTiny, writeTinyModel } from "../ptuning/tiny-g
 import { tinyPairs } from "../ptuning/tiny-pairs.ts";
 import { openTestStore } from "../retriever/store.ts";
 import { foreword } from "./foreword.ts";
+
+const tinyBert = join(import.meta.dirname, "../fixtures/tiny-bert");
 
 const COLOURS = ["red", "green", "blue"];
 const lines = (from: number, to: number) =>
@@ -126,6 +128,41 @@ describe("foreword compare on a tiny model", () => {
     }
   });
 
+  test("every answer of every arm can be read, of each question, as JSON, Markdown and HTML", async () => {
+    const lines = (await readFile(join(folder, "out/answers.jsonl"), "utf8")).trim().split("\n");
+    const first = JSON.parse(lines[0]!);
+    assert.equal(lines.length, 6);
+    assert.deepEqual(
+      { ...first, answers: first.answers.length },
+      {
+        dataset: "lamps",
+        id: "pair-30",
+        question: "Lamp 30",
+        accepted: ["red"],
+        answers: 1 + 1 + 2 + 2 * 2 + 2,
+      },
+    );
+    const result = JSON.parse(await readFile(join(folder, "out/result.json"), "utf8"));
+    const f1s = lines.flatMap((line) =>
+      JSON.parse(line)
+        .answers.filter(({ arm }: { arm: string }) => arm === "majority")
+        .map(({ f1 }: { f1: number }) => f1),
+    );
+    const majority = result.arms.find(({ arm }: { arm: string }) => arm === "majority");
+    assert.equal(f1s.reduce((sum, f1) => sum + f1, 0) / 6, majority.f1.mean);
+    const markdown = await readFile(join(folder, "out/answers.md"), "utf8");
+    assert.match(
+      markdown,
+      /^\| question \| accepted \| majority \| rag \| few-shot \| rows \| lora \|$/m,
+    );
+    assert.match(markdown, /\*\*\w+\*\* \(F1 100\)/);
+    const html = await readFile(join(folder, "out/report.html"), "utf8");
+    assert.match(html, /<td class="right">/);
+    for (let pair = 30; pair < 36; pair += 1) {
+      assert.ok(markdown.includes(`| Lamp ${pair} |`) && html.includes(`<td>Lamp ${pair}</td>`));
+    }
+  });
+
   test("a damaged cell is named with what to do", async () => {
     const cells = await readdir(join(folder, "out/cells"));
     const [first] = cells.filter((name) => name.startsWith("eval-"));
@@ -157,6 +194,80 @@ describe("foreword compare on a tiny model", () => {
       await assert.rejects(readExperiment(path), { code: "config/invalid", message });
     });
   }
+});
+
+test("questions are answered from a store, with each number of passages, which has a plot of its own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-compare-"));
+  try {
+    const model = join(await writeTinyModel(folder), "..");
+    const write = (name: string, lines: readonly object[]) =>
+      writeFile(join(folder, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    await write(
+      "passages.jsonl",
+      tinyPairs.map(({ id, answers, document }) => ({
+        id,
+        title: document,
+        text: `The colour of ${id} is ${answers[0]}.`,
+      })),
+    );
+    await write("qa.jsonl", tinyPairs);
+    await write("experiment.json", [
+      {
+        name: "e",
+        passages: [1, 2],
+        datasets: [{ name: "lamps", train: "qa.jsonl", test: "qa.jsonl", testLimit: 6 }],
+        arms: [
+          { kind: "rag" },
+          { kind: "tune", name: "rows", settings: { method: "prompt-tuning", epochs: 1 } },
+        ],
+      },
+    ]);
+    const shared = ["--model", model, "--embedder", tinyBert, "--cache", "cache", "--json"];
+    const run = async (...words: string[]) => {
+      const { code, stderr } = await foreword([...words, ...shared], { cwd: folder });
+      assert.equal(code, 0, stderr);
+    };
+    await run("ingest", "passages.jsonl", "--store", "stores/lamps");
+    await run("compare", "experiment.json", "--out", "out", "--stores", "stores");
+    const { arms } = JSON.parse(await readFile(join(folder, "out/result.json"), "utf8"));
+    assert.deepEqual(
+      arms.map((one: { arm: string; passages: number }) => [one.arm, one.passages]),
+      [
+        ["rag", 1],
+        ["rows", 1],
+        ["rag", 2],
+        ["rows", 2],
+      ],
+    );
+    const plot = await readFile(join(folder, "out/plots/lamps-passages.svg"), "utf8");
+    assert.match(plot, /F1 by passages/);
+    assert.equal(plot.match(/<polyline|<path/g)?.length, 2);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("what a model writes stays text in a table of Markdown", () => {
+  const experimentOf = parsed([1]);
+  const pair = { id: "1", question: "a|b\nc", answers: ["<i>*x*</i>"] };
+  const comparison = {
+    model: "m",
+    questions: new Map([["d", [pair]]]),
+    cells: [
+      {
+        cell: {
+          ...{ dataset: experimentOf.datasets[0]!, arm: experimentOf.arms[1]! },
+          ...{ seed: 1, passages: 1, tokens: "all" as const },
+        },
+        answered: { seconds: 1, answers: [{ id: "1", answer: "[z](y) `|`", em: 0, f1: 0 }] },
+      },
+    ],
+  };
+  const text = markdownAnswers(summarize(experimentOf, comparison), comparison);
+  assert.equal(
+    text.trim().split("\n").at(-1),
+    "| a\\|b c | \\<i\\>\\*x\\*\\</i\\> | \\[z\\]\\(y\\) \\`\\|\\` (F1 0) |",
+  );
 });
 
 const parsed = (passages: number[]): Experiment => ({
