@@ -1,4 +1,4 @@
-import { unzipSync, zipSync } from "fflate";
+import { type UnzipFileFilter, unzipSync, zipSync } from "fflate";
 import { errorMessage, RagError } from "../../core/index.ts";
 import { dequantize, type TensorType } from "../../runtime/index.ts";
 import type { TensorData } from "../trainable.ts";
@@ -15,6 +15,8 @@ const MAX_ENTRIES = 64;
 const MAX_PICKLE_BYTES = 2 ** 16;
 const MAX_AXES = 8;
 const BYTES_PER_NUMBER_MOST = 8;
+/** The zip format's number of no compression. */
+const STORED = 0;
 
 /** Storage classes of torch by their number format. */
 const STORAGES: Readonly<Record<string, TensorType>> = {
@@ -32,7 +34,7 @@ const GLOBALS = new Set([TENSOR, PARAMETER, ORDERED, ...Object.keys(STORAGES)]);
 /**
  * Reads the file that `torch.save(tensor)` writes: a zip of a pickle and one storage. SPRING's `.pt` files and the
  * parts of vLLM's `prompt_embeds` have this form. The pickle is parsed as data and never run.
- * Sizes are checked before anything is unpacked. Numbers come back as f32 in row-major order.
+ * Sizes are checked before anything is taken, and nothing is inflated: torch.save does not compress. Numbers come back as f32 in row-major order.
  * @throws RagError file/invalid, file/too-large
  * @see torch/serialization.py; torch/_utils.py, _rebuild_tensor_v2
  */
@@ -68,21 +70,10 @@ export function writeTorchTensor({ shape, data }: TensorData): Uint8Array {
 /** The first moment a zip can hold, in local time as fflate reads it. */
 const EPOCH = new Date(1980, 0, 1);
 
-function unpack(bytes: Uint8Array, { source, maxElements }: TorchLimits): Map<string, Uint8Array> {
-  const most = maxElements * BYTES_PER_NUMBER_MOST + MAX_PICKLE_BYTES;
-  let entries = 0;
-  let total = 0;
-  const filter = ({ originalSize, size }: { originalSize: number; size: number }) => {
-    entries++;
-    total += Math.max(originalSize, size);
-    if (entries > MAX_ENTRIES || total > most) {
-      throw new RagError(
-        "file/too-large",
-        `${source}: unpacks to more than ${MAX_ENTRIES} files or ${most} bytes; a tensor of at most ${maxElements} numbers is accepted.`,
-      );
-    }
-    return true;
-  };
+/** The archive's files. torch.save packs none of them, so that nothing here can become larger than what was sent. */
+function unpack(bytes: Uint8Array, limits: TorchLimits): Map<string, Uint8Array> {
+  const { source } = limits;
+  const filter = entryFilter(bytes.length, limits);
   try {
     return new Map(Object.entries(unzipSync(bytes, { filter })));
   } catch (cause) {
@@ -95,11 +86,40 @@ function unpack(bytes: Uint8Array, { source, maxElements }: TorchLimits): Map<st
   }
 }
 
-/** The entry of this name below the archive's one folder, whatever that is called. */
+/** Judges each entry by the archive's directory, before its bytes are taken. `archiveBytes`: of the whole file. */
+function entryFilter(archiveBytes: number, { source, maxElements }: TorchLimits): UnzipFileFilter {
+  const most = maxElements * BYTES_PER_NUMBER_MOST + MAX_PICKLE_BYTES;
+  const names = new Set<string>();
+  let entries = 0;
+  let total = 0;
+  return ({ name, size, originalSize, compression }) => {
+    entries++;
+    total += Math.max(originalSize, size);
+    if (entries > MAX_ENTRIES || total > most) {
+      throw new RagError(
+        "file/too-large",
+        `${source}: unpacks to more than ${MAX_ENTRIES} files or ${most} bytes; a tensor of at most ${maxElements} numbers is accepted.`,
+      );
+    }
+    if (compression !== STORED || size !== originalSize) {
+      throw invalid(source, "files that are stored as they are", "a compressed one");
+    }
+    // Files that lie apart are never longer together than the archive around them.
+    if (total > archiveBytes) {
+      throw invalid(source, "files that lie apart", "some that share their bytes");
+    }
+    const own = nameInside(name);
+    if (names.has(own)) throw invalid(source, "each file once", `${JSON.stringify(own)} twice`);
+    names.add(own);
+    return true;
+  };
+}
+
+/** Entries lie below one folder, whatever that is called. */
+const nameInside = (path: string): string => path.slice(path.indexOf("/") + 1).slice(0, 80);
+
 function find(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array | undefined {
-  for (const [path, content] of files) {
-    if (path.slice(path.indexOf("/") + 1) === name) return content;
-  }
+  for (const [path, content] of files) if (nameInside(path) === name) return content;
   return undefined;
 }
 

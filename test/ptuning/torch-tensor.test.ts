@@ -44,12 +44,15 @@ test("a tensor larger than allowed is refused before it is unpacked", () => {
   assert.throws(() => readTorchTensor(bomb, limits), { code: "file/too-large" });
 });
 
-const pickled = (text: string) =>
-  zipSync({
-    "a/data.pkl": Buffer.from(text, "latin1"),
-    "a/byteorder": Buffer.from("little"),
-    "a/data/0": new Uint8Array(60),
-  });
+const pickled = (text: string, level: 0 | 9 = 0) =>
+  zipSync(
+    {
+      "a/data.pkl": Buffer.from(text, "latin1"),
+      "a/byteorder": Buffer.from("little"),
+      "a/data/0": new Uint8Array(60),
+    },
+    { level },
+  );
 const tensorWith = (global: string, storage: string, shape = "K\x0f\x85K\x01\x85") =>
   `\x80\x02c${global}\n((X\x07\x00\x00\x00storagec${storage}\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x0ftQK\x00${shape}\x89ccollections\nOrderedDict\n)RtR.`;
 const GOOD = ["torch._utils\n_rebuild_tensor_v2", "torch\nFloatStorage"] as const;
@@ -57,6 +60,42 @@ const GOOD = ["torch._utils\n_rebuild_tensor_v2", "torch\nFloatStorage"] as cons
 test("the hand-made pickle these tests change is a tensor as it stands", () => {
   assert.deepEqual(readTorchTensor(pickled(tensorWith(...GOOD)), limits).shape, [15]);
 });
+
+/** An archive with its directory changed: `each` gets every entry of it, to change or repeat it. */
+function withDirectory(zip: Uint8Array, each: (entry: Buffer) => readonly Buffer[]): Uint8Array {
+  const bytes = Buffer.from(zip);
+  const at = bytes.indexOf("PK\u0001\u0002", 0, "latin1");
+  const ending = bytes.subarray(bytes.lastIndexOf("PK\u0005\u0006", undefined, "latin1"));
+  const entries: Buffer[] = [];
+  for (let from = at; from < bytes.length - ending.length; ) {
+    const length = 46 + bytes.readUInt16LE(from + 28);
+    entries.push(...each(bytes.subarray(from, from + length)));
+    from += length;
+  }
+  const end = Buffer.from(ending);
+  for (const place of [8, 10]) end.writeUInt16LE(entries.length, place);
+  return Buffer.concat([bytes.subarray(0, at), ...entries, end]);
+}
+/** An entry that says of itself what is not so. */
+const lying = (entry: Buffer, change: (copy: Buffer) => void): Buffer => {
+  const copy = Buffer.from(entry);
+  change(copy);
+  return copy;
+};
+const named = (entry: Buffer, letter: string) => lying(entry, (copy) => copy.write(letter, 53));
+/** Four megabytes that say they unpack to a hundred bytes. */
+const falsified = withDirectory(
+  zipSync({ "a/data.pkl": [new Uint8Array(2 ** 22), { level: 9 }] }),
+  (entry) => [lying(entry, (copy) => copy.writeUInt32LE(100, 24))],
+);
+/** A kilobyte that is also other entries. */
+const overlapping = withDirectory(
+  zipSync({ "a/data.pkl": [new Uint8Array(1000), { level: 0 }] }),
+  (entry) => [..."wxyz"].map((letter) => named(entry, letter)),
+);
+const shrunk = (entry: Buffer) => [lying(entry, (copy) => copy.writeUInt32LE(1, 24))];
+const NOTHING = new Uint8Array(1);
+const storedPickle = pickled(tensorWith(...GOOD));
 
 const refused: readonly (readonly [what: string, bytes: Uint8Array, message: RegExp])[] = [
   ["a call of another function", pickled(tensorWith("os\nsystem", GOOD[1])), /name "os system"/],
@@ -73,7 +112,12 @@ const refused: readonly (readonly [what: string, bytes: Uint8Array, message: Reg
   ["integers", recorded("integers"), /./],
   ["no archive", Buffer.from("not a zip"), /torch\.save/],
   ["half a file", recorded("float32").subarray(0, 300), /torch\.save/],
-  ["an archive without a pickle", zipSync({ "a/x": new Uint8Array(1) }), /data\.pkl/],
+  ["an archive without a pickle", zipSync({ "a/x": [NOTHING, { level: 0 }] }), /data\.pkl/],
+  ["a compressed archive", pickled(tensorWith(...GOOD), 9), /compressed/],
+  ["an entry that unpacks to more than it says", falsified, /compressed/],
+  ["a stored entry of two sizes", withDirectory(storedPickle, shrunk), /compressed/],
+  ["one that shares its bytes with others", overlapping, /share their bytes/],
+  ["an entry that is there twice", withDirectory(storedPickle, (one) => [one, one]), /twice/],
 ];
 for (const [what, bytes, message] of refused) {
   test(`${what} is refused`, () => {
