@@ -12,17 +12,40 @@ const promptSchema = z.looseObject({
   encoder_reparameterization_type: z.enum(["MLP", "LSTM"]).optional(),
   prefix_projection: z.boolean().optional(),
 });
+const NOT_PLAIN =
+  "it changes what the matrices mean, and is not computed here; train plain LoRA, or convert the adapter to it";
+const off = z.literal([false, null], { error: NOT_PLAIN }).optional();
+const isEmpty = (value: unknown): boolean =>
+  value == null || (typeof value === "object" && Object.keys(value).length === 0);
+const empty = z.unknown().refine(isEmpty, { error: NOT_PLAIN });
 const loraSchema = z.looseObject({
   r: z.int().min(1).max(4096),
   lora_alpha: z.number().positive(),
   target_modules: z.union([z.string(), z.array(z.string().max(200)).max(100)]),
-  // What would make the matrices mean something else.
-  use_dora: z.literal(false).default(false),
-  use_rslora: z.literal(false).default(false),
-  bias: z.literal("none").default("none"),
-  rank_pattern: z.record(z.string(), z.never()).default({}),
-  alpha_pattern: z.record(z.string(), z.never()).default({}),
-  modules_to_save: z.null().default(null),
+  // Matrices are added to the weights of the base model as it is: other ways to begin (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change those.
+  init_lora_weights: z
+    .literal([true, false, null, "gaussian", "eva", "orthogonal", "mica"], {
+      error:
+        "it begins from changed weights of the base model, which the adapter does not hold; save it as plain LoRA (PEFT: path_initial_model_for_weight_conversion)",
+    })
+    .optional(),
+  bias: z.literal(["none", null], { error: NOT_PLAIN }).optional(),
+  use_dora: off,
+  use_rslora: off,
+  use_qalora: off,
+  use_bdlora: off,
+  lora_bias: off,
+  kasa_config: off,
+  arrow_config: off,
+  monteclora_config: off,
+  velora_config: off,
+  alora_invocation_tokens: empty,
+  layer_replication: empty,
+  rank_pattern: empty,
+  alpha_pattern: empty,
+  modules_to_save: empty,
+  target_parameters: empty,
+  trainable_token_indices: empty,
 });
 const sharedSchema = z.looseObject({
   peft_type: z.string(),
@@ -123,13 +146,11 @@ function describeLora(
   };
 }
 
-/** Names of one model differ by owner and case; a path ends in the name. */
-const plainName = (name: string): string =>
-  name
-    .split(/[\\/]/)
-    .at(-1)!
-    .toLowerCase()
-    .replace(/[^a-z0-9]/g, "");
+/** Names of one model differ by owner and case; a path ends in the name, and perhaps a slash. */
+const plainName = (name: string): string => {
+  const parts = name.split(/[\\/]/).filter((part) => part !== "");
+  return (parts.at(-1) ?? "").toLowerCase().replace(/[^a-z0-9]/g, "");
+};
 
 function requireBaseModel(
   name: string | undefined,

@@ -153,13 +153,23 @@ describe("prompts of other programs", () => {
     return folder;
   }
 
-  const refused: readonly (readonly [
+  type Refused = readonly [
     what: string,
     method: string,
     change: object,
     code: string,
     message: RegExp,
-  ])[] = [
+  ];
+  /** LoRA whose matrices mean something else, told by the field that says so. */
+  const unsupported = (change: object): Refused => [
+    `LoRA with ${JSON.stringify(change)}`,
+    "lora",
+    change,
+    "file/unsupported",
+    new RegExp(`adapter_config.*plain LoRA.*${Object.keys(change)[0]}`, "s"),
+  ];
+
+  const refused: readonly Refused[] = [
     [
       "another base model",
       "prompt-tuning",
@@ -170,7 +180,33 @@ describe("prompts of other programs", () => {
     ["another width", "prompt-tuning", { token_dim: 64 }, "prompt/mismatch", /width 64.*tiny.*48/],
     ["another depth", "prefix-tuning", { num_layers: 4 }, "prompt/mismatch", /4 layers.*3 layers/],
     ["another method", "lora", { peft_type: "IA3" }, "file/unsupported", /"IA3"/],
-    ["DoRA", "lora", { use_dora: true }, "file/unsupported", /use_dora/],
+    ...[
+      { use_dora: true },
+      { use_rslora: true },
+      { use_qalora: true },
+      { use_bdlora: { target_modules_bd_a: ["q_proj"], nblocks: 2 } },
+      { lora_bias: true },
+      { bias: "all" },
+      { kasa_config: { beta: 1, gamma: 1 } },
+      { arrow_config: { top_k: 3 } },
+      { monteclora_config: { num_samples: 8 } },
+      { velora_config: {} },
+      { alora_invocation_tokens: [5, 6, 7] },
+      {
+        layer_replication: [
+          [0, 2],
+          [0, 1],
+        ],
+      },
+      { rank_pattern: { q_proj: 4 } },
+      { alpha_pattern: { q_proj: 4 } },
+      { modules_to_save: ["lm_head"] },
+      { target_parameters: ["experts.gate_up_proj"] },
+      { trainable_token_indices: [1, 2] },
+    ].map(unsupported),
+    ...["pissa", "pissa_niter_4", "olora", "corda", "loftq", "lora_ga", "unheard of"].map((init) =>
+      unsupported({ init_lora_weights: init }),
+    ),
     ["a rank that the tensors do not have", "lora", { r: 5 }, "prompt/invalid", /\[5, 48\]/],
     [
       "more tokens than rows",
@@ -193,6 +229,21 @@ describe("prompts of other programs", () => {
         code,
         message,
       });
+    });
+  }
+
+  const harmless: readonly object[] = [
+    { use_dora: null, use_rslora: null, lora_bias: null, bias: null },
+    { rank_pattern: null, alpha_pattern: {}, modules_to_save: [], alora_invocation_tokens: null },
+    { base_model_name_or_path: "models/Tiny/" },
+    ...[false, null, "gaussian", "eva", "orthogonal", "mica"].map((init) => ({
+      init_lora_weights: init,
+    })),
+  ];
+  for (const change of harmless) {
+    test(`a LoRA adapter with ${JSON.stringify(change)} is plain LoRA`, async () => {
+      const { content } = await importPrompt(await changed("lora", change), options());
+      assert.deepEqual(content, (await saved("lora")).content);
     });
   }
 
