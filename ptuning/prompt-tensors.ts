@@ -31,7 +31,8 @@ export interface OwnModel {
   readonly saved?: { readonly path: string; readonly sha256: string };
 }
 
-const EMBEDDINGS = "prompt_embeddings";
+/** PEFT's name of the rows. */
+export const EMBEDDINGS = "prompt_embeddings";
 
 /**
  * The tensor file of a method. PEFT's prefix tuning uses its keys unrotated, in front of everything; the rows of

@@ -2,8 +2,11 @@ import { z } from "zod";
 import { errorMessage, parseWith, RagError } from "../../core/index.ts";
 import { linearModules, type Model } from "../../generator/index.ts";
 import type { TensorInfo } from "../../runtime/index.ts";
+import { EMBEDDINGS } from "../prompt-tensors.ts";
 import type { AdapterDescription } from "./import-prompt.ts";
 
+const isEmpty = (value: unknown): boolean =>
+  value == null || (typeof value === "object" && Object.keys(value).length === 0);
 const promptSchema = z.looseObject({
   num_virtual_tokens: z.int().min(1).max(4096),
   num_layers: z.int().positive(),
@@ -12,11 +15,20 @@ const promptSchema = z.looseObject({
   encoder_reparameterization_type: z.enum(["MLP", "LSTM"]).optional(),
   prefix_projection: z.boolean().optional(),
 });
+/** What would stand beside the rows. */
+const onlyRowsSchema = z.looseObject({
+  num_transformer_submodules: z
+    .literal([1, null], {
+      error: "one is read, for a decoder; train the prompt for a causal model",
+    })
+    .optional(),
+  modules_to_save: z.unknown().refine(isEmpty, {
+    error: "changed modules beside the rows are not read; train the prompt without them",
+  }),
+});
 const NOT_PLAIN =
   "it changes what the matrices mean, and is not computed here; train plain LoRA, or convert the adapter to it";
 const off = z.literal([false, null], { error: NOT_PLAIN }).optional();
-const isEmpty = (value: unknown): boolean =>
-  value == null || (typeof value === "object" && Object.keys(value).length === 0);
 const empty = z.unknown().refine(isEmpty, { error: NOT_PLAIN });
 const loraSchema = z.looseObject({
   r: z.int().min(1).max(4096),
@@ -73,6 +85,8 @@ export function describeAdapter(raw: Buffer, adapter: AdapterSource): AdapterDes
     case "PROMPT_TUNING":
     case "P_TUNING":
     case "PREFIX_TUNING":
+      parseWith(onlyRowsSchema, json, where, "file/unsupported");
+      requireOnlyRows(adapter);
       return describePrompt(shared.peft_type, parsePrompt(json, where), adapter);
     case "LORA":
       return describeLora(parseWith(loraSchema, json, where, "file/unsupported"), adapter);
@@ -82,6 +96,16 @@ export function describeAdapter(raw: Buffer, adapter: AdapterSource): AdapterDes
         `${where}: peft_type ${JSON.stringify(shared.peft_type.slice(0, 40))} is not read; PROMPT_TUNING, P_TUNING, PREFIX_TUNING and LORA are.`,
       );
   }
+}
+
+/** A tensor that is not taken would be missing in every answer. */
+function requireOnlyRows({ source, tensors }: AdapterSource): void {
+  const other = [...tensors.keys()].find((name) => name !== EMBEDDINGS);
+  if (other === undefined) return;
+  throw new RagError(
+    "file/unsupported",
+    `${source}: adapter_model.safetensors: expected ${EMBEDDINGS} alone, found ${JSON.stringify(other.slice(0, 120))}, which is not read; train the prompt without changed modules, and save it without embedding layers.`,
+  );
 }
 
 const parsePrompt = (json: unknown, where: string) =>

@@ -247,6 +247,34 @@ describe("prompts of other programs", () => {
     });
   }
 
+  for (const method of ["prompt-tuning", "p-tuning", "prefix-tuning"]) {
+    test(`${method} with more than rows is refused: changed modules, an encoder's rows, other tensors`, async () => {
+      const read = async (change: object) => importPrompt(await changed(method, change), options());
+      await assert.rejects(read({ modules_to_save: ["lm_head"] }), {
+        code: "file/unsupported",
+        message: /changed modules.*modules_to_save/s,
+      });
+      await assert.rejects(read({ num_transformer_submodules: 2 }), {
+        code: "file/unsupported",
+        message: /num_transformer_submodules/,
+      });
+      await read({ modules_to_save: [], num_transformer_submodules: null });
+      const folder = await changed(method, {});
+      const path = join(folder, "adapter_model.safetensors");
+      const file = openSafetensors(path);
+      const rows = file.tensors.get("prompt_embeddings")!;
+      const data = file.readF32(rows.name);
+      file.close();
+      const head = { shape: [2, 48], data: new Float32Array(96) };
+      const tensors = new Map([[rows.name, { shape: rows.shape, data }]]);
+      await writeSafetensors(path, tensors.set("base_model.score.weight", head));
+      await assert.rejects(importPrompt(folder, options()), {
+        code: "file/unsupported",
+        message: /prompt_embeddings alone, found "base_model\.score\.weight"/,
+      });
+    });
+  }
+
   test("matrices of modules that the model lacks are refused by name", async () => {
     const folder = await changed("lora", {});
     const name = "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight";
