@@ -30,7 +30,7 @@ export type {
 export { Generator } from "./generator.ts";
 export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
-export { chooseModules, linearModules, type Module } from "./modules.ts";
+export { chooseModules, linearModules, type Module, targetNames } from "./modules.ts";
 export { type NearToken, nearestTokens } from "./nearest-tokens.ts";
 export { parameterCount } from "./parameter-count.ts";
 export { splitAtBlock } from "./prefix-cache.ts";

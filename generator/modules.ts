@@ -57,3 +57,21 @@ export function chooseModules(
     { param: "targets" },
   );
 }
+
+/**
+ * Names for chosen modules as PEFT's `target_modules` takes them: each module whose path is a name, or ends in a dot and it, is meant. The
+ * shortest that mean all of `paths` and no other linear layer; what only the layer's number tells apart, such as "layers.0.mlp.up_proj".
+ */
+export function targetNames(config: DecoderConfig, paths: ReadonlySet<string>): readonly string[] {
+  const others = linearModules(config).filter(({ path }) => !paths.has(path));
+  const isOnlyOfThese = (name: string) =>
+    !others.some(({ path }) => path === name || path.endsWith(`.${name}`));
+  const names = [...paths].map((path) => endsOf(path).find(isOnlyOfThese) ?? path);
+  return [...new Set(names)];
+}
+
+/** "q_proj", "self_attn.q_proj", … of a path; none begins with a layer's number. */
+function endsOf(path: string): readonly string[] {
+  const parts = path.split(".");
+  return parts.map((_, from) => parts.slice(-1 - from).join(".")).filter((end) => !/^\d/.test(end));
+}

@@ -43,7 +43,7 @@ const baseModel = z.strictObject({
 const lora = z.strictObject({
   rank: size,
   alpha: z.number().positive(), // B·A counts alpha / rank
-  targets: z.array(z.string().min(1).max(200)).min(1).max(100), // as PEFT's target_modules
+  targets: z.array(z.string().min(1).max(200)).min(1).max(10_000), // as PEFT's target_modules
   isTransposed: z.boolean(), // the model keeps these weights [columns, rows]
   modules: z
     .array(z.strictObject({ path: z.string().min(1).max(200), rows: size, columns: size }))

@@ -3,6 +3,7 @@ import { errorMessage, parseWith, RagError } from "../../core/index.ts";
 import { linearModules, type Model } from "../../generator/index.ts";
 import type { TensorInfo } from "../../runtime/index.ts";
 import { EMBEDDINGS } from "../prompt-tensors.ts";
+import { loraDescription } from "../training/describe-run.ts";
 import type { AdapterDescription } from "./import-prompt.ts";
 
 const isEmpty = (value: unknown): boolean =>
@@ -33,7 +34,6 @@ const empty = z.unknown().refine(isEmpty, { error: NOT_PLAIN });
 const loraSchema = z.looseObject({
   r: z.int().min(1).max(4096),
   lora_alpha: z.number().positive(),
-  target_modules: z.union([z.string(), z.array(z.string().max(200)).max(100)]),
   // Matrices are added to the weights of the base model as it is: other ways to begin (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change those.
   init_lora_weights: z
     .literal([true, false, null, "gaussian", "eva", "orthogonal", "mica"], {
@@ -139,7 +139,7 @@ function describePrompt(
 
 const MATRIX = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
 
-/** Modules are those that have tensors: what PEFT's target pattern matched when it was trained. */
+/** Modules are those that have tensors: what PEFT's `target_modules`, which may be a pattern, matched when it was trained. */
 function describeLora(
   config: z.infer<typeof loraSchema>,
   { source, model, tensors }: AdapterSource,
@@ -154,19 +154,12 @@ function describeLora(
     );
   }
   const modules = [...known.values()].filter(({ path }) => paths.has(path));
-  const targets = [config.target_modules].flat();
   return {
     method: "lora",
     encoder: { kind: "embedding", hiddenSize: 1 },
     virtualTokens: 0,
     placement: "between",
-    lora: {
-      rank: config.r,
-      alpha: config.lora_alpha,
-      targets: targets.length > 0 ? targets : ["all-linear"],
-      isTransposed: modules.some(({ isTransposed }) => isTransposed),
-      modules: modules.map(({ path, rows, columns }) => ({ path, rows, columns })),
-    },
+    lora: loraDescription(model.config, modules, { rank: config.r, alpha: config.lora_alpha }),
   };
 }
 

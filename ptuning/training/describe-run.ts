@@ -1,4 +1,10 @@
-import { chooseModules, type DecoderConfig, type Model } from "../../generator/index.ts";
+import {
+  chooseModules,
+  type DecoderConfig,
+  type Model,
+  type Module,
+  targetNames,
+} from "../../generator/index.ts";
 import { defaultTargets } from "../methods/lora/config.ts";
 import { METHODS } from "../methods/methods.ts";
 import type { BaseModel, PromptDescription } from "../prompt-record.ts";
@@ -60,29 +66,27 @@ export function baseModelOf({ name, fingerprint, config }: Model): BaseModel {
   return { name, fingerprint, width, layers, attentionHeads: heads, keyValueHeads, headDimension };
 }
 
-function describeLora(
+const describeLora = (
   { rank, alpha, targets }: TuneSettings,
   config: DecoderConfig,
-): NonNullable<PromptDescription["lora"]> {
-  const chosen = targets ?? defaultTargets(config);
-  const modules = chooseModules(config, chosen);
-  return {
+): LoraDescription =>
+  loraDescription(config, chooseModules(config, targets ?? defaultTargets(config)), {
     rank,
     alpha,
-    targets: [...peftTargets(chosen, modules)],
+  });
+
+type LoraDescription = NonNullable<PromptDescription["lora"]>;
+
+/** LoRA on modules of a model, as a record has it. */
+export function loraDescription(
+  config: DecoderConfig,
+  modules: readonly Module[],
+  sizes: Pick<LoraDescription, "rank" | "alpha">,
+): LoraDescription {
+  return {
+    ...sizes,
+    targets: [...targetNames(config, new Set(modules.map(({ path }) => path)))],
     isTransposed: modules.some(({ isTransposed }) => isTransposed),
     modules: modules.map(({ path, rows, columns }) => ({ path, rows, columns })),
   };
-}
-
-/** Targets as PEFT matches them: by the end of a module's path, in full. */
-function peftTargets(
-  targets: readonly string[],
-  modules: readonly { readonly path: string }[],
-): readonly string[] {
-  const isName = (name: string) => modules.some(({ path }) => path.endsWith(`.${name}`));
-  if (targets.includes("all-linear")) {
-    return [...new Set(modules.map(({ path }) => path.split(".").at(-1)!))];
-  }
-  return [...new Set(targets.map((target) => (isName(target) ? target : `${target}_proj`)))];
 }

@@ -247,6 +247,27 @@ describe("prompts of other programs", () => {
     });
   }
 
+  const LONG_PATTERN = `(?:${"vision|".repeat(40)}.*)|(?:model\\.layers\\.\\d+\\.self_attn\\.[qkvo]_proj)`;
+  const targets: readonly unknown[] = [
+    ".*\\.self_attn\\.(q|k|v|o)_proj",
+    LONG_PATTERN,
+    [],
+    null,
+    Array.from({ length: 200 }, (_, index) => `model.layers.${index}.self_attn.q_proj`),
+  ];
+  for (const target_modules of targets) {
+    const shown = JSON.stringify(target_modules)?.slice(0, 40);
+    test(`target_modules ${shown} is saved and goes out as names that PEFT matches`, async () => {
+      const prompt = await importPrompt(await changed("lora", { target_modules }), options());
+      await savePrompt(tiny.storeFolder, prompt);
+      const out = at("targets");
+      const generator = async () => tiny.generator;
+      await exportPrompt(await saved("other"), { format: "peft", out, generator });
+      const config = JSON.parse(await readFile(join(out, "adapter_config.json"), "utf8"));
+      assert.deepEqual(config.target_modules, ["q_proj", "k_proj", "v_proj", "o_proj"]);
+    });
+  }
+
   for (const method of ["prompt-tuning", "p-tuning", "prefix-tuning"]) {
     test(`${method} with more than rows is refused: changed modules, an encoder's rows, other tensors`, async () => {
       const read = async (change: object) => importPrompt(await changed(method, change), options());
