@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { errorMessage, RagError } from "./error.ts";
+import { errorMessage, RagError, systemCode } from "./error.ts";
 
 /**
  * Writes a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the folder.
@@ -19,9 +19,26 @@ export async function writeAtomic(
   path: string,
   write: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const temporary = temporaryPath(path);
   try {
     await mkdir(dirname(path), { recursive: true });
+    await writeAndRename(path, write);
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    if (cause instanceof RagError) throw cause;
+    throw new RagError(
+      "file/write-failed",
+      `${path}: could not be written (${errorMessage(cause)}); ${whatToDo(cause)}. Nothing was changed.`,
+      { cause },
+    );
+  }
+}
+
+async function writeAndRename(
+  path: string,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const temporary = temporaryPath(path);
+  try {
     const file = await open(temporary, "wx");
     try {
       await write(file);
@@ -30,16 +47,37 @@ export async function writeAtomic(
       await file.close();
     }
     await rename(temporary, path);
-    await syncFolder(dirname(path));
   } catch (cause) {
     await rm(temporary, { force: true });
-    if (cause instanceof RagError) throw cause;
+    throw cause;
+  }
+}
+
+/**
+ * Makes a folder, which may be there, and has it filled. What was written of it before a failure stays.
+ * @throws RagError file/write-failed when the system refuses, as where a file has the name
+ */
+export async function fillFolder(path: string, fill: () => Promise<void>): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await fill();
+  } catch (cause) {
+    const isOfTheSystem = cause instanceof Error && "syscall" in cause;
+    if (!isOfTheSystem) throw cause;
     throw new RagError(
       "file/write-failed",
-      `${path}: could not be written (${errorMessage(cause)}); check free space and permissions. Nothing was changed.`,
+      `${path}: the folder could not be written (${errorMessage(cause)}); ${whatToDo(cause)}.`,
       { cause },
     );
   }
+}
+
+function whatToDo(cause: unknown): string {
+  const code = systemCode(cause);
+  if (code === "EISDIR") return "a folder has this name: choose another name for the file";
+  return code === "EEXIST" || code === "ENOTDIR"
+    ? "a file stands where a folder is needed: choose another name, or move the file away"
+    : "check free space and permissions";
 }
 
 /** A name beside `path` that no other writer uses; recognisable as left over after a crash. */

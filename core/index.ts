@@ -1,5 +1,5 @@
 export { aborted } from "./aborted.ts";
-export { temporaryPath, writeAtomic, writeFileAtomic } from "./atomic-file.ts";
+export { fillFolder, temporaryPath, writeAtomic, writeFileAtomic } from "./atomic-file.ts";
 export { parseWith } from "./config.ts";
 export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";

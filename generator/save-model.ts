@@ -1,5 +1,6 @@
-import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
+import { copyFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fillFolder } from "../core/index.ts";
 import {
   type DenseTensor,
   openGguf,
@@ -32,11 +33,12 @@ export async function saveModel(
   weights: ReadonlyMap<string, DenseTensor>,
   folder: string,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const tensors = toHuggingFace(model, weights);
-  await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
-  if (model.weightsPath.endsWith(".gguf")) await describeGguf(model, folder);
-  else await copyCompanions(model.weightsPath, folder);
+  await fillFolder(folder, async () => {
+    await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
+    if (model.weightsPath.endsWith(".gguf")) await describeGguf(model, folder);
+    else await copyCompanions(model.weightsPath, folder);
+  });
 }
 
 async function copyCompanions(weightsPath: string, folder: string): Promise<void> {

@@ -1,6 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { RagError, writeFileAtomic } from "../../core/index.ts";
+import { fillFolder, RagError, writeFileAtomic } from "../../core/index.ts";
 import { type Generator, saveModel } from "../../generator/index.ts";
 import { writeSafetensors } from "../../runtime/index.ts";
 import { mergeLora } from "../methods/lora/merge.ts";
@@ -41,11 +40,12 @@ export async function exportPrompt(
 async function exportPeft({ about, content }: LearnedPrompt, out: string): Promise<void> {
   const config = peftConfig(about);
   if (config === undefined) throw cannotHold(about.name, about.method, "peft");
-  await mkdir(out, { recursive: true });
   const tensors = contentToTensors(about, content);
-  await writeSafetensors(join(out, "adapter_model.safetensors"), tensors, { format: "pt" });
   const text = `${JSON.stringify(config, undefined, 2)}\n`;
-  await writeFileAtomic(join(out, "adapter_config.json"), text);
+  await fillFolder(out, async () => {
+    await writeSafetensors(join(out, "adapter_model.safetensors"), tensors, { format: "pt" });
+    await writeFileAtomic(join(out, "adapter_config.json"), text);
+  });
 }
 
 async function exportMerged(
@@ -53,7 +53,7 @@ async function exportMerged(
   out: string,
   openGenerator: () => Promise<Generator>,
 ): Promise<void> {
-  if ("model" in content) return content.model.write(out);
+  if ("model" in content) return fillFolder(out, () => content.model.write(out));
   if (!("lora" in content)) throw cannotHold(about.name, about.method, "merged");
   const generator = await openGenerator();
   checkPromptFits({ about }, baseModelOf(generator.model));

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { writeAtomic, writeFileAtomic } from "../../core/index.ts";
+import { fillFolder, writeAtomic, writeFileAtomic } from "../../core/index.ts";
 
 let folder = "";
 before(async () => {
@@ -39,6 +39,32 @@ test("a target that is a folder is refused by name", async () => {
   await mkdir(path);
   await assert.rejects(writeFileAtomic(path, "x"), {
     code: "file/write-failed",
-    message: /folder/,
+    message: /a folder has this name: choose another/,
   });
+});
+
+test("a folder where a file is, or below one, is refused and says what to do", async () => {
+  const file = join(folder, "taken");
+  await writeFileAtomic(file, "x");
+  const refused = { code: "file/write-failed", message: /taken.*a file stands where a folder/ };
+  await assert.rejects(
+    fillFolder(file, async () => {}),
+    refused,
+  );
+  await assert.rejects(
+    fillFolder(join(file, "below"), async () => {}),
+    refused,
+  );
+  await assert.rejects(writeFileAtomic(join(file, "below"), "x"), refused);
+  assert.equal(await readFile(file, "utf8"), "x");
+});
+
+test("what fails in filling a folder is the system's or stays what it is", async () => {
+  const path = join(folder, "filled");
+  await fillFolder(path, () => writeFileAtomic(join(path, "a"), "x"));
+  assert.deepEqual(await readdir(path), ["a"]);
+  const missing = fillFolder(path, async () => void (await readdir(join(path, "missing"))));
+  await assert.rejects(missing, { code: "file/write-failed", message: /filled.*check free space/ });
+  const own = fillFolder(path, () => Promise.reject(new TypeError("mine")));
+  await assert.rejects(own, TypeError);
 });

@@ -128,6 +128,31 @@ describe("prompts of other programs", () => {
     }
   });
 
+  for (const [name, format] of [
+    ["prompt-tuning", "peft"],
+    ["lora", "merged"],
+    ["own", "merged"],
+  ] as const) {
+    test(`${format} of ${name} onto a file is refused and says what to do`, async () => {
+      const out = at("taken");
+      await writeFile(out, "x");
+      const prompt = name === "own" ? await fullPrompt() : await saved(name);
+      const generator = async () => tiny.generator;
+      await assert.rejects(exportPrompt(prompt, { format, out, generator }), {
+        code: "file/write-failed",
+        message: /taken.*choose another name/,
+      });
+      assert.equal(await readFile(out, "utf8"), "x");
+    });
+  }
+  /** A prompt of full training, without the training. */
+  async function fullPrompt(): Promise<LearnedPrompt> {
+    const { about } = await saved("lora");
+    const { lora: _, ...others } = about;
+    const write = (target: string) => cp(tiny.modelFolder, target, { recursive: true });
+    return { about: { ...others, method: "full" }, content: { model: { write } } };
+  }
+
   const refusedExports: readonly (readonly [string, "peft" | "spring" | "vllm" | "merged"])[] = [
     ["p-tuning-v2", "peft"],
     ["prefix-tuning", "spring"],
