@@ -13,11 +13,11 @@ import {
   type UsageMetadata,
 } from "@langchain/core/messages";
 import { ChatGenerationChunk, type ChatResult } from "@langchain/core/outputs";
-import { RagError } from "../../core/index.ts";
-import type { Answer, Answerer, AnswerRequest, Message } from "../answerer.ts";
+import type { Answer, Answerer, AnswerRequest } from "../answerer.ts";
 import { type ForewordOptions, openForeword } from "../open-foreword.ts";
 import { servedModel } from "../served-models.ts";
 import { DEFAULT_STORE } from "../settings.ts";
+import { checkChatSettings, readChatCall } from "./chat-call.ts";
 
 /** What can be set for one call. */
 export interface ChatForewordCallOptions extends BaseChatModelCallOptions {
@@ -54,11 +54,14 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
   readonly #fields: ChatForewordFields;
   readonly model: string;
 
+  /** @throws RagError request/invalid for a setting outside the server's limits */
   constructor(fields: ChatForewordFields) {
     super(fields);
     this.#answerer = fields.answerer;
     this.#fields = fields;
     this.model = fields.model ?? "foreword";
+    const { temperature, topP, maxTokens } = fields;
+    checkChatSettings({ model: this.model, temperature, topP, maxTokens });
   }
 
   /** Opens a store and its models. `model` here is one of HTTP's names; the generator is `generator`. Close it when done. */
@@ -141,19 +144,31 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
     messages: readonly BaseMessage[],
     options: this["ParsedCallOptions"],
   ): Promise<AnswerRequest> {
-    const { mode, prompt } = await servedModel(this.#answerer, this.model);
-    const { temperature = 0, topP = 1, maxTokens } = this.#fields;
+    const { temperature, topP, maxTokens } = this.#fields;
+    const call = readChatCall(
+      messages,
+      {
+        model: this.model,
+        temperature: options.temperature ?? temperature,
+        topP: options.topP ?? topP,
+        maxTokens: options.maxTokens ?? maxTokens,
+        seed: options.seed,
+        stop: options.stop,
+      },
+      options,
+    );
+    const { mode, prompt } = await servedModel(this.#answerer, call.model);
     return {
       mode,
       prompt,
-      messages: messages.map(toMessage),
-      maxTokens: options.maxTokens ?? maxTokens,
+      messages: call.messages,
+      maxTokens: call.maxTokens ?? undefined,
       sampling: {
-        temperature: options.temperature ?? temperature,
-        topP: options.topP ?? topP,
-        seed: options.seed ?? randomInt(2 ** 31),
+        temperature: call.temperature ?? 0,
+        topP: call.topP ?? 1,
+        seed: call.seed ?? randomInt(2 ** 31),
       },
-      stop: options.stop ?? [],
+      stop: call.stop,
       logProbabilities: false,
     };
   }
@@ -209,24 +224,6 @@ const tokenUsage = ({ usage }: Answer) => ({
   completionTokens: usage.completionTokens,
   totalTokens: usage.promptTokens + usage.completionTokens,
 });
-
-const ROLES: Readonly<Record<string, Message["role"]>> = {
-  system: "system",
-  developer: "system",
-  human: "user",
-  ai: "assistant",
-};
-
-function toMessage(message: BaseMessage): Message {
-  const type = message.getType();
-  const role = ROLES[type];
-  if (role) return { role, text: message.text };
-  throw new RagError(
-    "request/unsupported",
-    `messages: expected system, human and ai messages, found ${type}; Foreword's model calls no tools.`,
-    { param: "messages" },
-  );
-}
 
 /** Without what was not given: a setting that is undefined is not a setting. */
 function definedOf(options: Readonly<Record<string, unknown>>): ForewordOptions {

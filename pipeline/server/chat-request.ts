@@ -28,13 +28,17 @@ const message = z.object({
   role: z.enum(["system", "developer", "user", "assistant"]),
   content,
 });
+/** A conversation as OpenAI's clients send it. */
+export const conversation = z.array(message).min(1).max(MAX_MESSAGES);
+/** Of an answer. */
+export const answerLimit = tokenLimit.refine((value) => value !== 0, "expected at least 1");
 
 /** What is read of a request; fields of OpenAI's that are not here are ignored. */
 export const chatRequestSchema = z.object({
   ...generationFields,
-  messages: z.array(message).min(1).max(MAX_MESSAGES),
-  max_tokens: tokenLimit.refine((value) => value !== 0, "expected at least 1"),
-  max_completion_tokens: tokenLimit.refine((value) => value !== 0, "expected at least 1"),
+  messages: conversation,
+  max_tokens: answerLimit,
+  max_completion_tokens: answerLimit,
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(MAX_TOP_LOG_PROBABILITIES).nullish(),
   include_evidence: z.boolean().nullish(),
@@ -50,7 +54,8 @@ export interface ChatRequest extends SharedSettings {
   readonly includesEvidence: boolean;
 }
 
-const UNSUPPORTED: UnsupportedFields = {
+/** What a conversation may ask for beyond an answer in words. */
+export const UNSUPPORTED_IN_CHAT: UnsupportedFields = {
   tools: hasEntries,
   tool_choice: (value) => value !== "none" && value !== "auto",
   functions: hasEntries,
@@ -66,10 +71,9 @@ const UNSUPPORTED: UnsupportedFields = {
 export function parseChatRequest(body: unknown): ChatRequest {
   const { data, shared } = parseGeneration(body, {
     schema: chatRequestSchema,
-    unsupported: UNSUPPORTED,
+    unsupported: UNSUPPORTED_IN_CHAT,
   });
-  const messages = data.messages.map(toMessage);
-  requireQuestion(messages);
+  const messages = toMessages(data.messages);
   const topLogProbabilities = data.top_logprobs ?? 0;
   if (topLogProbabilities > 0 && !data.logprobs) {
     throw new RagError("request/invalid", "top_logprobs: needs logprobs to be true.", {
@@ -84,6 +88,13 @@ export function parseChatRequest(body: unknown): ChatRequest {
     topLogProbabilities,
     includesEvidence: data.include_evidence ?? false,
   };
+}
+
+/** A checked conversation, whose last message is the question. @throws RagError request/invalid with `param` */
+export function toMessages(sent: z.infer<typeof conversation>): readonly Message[] {
+  const messages = sent.map(toMessage);
+  requireQuestion(messages);
+  return messages;
 }
 
 function toMessage({ role, content: own }: z.infer<typeof message>, index: number): Message {

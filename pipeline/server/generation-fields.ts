@@ -68,12 +68,16 @@ export function parseGeneration<Schema extends z.ZodType<GenerationFields>>(
 const sharedSettings = (fields: GenerationFields): SharedSettings => ({
   model: fields.model,
   sampling: samplingOf(fields),
-  stop: [fields.stop ?? []].flat().filter((text) => text !== ""),
+  stop: stopTexts(fields.stop),
   seed: fields.seed ?? undefined,
   choices: fields.n ?? 1,
   isStream: fields.stream ?? false,
   includesUsage: fields.stream_options?.include_usage ?? false,
 });
+
+/** An empty text stops nothing. */
+export const stopTexts = (stop: GenerationFields["stop"]): readonly string[] =>
+  [stop ?? []].flat().filter((text) => text !== "");
 
 /** The temperature is 0 unless asked for: answers from documents should not vary. */
 const samplingOf = (fields: GenerationFields): SharedSettings["sampling"] => ({

@@ -19,6 +19,7 @@ import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { createAgent } from "langchain";
 import {
   ChatForeword,
+  type ChatForewordCallOptions,
   type ChatForewordFields,
   type ChatForewordOpenOptions,
   documentTools,
@@ -96,6 +97,74 @@ test("ChatForeword answers with usage and sources in the metadata", async () => 
   assert.equal(request?.sampling.temperature, 0.5);
   assert.deepEqual(request?.stop, ["END"]);
   assert.deepEqual(request?.messages[0], { role: "system", text: "Be brief." });
+});
+
+const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
+const question = { type: "text", text: "What is this?" };
+const wrong: readonly (readonly [
+  what: string,
+  messages: BaseMessage[],
+  options: ChatForewordCallOptions,
+  param: string,
+])[] = [
+  ["an image", [new HumanMessage({ content: [question, image] })], {}, "messages[0].content"],
+  ["an image alone", [new HumanMessage({ content: [image] })], {}, "messages[0].content"],
+  ["no messages", [], {}, "messages"],
+  [
+    "a last message of the model's",
+    [new HumanMessage("Hi"), new AIMessage("Yes?")],
+    {},
+    "messages",
+  ],
+  ["a blank question", [new HumanMessage(" ")], {}, "messages"],
+  ...[0, -1, 1.5, Number.NaN].map((maxTokens) => asked({ maxTokens })),
+  ...[0, 5, Number.NaN].map((topP) => asked({ topP })),
+  ...[-1, 3].map((temperature) => asked({ temperature })),
+  asked({ seed: 0.5 }),
+  asked({ stop: ["1", "2", "3", "4", "5"] }),
+];
+function asked(options: ChatForewordCallOptions): (typeof wrong)[number] {
+  return [JSON.stringify(options), [new HumanMessage("When?")], options, Object.keys(options)[0]!];
+}
+for (const [what, messages, options, param] of wrong) {
+  test(`ChatForeword refuses ${what} as the server does`, async () => {
+    const answerer = new FakeAnswerer();
+    const model = new ChatForeword({ answerer });
+    const refused = { code: "request/invalid", param };
+    await assert.rejects(model.invoke(messages, options), refused);
+    await assert.rejects(async () => {
+      for await (const _ of await model.stream(messages, options));
+    }, refused);
+    assert.equal(answerer.requests.length, 0);
+  });
+}
+
+test("ChatForeword refuses tools and answers in a form, and what it is made with when it is made", async () => {
+  const answerer = new FakeAnswerer();
+  const model = new ChatForeword({ answerer });
+  const options = { tools: [{ type: "function" }] } as ChatForewordCallOptions;
+  await assert.rejects(model.invoke("When?", options), {
+    code: "request/unsupported",
+    param: "tools",
+  });
+  for (const fields of [{ topP: 5 }, { temperature: -1 }, { maxTokens: 0 }, { model: "" }]) {
+    const [param] = Object.keys(fields);
+    assert.throws(() => new ChatForeword({ answerer, ...fields }), {
+      code: "request/invalid",
+      param,
+    });
+  }
+});
+
+test("an empty stop text stops nothing, and parts of text are one message", async () => {
+  const answerer = new FakeAnswerer();
+  const parts = [question, { type: "text", text: "And that?" }];
+  const messages = [new HumanMessage({ content: parts })];
+  await new ChatForeword({ answerer }).invoke(messages, { stop: ["", "END"] });
+  assert.deepEqual(answerer.requests[0]?.stop, ["END"]);
+  assert.deepEqual(answerer.requests[0]?.messages, [
+    { role: "user", text: "What is this?\nAnd that?" },
+  ]);
 });
 
 test("ChatForeword streams, batches, and joins chains", async () => {
