@@ -1,3 +1,4 @@
+import { RagError } from "../core/index.ts";
 import {
   type DenseTensor,
   LastingWorker,
@@ -27,6 +28,8 @@ export class Generator {
   /** Requests that are decoded together; more wait in the order they came. */
   readonly maxSequences: number;
   readonly #host: LastingWorker;
+  /** There is one trainer, of one thing to train. */
+  #isTraining = false;
   /** The weights that the worker was given last, so that they cross once and not with every request. */
   #openedWeights: { readonly identity: string; readonly opening: Promise<unknown> } | undefined;
 
@@ -165,9 +168,24 @@ export class Generator {
     return { ...request, conditioning: { ...conditioning, weights: new Map() } };
   }
 
-  /** Prepares training; graphs are compiled with the first batch. Needs several times the memory of generating. @throws RagError engine/failed, file/write-failed */
+  /**
+   * Prepares training; graphs are compiled with the first batch. Needs several times the memory of generating. Whoever opens it closes it.
+   * @throws RagError config/invalid where a trainer is open, engine/failed, file/write-failed
+   */
   async openTrainer(settings: TrainerSettings, signal?: AbortSignal): Promise<void> {
-    await this.#host.call("openTrainer", settings, { signal });
+    if (this.#isTraining) {
+      throw new RagError(
+        "config/invalid",
+        `model "${this.model.name}": its generator trains something else already, and a second would take its place; close that first (PeftModel.close), or open another Generator.`,
+      );
+    }
+    this.#isTraining = true;
+    try {
+      await this.#host.call("openTrainer", settings, { signal });
+    } catch (thrown) {
+      await this.closeTrainer();
+      throw thrown;
+    }
   }
 
   /** Mean loss of a batch, and its gradient with respect to the conditioning. @throws RagError engine/failed */
@@ -194,6 +212,7 @@ export class Generator {
 
   /** Frees the training graph and its cached passages. */
   async closeTrainer(): Promise<void> {
+    this.#isTraining = false;
     await this.#host.call("closeTrainer", undefined);
   }
 

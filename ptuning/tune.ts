@@ -47,6 +47,7 @@ export async function* tuneOnce(
   });
   let tuned = found === undefined ? settings : { ...settings, learningRate: found };
   let prompt = await createPrompt(tuned, generator);
+  let isOpen = false;
   try {
     yield prepared(data, prompt, generator);
     await generator.openTrainer(
@@ -57,6 +58,7 @@ export async function* tuneOnce(
       },
       signal,
     );
+    isOpen = true;
     if (settings.findLearningRate && found === undefined) {
       const examples = data.examplesOf(0);
       const test = await findLearningRate(prompt, generator, { ...settings, examples, signal });
@@ -71,7 +73,8 @@ export async function* tuneOnce(
     yield* run.epochs();
   } finally {
     prompt.trainable.dispose();
-    await generator.closeTrainer();
+    // One that could not be opened may be another's.
+    if (isOpen) await generator.closeTrainer();
   }
 }
 

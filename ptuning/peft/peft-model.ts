@@ -22,13 +22,14 @@ export interface PeftStep extends StepReport {
 
 /**
  * A frozen model with something small to train on it, for those who know PEFT. Free it with {@link PeftModel.close}; the generator stays
- * the caller's.
+ * the caller's, and trains one thing at a time.
  */
 export class PeftModel {
   readonly #generator: Generator;
   readonly #config: PeftConfig;
   readonly #prompt: TrainedPrompt;
   readonly #losses: number[] = [];
+  #isClosed = false;
 
   constructor(generator: Generator, config: PeftConfig, prompt: TrainedPrompt) {
     this.#generator = generator;
@@ -87,8 +88,10 @@ export class PeftModel {
     await exportPrompt({ about, content }, { format: "peft", out: folder, generator });
   }
 
-  /** Frees the trained numbers and the training graph. */
+  /** Frees the trained numbers and the training graph; nothing else may be called after it. */
   async close(): Promise<void> {
+    if (this.#isClosed) return; // by now the training graph may be another's
+    this.#isClosed = true;
     this.#prompt.trainable.dispose();
     await this.#generator.closeTrainer();
   }
@@ -97,7 +100,7 @@ export class PeftModel {
 /**
  * PEFT's get_peft_model: puts something to train on a frozen model.
  * `const model = await getPeftModel(generator, new PromptEncoderConfig({ numVirtualTokens: 20 }))`
- * @throws RagError config/invalid, engine/failed
+ * @throws RagError config/invalid, also while the generator trains something else; engine/failed
  */
 export async function getPeftModel(generator: Generator, config: PeftConfig): Promise<PeftModel> {
   const { settings } = config;

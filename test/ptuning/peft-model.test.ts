@@ -9,8 +9,11 @@ import {
   PrefixTuningConfig,
   PromptEncoderConfig,
   PromptTuningConfig,
+  parseTuneSettings,
+  tunePrompt,
 } from "../../ptuning/index.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
+import { tinyQa, tinyRetrieve } from "./tiny-pairs.ts";
 
 const PARAMETERS = 74_832;
 
@@ -58,6 +61,28 @@ describe("the API that reads like PEFT", () => {
       }
     });
   }
+
+  test("a generator trains one thing at a time: a second is refused, and the first goes on unharmed", async () => {
+    const { generator, storeFolder } = tiny;
+    const examples = [{ prefixIds: [], ids: [5, 9, 12, 7], answerIds: [30, 31] }];
+    const config = (loraAlpha: number) => new LoraConfig({ r: 2, loraAlpha, learningRate: 0.05 });
+    const first = await getPeftModel(generator, config(2));
+    await first.trainStep(examples);
+    const { loss } = await first.trainStep(examples, 0);
+    const refused = { code: "config/invalid", message: /"tiny".*PeftModel\.close.*Generator/ };
+    await assert.rejects(getPeftModel(generator, config(64)), refused);
+    const settings = { name: "beside", method: "lora", epochs: 1, limit: 8, rank: 2 };
+    const parts = { qa: tinyQa, generator, retrieve: tinyRetrieve, storeFolder };
+    await assert.rejects(async () => {
+      for await (const _ of tunePrompt(parseTuneSettings(settings, "test"), parts));
+    }, refused);
+    assert.equal((await first.trainStep(examples, 0)).loss, loss);
+    await first.close();
+    const second = await getPeftModel(generator, config(64));
+    await first.close();
+    await second.trainStep(examples);
+    await second.close();
+  });
 
   test("a wrong field is refused where it was written", () => {
     assert.throws(() => new PromptTuningConfig({ numVirtualTokens: 0 }), {
