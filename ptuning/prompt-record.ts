@@ -131,6 +131,35 @@ export type BaseModel = Readonly<PromptRecord["baseModel"]>;
 
 export const promptRecordSchema = record;
 
+/** More passages than any training reads. */
+export const MAX_PASSAGES = 40;
+const passageCount = z.int().min(0).max(MAX_PASSAGES);
+
+/**
+ * What a record says of how its prompt is asked. An exported adapter has this beside it, in a file of its own; what else a record says is
+ * told by the adapter.
+ */
+export const askedSchema = z.object({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  task: z.enum(["question", "input"]).default("question"),
+  placement: z.enum(["between", "prefix"]),
+  template: text,
+  training: z.object({ passages: passageCount, passagesMax: passageCount }),
+});
+export type AskedRecord = z.infer<typeof askedSchema>;
+
+/** That part of a description. */
+export function toAskedRecord({
+  task = "question",
+  placement,
+  template,
+  training: { passages, passagesMax },
+}: PromptDescription): AskedRecord {
+  const training = { passages, passagesMax };
+  return { format: FORMAT, version: VERSION, task, placement, template, training };
+}
+
 /** Completes a description to a record. */
 export function toRecord(about: PromptDescription, files: PromptRecord["files"]): PromptRecord {
   return { format: FORMAT, version: VERSION, ...about, files };

@@ -131,10 +131,16 @@ export function unusedSettings(
 /** What these train has no place in the text. */
 const WITHOUT_PLACE: readonly string[] = ["prefix-tuning", "lora", "full"];
 
-/** @throws RagError config/invalid */
-function ownTemplate(
+/**
+ * A template written by a person for a method, which may leave out a mark it has no place for.
+ * @throws RagError config/invalid, also with a placement beside it
+ */
+export function ownTemplate(
   template: string,
-  { method, placement }: z.infer<typeof schema>,
+  {
+    method,
+    placement,
+  }: { readonly method: PromptMethod; readonly placement?: Placement | undefined },
   source: string,
 ): PromptTemplate {
   if (placement !== undefined) {

@@ -14,6 +14,7 @@ import {
   savePrompt,
 } from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { wholeNumber } from "../flag-numbers.ts";
 import { modelIdentity } from "../prompt-choice.ts";
 import { table } from "../terminal.ts";
 import { showPrompt } from "./show-prompt.ts";
@@ -73,7 +74,16 @@ function addImport(prompts: Command, host: CommandHost): void {
     .requiredOption("--name <name>", "the prompt's name in the store")
     .option(
       "--placement <place>",
-      "of virtual tokens: between or prefix (default: the format's own)",
+      "of virtual tokens: between or prefix (default: as exported here, else the format's own)",
+    )
+    .option(
+      "--template <text>",
+      "the user's message it was trained with, instead of a placement (default: as exported here)",
+    )
+    .option(
+      "--passages <count>",
+      "it was trained with, and so reads (default: as exported here, else 1)",
+      wholeNumber("passages"),
     )
     .option("--trust-base-model", "take an adapter that names its base model otherwise")
     .action((path: string, flags: ImportFlags) =>
@@ -163,27 +173,35 @@ function requireFormat(format: string): ExportFormat {
 interface ImportFlags {
   readonly name: string;
   readonly placement?: string;
+  readonly template?: string;
+  readonly passages?: number;
   readonly trustBaseModel?: boolean;
 }
 
 async function importOne(
   { settings, terminal, workspace }: CommandContext,
   path: string,
-  { name, placement, trustBaseModel = false }: ImportFlags,
+  { name, placement, template, passages, trustBaseModel = false }: ImportFlags,
 ): Promise<void> {
-  if (placement !== undefined && placement !== "between" && placement !== "prefix") {
-    throw new RagError(
-      "config/invalid",
-      `--placement: expected between or prefix, found ${JSON.stringify(placement)}.`,
-    );
-  }
+  const asked = { placement: requirePlacement(placement), template, passages };
   const model = readModel(await workspace.resolveModel(settings.model));
-  const prompt = await importPrompt(path, { name, model, placement, trustBaseModel });
+  const prompt = await importPrompt(path, { name, model, trustBaseModel, ...asked });
   checkPromptFits(prompt, modelIdentity(model));
   await savePrompt(settings.store, prompt);
-  const { method, virtualTokens } = prompt.about;
+  const { method, virtualTokens, training, task = "question" } = prompt.about;
+  const read = task === "input" ? "inputs that stand alone" : `passages: ${training.passagesMax}`;
   terminal.result(
     { name, method, virtualTokens, placement: prompt.about.placement },
-    () => `Prompt "${name}" was imported (${method}). Use it: foreword ask "…" --prompt ${name}`,
+    () =>
+      `Prompt "${name}" was imported (${method}; ${read}). Use it: foreword ask "…" --prompt ${name}`,
+  );
+}
+
+function requirePlacement(placement: string | undefined): "between" | "prefix" | undefined {
+  const known = ["between", "prefix", undefined] as const;
+  if (known.some((one) => one === placement)) return placement as (typeof known)[number];
+  throw new RagError(
+    "config/invalid",
+    `--placement: expected between or prefix, found ${JSON.stringify(placement)}.`,
   );
 }

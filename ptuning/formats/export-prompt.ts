@@ -5,7 +5,7 @@ import { writeSafetensors } from "../../runtime/index.ts";
 import { mergeLora } from "../methods/lora/merge.ts";
 import { peftConfig } from "../peft-config.ts";
 import type { LearnedPrompt } from "../prompt-file.ts";
-import { checkPromptFits } from "../prompt-record.ts";
+import { checkPromptFits, toAskedRecord } from "../prompt-record.ts";
 import { contentToTensors, requireLora } from "../prompt-tensors.ts";
 import { baseModelOf } from "../training/describe-run.ts";
 import { writeTorchTensor } from "./torch-tensor.ts";
@@ -15,7 +15,7 @@ export const EXPORT_FORMATS = ["peft", "spring", "vllm", "merged"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /**
- * Writes a prompt for other programs: "peft" an adapter folder, "spring" a `.pt` file of one tensor [K, H], "vllm" the same as base64
+ * Writes a prompt for other programs: "peft" an adapter folder (with `foreword.json`, which {@link importPrompt} reads), "spring" a `.pt` file of one tensor [K, H], "vllm" the same as base64
  * text (a `prompt_embeds` part), "merged" a model folder with LoRA added to the weights, or of full training.
  * @throws RagError config/invalid when the format cannot hold the method, prompt/mismatch, file/write-failed
  */
@@ -37,16 +37,28 @@ export async function exportPrompt(
   await writeFileAtomic(out, format === "spring" ? bytes : Buffer.from(bytes).toString("base64"));
 }
 
-async function exportPeft({ about, content }: LearnedPrompt, out: string): Promise<void> {
+/** The adapter, and beside it what PEFT has no field for: how the prompt is asked. */
+async function exportPeft(prompt: LearnedPrompt, out: string): Promise<void> {
+  await writeAdapter(prompt, out);
+  await writeJson(join(out, "foreword.json"), toAskedRecord(prompt.about));
+}
+
+/**
+ * Writes `adapter_config.json` and `adapter_model.safetensors`, as PEFT does.
+ * @throws RagError config/invalid when PEFT has no such method, file/write-failed
+ */
+export async function writeAdapter({ about, content }: LearnedPrompt, out: string): Promise<void> {
   const config = peftConfig(about);
   if (config === undefined) throw cannotHold(about.name, about.method, "peft");
   const tensors = contentToTensors(about, content);
-  const text = `${JSON.stringify(config, undefined, 2)}\n`;
   await fillFolder(out, async () => {
     await writeSafetensors(join(out, "adapter_model.safetensors"), tensors, { format: "pt" });
-    await writeFileAtomic(join(out, "adapter_config.json"), text);
+    await writeJson(join(out, "adapter_config.json"), config);
   });
 }
+
+const writeJson = (path: string, value: object): Promise<void> =>
+  writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`);
 
 async function exportMerged(
   { about, content }: LearnedPrompt,

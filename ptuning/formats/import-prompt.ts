@@ -6,30 +6,34 @@ import type { Model } from "../../generator/index.ts";
 import { openSafetensors } from "../../runtime/index.ts";
 import type { LearnedPrompt } from "../prompt-file.ts";
 import { checkPromptName, type PromptDescription } from "../prompt-record.ts";
-import { type Placement, templateAt, writeTemplate } from "../prompt-template.ts";
+import { writeTemplate } from "../prompt-template.ts";
 import { contentFromTensors } from "../prompt-tensors.ts";
 import { baseModelOf } from "../training/describe-run.ts";
-import { describeAdapter } from "./peft-adapter.ts";
+import { type AskedOptions, type HowAsked, howAsked, readHowAsked } from "./how-asked.ts";
+import { describeAdapter, parseJson } from "./peft-adapter.ts";
 import { readTorchTensor } from "./torch-tensor.ts";
 
-export interface ImportOptions {
+export interface ImportOptions extends AskedOptions {
   /** The prompt's name in the store. */
   readonly name: string;
   /** The model in use; the prompt must have been made for it. */
   readonly model: Model;
-  /** Where virtual tokens stand; PEFT's in front, SPRING's and vLLM's between passages and question. */
-  readonly placement?: Placement | undefined;
   /** Takes an adapter whose configuration names its base model otherwise. */
   readonly trustBaseModel?: boolean;
 }
 
+/** Beside an adapter; other programs do not look at it. */
+const ASKED_FILE = "foreword.json";
 const MAX_TOKENS = 4096;
 const MAX_CONFIG_BYTES = 2 ** 20;
+/** A prompt's folder of a store has its whole record there, with the curves of its training. */
+const MAX_ASKED_BYTES = 2 ** 24;
 /** Text of base64 is a third longer than its bytes. */
 const MAX_FILE_BYTES = 2 ** 28;
 
 /**
- * Reads a PEFT adapter folder, a SPRING `.pt` file, or a vLLM `prompt_embeds` part (base64 text) as a prompt for the model in use.
+ * Reads a PEFT adapter folder, a SPRING `.pt` file, or a vLLM `prompt_embeds` part (base64 text) as a prompt for the model in use. How it is
+ * asked is read from the `foreword.json` that our own export puts beside an adapter.
  * @throws RagError file/*, prompt/invalid, prompt/mismatch naming both models or widths, config/invalid (name)
  */
 export async function importPrompt(path: string, options: ImportOptions): Promise<LearnedPrompt> {
@@ -49,14 +53,23 @@ async function importPeft(folder: string, options: ImportOptions): Promise<Learn
       `${name}: expected adapter_model.safetensors beside adapter_config.json, found none; save the adapter with safetensors (pickled .bin files are not read).`,
     );
   }
+  const beside = await readBeside(folder);
   const file = openSafetensors(weights);
   try {
     const described = describeAdapter(raw, { ...options, source: name, tensors: file.tensors });
-    const about = describe(options, described, await sha256File(weights));
+    const about = describe(options, described, { hash: await sha256File(weights), beside });
     return { about, content: contentFromTensors(about, file) };
   } finally {
     file.close();
   }
+}
+
+async function readBeside(folder: string): Promise<HowAsked | undefined> {
+  const path = join(folder, ASKED_FILE);
+  if (!existsSync(path)) return undefined;
+  const where = `${basename(folder)}: ${ASKED_FILE}`;
+  const raw = await readSmall(path, MAX_ASKED_BYTES);
+  return readHowAsked(parseJson(raw, where), where);
 }
 
 function importTensor(bytes: Buffer, source: string, options: ImportOptions): LearnedPrompt {
@@ -81,7 +94,7 @@ function importTensor(bytes: Buffer, source: string, options: ImportOptions): Le
     placement: "between",
   };
   return {
-    about: describe(options, described, sha256(bytes)),
+    about: describe(options, described, { hash: sha256(bytes), beside: undefined }),
     content: { virtualTokens: data },
   };
 }
@@ -93,20 +106,25 @@ export type AdapterDescription = Pick<
 >;
 
 function describe(
-  { name, model, placement }: ImportOptions,
+  options: ImportOptions,
   described: AdapterDescription,
-  hash: string,
+  found: { readonly hash: string; readonly beside: HowAsked | undefined },
 ): PromptDescription {
-  const isFixed = described.method === "prefix-tuning" || described.method === "lora";
-  const place = isFixed ? described.placement : (placement ?? described.placement);
+  const { name, model } = options;
+  const { task, placement, template, passages, passagesMax } = howAsked(
+    described,
+    options,
+    found.beside,
+  );
   return {
     name,
     createdAt: new Date().toISOString(),
     ...described,
-    placement: place,
+    ...(task === "input" ? { task } : {}),
+    placement,
     baseModel: baseModelOf(model),
     training: {
-      qaHash: hash, // of the file: what it was trained on is not told
+      qaHash: found.hash, // of the file: what it was trained on is not told
       examples: 0,
       epochs: 0,
       steps: 0,
@@ -114,14 +132,14 @@ function describe(
       seed: 0,
       learningRate: 0,
       batch: 0,
-      passages: 0,
-      passagesMax: 3,
+      passages,
+      passagesMax,
       lossCurve: [],
       devCurve: [],
       dev: null,
       isFinished: true,
     },
-    template: writeTemplate(templateAt(place)),
+    template: writeTemplate(template),
     instruction: "",
   };
 }

@@ -180,7 +180,8 @@ function requireBaseModel(
   );
 }
 
-function parseJson(raw: Buffer, where: string): unknown {
+/** @throws RagError prompt/invalid */
+export function parseJson(raw: Buffer, where: string): unknown {
   try {
     return JSON.parse(raw.toString("utf8"));
   } catch (cause) {

@@ -4,7 +4,7 @@ import {
   parameterCount,
   type TrainingExample,
 } from "../../generator/index.ts";
-import { exportPrompt } from "../formats/export-prompt.ts";
+import { writeAdapter } from "../formats/export-prompt.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
 import { METHODS } from "../methods/methods.ts";
 import { parameterReport } from "../parameter-report.ts";
@@ -83,9 +83,7 @@ export class PeftModel {
         isFinished: true,
       },
     });
-    const content = contentOf(this.#prompt.conditioning(), model);
-    const generator = async () => this.#generator;
-    await exportPrompt({ about, content }, { format: "peft", out: folder, generator });
+    await writeAdapter({ about, content: contentOf(this.#prompt.conditioning(), model) }, folder);
   }
 
   /** Frees the trained numbers and the training graph; nothing else may be called after it. */

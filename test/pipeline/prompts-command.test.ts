@@ -106,9 +106,15 @@ describe("training on inputs that stand alone, from the command line on a tiny m
       name: "copy",
       method: "prompt-tuning",
       virtualTokens: 4,
-      placement: "prefix",
+      placement: "between",
     });
     assert.deepEqual(await bytesOf("copy"), await bytesOf("lamps"));
+    assert.equal((await json("prompts", "show", "copy")).task, "input");
+    const flags = ["--placement", "prefix", "--passages", "2"];
+    await json("prompts", "export", "lamps", "--format", "spring", "--out", "lamps.pt");
+    await json("prompts", "import", "lamps.pt", "--name", "rows", ...flags);
+    const rows = await json("prompts", "show", "rows");
+    assert.deepEqual([rows.placement, rows.training.passagesMax], ["prefix", 2]);
     const { code, stderr } = await run("prompts", "export", "lamps", "--format", "x", "--out", "y");
     assert.equal(code, 2);
     assert.match(stderr, /peft, spring, vllm, merged/);
