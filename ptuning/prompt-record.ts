@@ -59,6 +59,7 @@ const training = z.strictObject({
   seconds: z.number().min(0),
   passageSeconds: z.number().min(0).optional(), // of them, spent on reading passages that were not kept
   seed: z.int(),
+  seeds: z.int().min(2).max(1000).optional(), // as many runs were made, and this is the best
   learningRate: z.number().min(0), // 0 in an imported prompt
   batch: count,
   passages: count, // retrieved passages an example has at least

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { checkPromptName } from "./prompt-record.ts";
 import { passageFolderPath, removePrompt, renamePrompt } from "./prompt-store.ts";
+import { endedRun, requireOwnNames, seedName } from "./seed-runs.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { isTuningBegun, type TuneParts, tuneOnce } from "./tune.ts";
 import type { TuneSettings } from "./tune-settings.ts";
@@ -10,8 +11,8 @@ type Done = TuneEvent & { readonly event: "done" };
 /**
  * Trains a prompt; with several seeds one after the other under names of their own, of which the best on held-out pairs takes the
  * name asked for. A resumed run skips seeds that are finished. Passages kept on disk go when all of it is done: a run that was
- * interrupted finds them again.
- * @throws RagError as {@link tuneOnce}
+ * interrupted finds them again. A run over seeds that has ended says so again when it is resumed, with the time that its best one took.
+ * @throws RagError as {@link tuneOnce}; config/invalid where a seed's name belongs to another prompt
  */
 export async function* tunePrompt(
   settings: TuneSettings,
@@ -28,10 +29,13 @@ async function* trainSeeds(
   parts: Parameters<typeof tuneOnce>[1],
 ): AsyncGenerator<TuneEvent, void> {
   if (settings.seeds === 1) return yield* tuneOnce(settings, parts);
+  const ended = settings.resume ? await endedRun(settings, parts) : undefined;
+  if (ended) return yield ended;
+  await requireOwnNames(settings, parts);
   const results: Done[] = [];
   for (let index = 0; index < settings.seeds; index++) {
     const seed = settings.seed + index;
-    const name = `${settings.name.slice(0, 50)}.seed-${seed}`;
+    const name = seedName(settings.name, seed);
     const own = { ...settings, name, seed };
     const resume = settings.resume && (await isTuningBegun(own, parts));
     let done: Done | undefined;
@@ -43,10 +47,11 @@ async function* trainSeeds(
     yield { event: "seed", seed, dev: done!.dev };
   }
   const best = results.reduce((a, b) => ((b.dev?.f1 ?? 0) > (a.dev?.f1 ?? 0) ? b : a));
+  // First, so that a run killed between the two has ended.
+  await renamePrompt(parts.storeFolder, best.prompt, settings.name);
   for (const { prompt } of results) {
     if (prompt !== best.prompt) await removePrompt(parts.storeFolder, prompt);
   }
-  await renamePrompt(parts.storeFolder, best.prompt, settings.name);
   const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
   yield { ...best, prompt: settings.name, seconds };
 }

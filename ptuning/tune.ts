@@ -131,7 +131,7 @@ export const isTuningBegun = (
 ): Promise<boolean> => isBegun(storeFolder, settings.name, keyOf(settings, qa.hash));
 
 /** Everything that must be the same for a resumed run to be the same run. */
-function keyOf(settings: TuneSettings, qa: string): string {
+export function keyOf(settings: TuneSettings, qa: string): string {
   const { resume, passageCacheBytes, passageDiskBytes, checkpointSteps, seeds, ...same } = settings;
   return JSON.stringify({ ...same, qa });
 }

@@ -48,6 +48,7 @@ export function describeRun(
     training: {
       ...run.outcome,
       seed: settings.seed,
+      ...(settings.seeds > 1 ? { seeds: settings.seeds } : {}),
       learningRate: learningRateOf(settings),
       batch: settings.batch * settings.accumulate,
       passages: run.isInput ? 0 : Math.min(passagesMin ?? passages, passages),

@@ -16,6 +16,7 @@ import { contentOf } from "./content-of.ts";
 import { baseModelOf, describeRun } from "./describe-run.ts";
 import { EpochClock } from "./epoch-clock.ts";
 import { learningRateOf, scheduledRate } from "./learning-rate.ts";
+import { reportedLoss } from "./reported-loss.ts";
 import type { TuneEvent } from "./tune-events.ts";
 import { MAX_DEV_ANSWER_TOKENS, type TuningData } from "./tuning-data.ts";
 
@@ -29,8 +30,6 @@ export interface RunParts {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The last steps whose mean loss is reported. */
-const REPORTED_STEPS = 10;
 /** Few are enough: shares differ little between questions. */
 const ATTENTION_EXAMPLES = 4;
 /** A loss this many times what guessing among all tokens costs will not come back. */
@@ -78,13 +77,12 @@ export class TuningRun {
       await this.#save(false);
     }
     if (!this.#isFinished) await this.#save(true);
-    const recent = this.#losses.slice(-REPORTED_STEPS);
     yield {
       event: "done",
       prompt: this.#settings.name,
       steps: this.#step,
       seconds: this.#seconds,
-      trainLoss: recent.reduce((sum, loss) => sum + loss, 0) / recent.length,
+      trainLoss: reportedLoss(this.#losses),
       dev: this.#best?.score ?? null,
       trainableParameters: this.#parts.prompt.trainable.parameterCount,
       stoppedEarly: this.#epoch < epochs,
