@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { createLog, type Log, RagError } from "../core/index.ts";
 import { DEFAULT_MAX_SEQUENCES, Generator } from "../generator/index.ts";
-import { type LearnedPrompt, withFirstTokens } from "../ptuning/index.ts";
+import { type LearnedPrompt, type Task, withFirstTokens } from "../ptuning/index.ts";
 import {
   BertEmbedder,
   type Corpus,
@@ -151,9 +151,9 @@ export class Workspace {
   }
 
   /** The learned prompt for a wish, see {@link choosePrompt}. */
-  async choosePrompt(wanted: string | undefined): Promise<LearnedPrompt | undefined> {
+  async choosePrompt(wanted: string | undefined, task?: Task): Promise<LearnedPrompt | undefined> {
     const { store, tokens } = this.#settings;
-    const prompt = await choosePrompt(store, (await this.generator()).model, wanted);
+    const prompt = await choosePrompt(store, (await this.generator()).model, wanted, task);
     return prompt && tokens !== undefined ? withFirstTokens(prompt, tokens) : prompt;
   }
 

@@ -65,6 +65,7 @@ export {
   BETWEEN_TEMPLATE,
   PREFIX_TEMPLATE,
   type PromptTemplate,
+  type Task,
   templateOf,
 } from "./prompt-template.ts";
 export type { DeepTokens, PromptContent } from "./prompt-tensors.ts";

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
 import { RagError, writeFileAtomic } from "../../core/index.ts";
-import { type QaPair, readQaFile } from "../../ptuning/index.ts";
+import { type QaPair, readQaFile, type Task } from "../../ptuning/index.ts";
 import { DEFAULT_PASSAGES } from "../answer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import {
@@ -15,6 +15,7 @@ import {
 } from "../evaluation/arms.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { BEST_HAND_PROMPT } from "../evaluation/hand-prompts.ts";
+import { requireTask, taskOfPairs } from "../evaluation/prompt-task.ts";
 import { htmlReport } from "../evaluation/report.ts";
 import { retrievalMetrics } from "../evaluation/retrieval-metrics.ts";
 import { rankedDocuments, readRetrievalSet } from "../evaluation/retrieval-set.ts";
@@ -49,7 +50,7 @@ export function evalCommand(host: CommandHost): Command {
     )
     .option(
       "--arms <names>",
-      "no-retrieval, rag, hand, and names of learned prompts (default: rag,hand and the newest learned prompt)",
+      "no-retrieval, rag, hand, and names of learned prompts (default: rag,hand and the newest learned prompt for such pairs)",
     )
     .option("--limit <count>", "the first questions only", wholeNumber("limit"))
     .option(
@@ -106,9 +107,12 @@ async function evaluateFile(
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
   const pairs = await readPairs(context, path, flags);
-  const isInput = pairs.every(({ task }) => task === "input");
+  const isInput = taskOfPairs(pairs) === "input";
   if (!isInput) await workspace.requireDocuments();
-  const { arms, trainedPassages } = await openArms(workspace, flags);
+  const { arms, trainedPassages } = await openArms(workspace, flags, {
+    pairs,
+    source: basename(path),
+  });
   const k = settings.k ?? trainedPassages ?? DEFAULT_PASSAGES;
   if (!isInput) terminal.note(`Retrieving passages for ${pairs.length} questions…`);
   const questions = pairs.map(({ question }) => question);
@@ -161,13 +165,19 @@ async function readPairs(
   return some;
 }
 
-/** The arms by name, and how many passages their learned prompts were trained with. */
+/**
+ * The arms by name, and how many passages their learned prompts were trained with.
+ * @throws RagError config/invalid for a prompt that was trained for another kind of pairs
+ */
 async function openArms(
   workspace: Workspace,
   flags: EvalFlags,
+  { pairs, source }: { readonly pairs: readonly QaPair[]; readonly source: string },
 ): Promise<{ arms: readonly Arm[]; trainedPassages: number | undefined }> {
   const names =
-    flags.arms === undefined ? await defaultNames(workspace) : parseArmNames(flags.arms);
+    flags.arms === undefined
+      ? await defaultNames(workspace, taskOfPairs(pairs))
+      : parseArmNames(flags.arms);
   const arms: Arm[] = [];
   let trainedPassages: number | undefined;
   for (const name of names) {
@@ -176,6 +186,7 @@ async function openArms(
     else if (name === "hand") arms.push(handArm(flags.hand));
     else {
       const prompt = (await workspace.choosePrompt(name))!;
+      requireTask(prompt, pairs, source);
       arms.push(learnedArm(prompt));
       trainedPassages = Math.max(trainedPassages ?? 0, prompt.about.training.passagesMax);
     }
@@ -183,7 +194,7 @@ async function openArms(
   return { arms, trainedPassages };
 }
 
-async function defaultNames(workspace: Workspace): Promise<readonly string[]> {
-  const newest = await workspace.choosePrompt(undefined);
+async function defaultNames(workspace: Workspace, task: Task): Promise<readonly string[]> {
+  const newest = await workspace.choosePrompt(undefined, task);
   return ["rag", "hand", ...(newest ? [newest.about.name] : [])];
 }

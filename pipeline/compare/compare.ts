@@ -1,6 +1,8 @@
 import { rm } from "node:fs/promises";
+import { RagError } from "../../core/index.ts";
 import type { Generator } from "../../generator/index.ts";
 import type { QaPair } from "../../ptuning/index.ts";
+import { taskOfPairs } from "../evaluation/prompt-task.ts";
 import { answerCells } from "./answer-cells.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
 import { type EvaluationCell, evaluationCells, readsPassages, type TrainingCell } from "./cells.ts";
@@ -61,6 +63,7 @@ export async function* compare(options: CompareOptions): AsyncGenerator<CompareE
     count: () => ({ done: ++done, cells: total }),
   };
   try {
+    await requireOneTask(experiment, parts.data);
     const cells: ComparedCell[] = [];
     for (const dataset of experiment.datasets) cells.push(...(yield* compareOn(dataset, parts)));
     const { model } = await parts.model.open();
@@ -105,6 +108,20 @@ async function* compareOn(
     }
   }
   return compared;
+}
+
+/** What is trained on one kind of pairs is not scored on the other: said before anything is trained. */
+async function requireOneTask({ arms, datasets }: Experiment, data: ComparisonData): Promise<void> {
+  if (!arms.some(({ kind }) => kind === "tune")) return;
+  for (const dataset of datasets) {
+    const { train, pairs } = await data.dataset(dataset);
+    const [learned, asked] = [taskOfPairs(train.pairs), taskOfPairs(pairs)];
+    if (learned === asked) continue;
+    throw new RagError(
+      "config/invalid",
+      `dataset "${dataset.name}": expected training and test pairs of one kind, found ${learned} pairs (${dataset.train}) and ${asked} pairs (${dataset.test}); give both as {"question", "answers"} or both as {"input", "output"}.`,
+    );
+  }
 }
 
 const trainingKey = ({ arm, seed }: EvaluationCell): string => JSON.stringify([arm.name, seed]);

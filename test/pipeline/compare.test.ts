@@ -95,6 +95,21 @@ describe("foreword compare on a tiny model", () => {
     assert.deepEqual(events(third.stdout).at(-1), events(second.stdout).at(-1));
   });
 
+  test("an arm trained on inputs is not scored on questions: said before anything is trained", async () => {
+    const question = JSON.stringify({ id: "q", question: "Which?", answers: ["red"] });
+    await writeFile(join(folder, "questions.jsonl"), `${question}\n`);
+    const mixed = { name: "mixed", train: "train.jsonl", test: "questions.jsonl" };
+    const datasets = [...experiment.datasets, mixed];
+    await writeFile(join(folder, "mixed.json"), JSON.stringify({ ...experiment, datasets }));
+    const words = ["compare", "mixed.json", "--out", "mixed", "--json", "--model", model];
+    const { code, stdout, stderr } = await foreword([...words, "--cache", "cache"], {
+      cwd: folder,
+    });
+    assert.equal(code, 2);
+    assert.match(stderr, /"mixed": .* input pairs \(train\.jsonl\) and question pairs \(questions/);
+    assert.doesNotMatch(stdout, /"event":"training"/);
+  });
+
   test("the result says what was trained, what it cost, and intervals over plain RAG", async () => {
     const result = JSON.parse(await readFile(join(folder, "out/result.json"), "utf8"));
     const rows = result.arms.find(

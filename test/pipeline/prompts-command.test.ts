@@ -120,6 +120,14 @@ describe("training on inputs that stand alone, from the command line on a tiny m
     assert.match(stderr, /peft, spring, vllm, merged/);
   });
 
+  test("eval refuses a prompt for questions on inputs, and takes one for inputs by itself", async () => {
+    const refused = await run("eval", "pairs.jsonl", "--arms", "rows", "--limit", "2");
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /"rows": it was trained for questions.*pairs\.jsonl.*--arms/);
+    const { arms } = await json("eval", "pairs.jsonl", "--limit", "2");
+    assert.deepEqual(Object.keys(arms), ["rag", "hand", "copy"]);
+  });
+
   test("killed at any step and resumed, a run ends with the bytes of one that was not", async () => {
     const flags = [
       ...["--method", "p-tuning", "--encoder", "mlp", "--epochs", "3", "--batch", "2"],
