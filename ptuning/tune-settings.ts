@@ -61,6 +61,9 @@ const schema = z.strictObject({
   passageDiskBytes: z.int().min(0).optional(), // and on disk; default: a share of the free space
 });
 
+/** Each setting's own schema, for other words that mean the same. */
+export const tuneFields = schema.shape;
+
 export type TuneSettings = z.infer<typeof schema> & {
   readonly placement: Placement;
   readonly template: PromptTemplate;

@@ -1,4 +1,6 @@
-import { parseTuneSettings, type TuneSettings } from "../tune-settings.ts";
+import { z } from "zod";
+import { parseWith } from "../../core/index.ts";
+import { parseTuneSettings, type TuneSettings, tuneFields } from "../tune-settings.ts";
 
 /** Fields every configuration has, as PEFT names them. */
 interface SharedFields {
@@ -19,6 +21,17 @@ export interface PeftConfig {
 
 const DEFAULT_TOKENS = 20;
 
+/** Ranges are those of `foreword tune`; an error names the field as it is written here. */
+const sharedFields = {
+  learningRate: tuneFields.learningRate,
+  seed: tuneFields.seed.unwrap().optional(),
+};
+const tokenFields = {
+  ...sharedFields,
+  numVirtualTokens: tuneFields.tokens.unwrap().default(DEFAULT_TOKENS),
+};
+const encoderHiddenSize = tuneFields.encoderHiddenSize.unwrap().optional();
+
 /** P-Tuning, as peft.PromptEncoderConfig. @throws RagError config/invalid */
 export class PromptEncoderConfig implements PeftConfig {
   readonly peftType = "P_TUNING";
@@ -32,15 +45,26 @@ export class PromptEncoderConfig implements PeftConfig {
       readonly encoderHiddenSize?: number;
     } = {},
   ) {
-    const { encoderReparameterizationType: kind = "MLP", encoderHiddenSize } = fields;
-    this.settings = settingsOf("PromptEncoderConfig", fields, {
+    const source = "PromptEncoderConfig";
+    const { encoderReparameterizationType: kind, ...more } = parseWith(
+      promptEncoderSchema,
+      fields,
+      source,
+    );
+    this.settings = settingsOf(source, more, {
       method: "p-tuning",
       encoder: kind.toLowerCase(),
       initialise: "random",
-      encoderHiddenSize,
+      encoderHiddenSize: more.encoderHiddenSize,
     });
   }
 }
+
+const promptEncoderSchema = z.strictObject({
+  ...tokenFields,
+  encoderReparameterizationType: z.enum(["MLP", "LSTM"]).default("MLP"),
+  encoderHiddenSize,
+});
 
 /** Prompt tuning, as peft.PromptTuningConfig. @throws RagError config/invalid */
 export class PromptTuningConfig implements PeftConfig {
@@ -54,16 +78,30 @@ export class PromptTuningConfig implements PeftConfig {
       readonly promptTuningInitText?: string;
     } = {},
   ) {
-    const { promptTuningInitText: instruction } = fields;
-    const { promptTuningInit = instruction === undefined ? "RANDOM" : "TEXT" } = fields;
+    const source = "PromptTuningConfig";
+    const given = parseWith(promptTuningSchema, fields, source);
+    const { promptTuningInitText: instruction } = given;
+    const { promptTuningInit = instruction === undefined ? "RANDOM" : "TEXT" } = given;
     const initialise = { TEXT: "text", RANDOM: "random", SAMPLE_VOCAB: "vocabulary" };
-    this.settings = settingsOf("PromptTuningConfig", fields, {
+    this.settings = settingsOf(source, given, {
       method: "prompt-tuning",
       initialise: initialise[promptTuningInit],
       instruction,
     });
   }
 }
+
+const promptTuningSchema = z
+  .strictObject({
+    ...tokenFields,
+    promptTuningInit: z.enum(["TEXT", "RANDOM", "SAMPLE_VOCAB"]).optional(),
+    promptTuningInitText: tuneFields.instruction.unwrap().optional(),
+  })
+  .refine(
+    ({ promptTuningInit: init = "TEXT", promptTuningInitText: text }) =>
+      text === undefined || init === "TEXT",
+    { path: ["promptTuningInitText"], error: 'is used with promptTuningInit "TEXT" only' },
+  );
 
 /** Prefix-tuning, as peft.PrefixTuningConfig. @throws RagError config/invalid */
 export class PrefixTuningConfig implements PeftConfig {
@@ -77,14 +115,22 @@ export class PrefixTuningConfig implements PeftConfig {
       readonly encoderHiddenSize?: number;
     } = {},
   ) {
-    this.settings = settingsOf("PrefixTuningConfig", fields, {
+    const source = "PrefixTuningConfig";
+    const given = parseWith(prefixTuningSchema, fields, source);
+    this.settings = settingsOf(source, given, {
       method: "prefix-tuning",
       initialise: "random",
-      projection: fields.prefixProjection,
-      encoderHiddenSize: fields.encoderHiddenSize,
+      projection: given.prefixProjection,
+      encoderHiddenSize: given.encoderHiddenSize,
     });
   }
 }
+
+const prefixTuningSchema = z.strictObject({
+  ...tokenFields,
+  prefixProjection: tuneFields.projection.unwrap().optional(),
+  encoderHiddenSize,
+});
 
 /** LoRA, as peft.LoraConfig. @throws RagError config/invalid */
 export class LoraConfig implements PeftConfig {
@@ -101,18 +147,30 @@ export class LoraConfig implements PeftConfig {
       readonly targetModules?: readonly string[];
     } = {},
   ) {
-    const { r: rank = 8, loraAlpha: alpha = 8, targetModules: targets } = fields;
-    this.settings = settingsOf("LoraConfig", fields, { method: "lora", rank, alpha, targets });
+    const source = "LoraConfig";
+    const { r: rank, loraAlpha: alpha, ...more } = parseWith(loraSchema, fields, source);
+    const own = { method: "lora", rank, alpha, targets: more.targetModules };
+    this.settings = settingsOf(source, more, own);
   }
 }
+
+const loraSchema = z.strictObject({
+  ...sharedFields,
+  r: tuneFields.rank.unwrap().default(8),
+  loraAlpha: tuneFields.alpha.unwrap().default(8),
+  targetModules: tuneFields.targets,
+});
 
 /** Virtual tokens stand in front, where PEFT puts them. */
 function settingsOf(
   source: string,
-  { numVirtualTokens: tokens = DEFAULT_TOKENS, learningRate, seed }: SharedFields,
+  given: z.infer<z.ZodObject<typeof sharedFields>> & {
+    readonly numVirtualTokens?: number | undefined;
+  },
   own: object,
 ): TuneSettings {
+  const { numVirtualTokens: tokens, learningRate, seed } = given;
   const all = { ...own, tokens, learningRate, seed, placement: "prefix" };
-  const given = Object.entries(all).filter(([, value]) => value !== undefined);
-  return parseTuneSettings(Object.fromEntries(given), source);
+  const set = Object.entries(all).filter(([, value]) => value !== undefined);
+  return parseTuneSettings(Object.fromEntries(set), source);
 }

@@ -84,10 +84,59 @@ describe("the API that reads like PEFT", () => {
     await second.close();
   });
 
-  test("a wrong field is refused where it was written", () => {
-    assert.throws(() => new PromptTuningConfig({ numVirtualTokens: 0 }), {
-      code: "config/invalid",
-      message: /PromptTuningConfig.*tokens/s,
+  const wrong: readonly (readonly [make: () => PeftConfig, named: string])[] = [
+    [() => new PromptTuningConfig({ numVirtualTokens: 0 }), "numVirtualTokens"],
+    [() => new PromptTuningConfig(any({ promptTuningInit: "random" })), "promptTuningInit"],
+    [
+      () => new PromptTuningConfig({ promptTuningInit: "RANDOM", promptTuningInitText: "Do." }),
+      "promptTuningInitText",
+    ],
+    [() => new PromptTuningConfig(any({ tokenizerNameOrPath: "x" })), "tokenizerNameOrPath"],
+    [() => new PromptEncoderConfig(any({ encoderDropout: 0.1 })), "encoderDropout"],
+    [
+      () => new PromptEncoderConfig(any({ encoderReparameterizationType: "lstm" })),
+      "encoderReparameterizationType",
+    ],
+    [() => new PromptEncoderConfig({ encoderHiddenSize: 0 }), "encoderHiddenSize"],
+    [() => new PrefixTuningConfig(any({ initWeights: "zero" })), "initWeights"],
+    [() => new PrefixTuningConfig(any({ prefixProjection: "yes" })), "prefixProjection"],
+    ...[
+      { useRslora: true },
+      { useDora: true },
+      { loraDropout: 0.1 },
+      { bias: "all" },
+      { rankPattern: { q_proj: 2 } },
+      { numVirtualTokens: 8 },
+      { r: 0 },
+      { loraAlpha: "16" },
+      { targetModules: "q_proj" },
+      { learningRate: -1 },
+      { seed: 0.5 },
+    ].map((fields): (typeof wrong)[number] => [
+      () => new LoraConfig(any(fields)),
+      Object.keys(fields)[0]!,
+    ]),
+  ];
+  /** What only a program without types can write. */
+  function any<Fields>(fields: unknown): Fields {
+    return fields as Fields;
+  }
+  for (const [make, named] of wrong) {
+    test(`the field ${named} is refused where it was written`, () => {
+      assert.throws(make, {
+        code: "config/invalid",
+        message: new RegExp(`^(Prompt|Prefix|Lora)[A-Za-z]*Config: .*${named}`, "s"),
+      });
     });
+  }
+
+  test("fields that are left out have the defaults that are said", () => {
+    const { tokens, initialise, placement } = new PromptTuningConfig().settings;
+    assert.deepEqual([tokens, initialise, placement], [20, "random", "prefix"]);
+    const text = new PromptTuningConfig({ promptTuningInitText: "Answer briefly." }).settings;
+    assert.deepEqual([text.initialise, text.instruction], ["text", "Answer briefly."]);
+    const { rank, alpha, targets } = new LoraConfig().settings;
+    assert.deepEqual([rank, alpha, targets], [8, 8, undefined]);
+    assert.equal(new PromptEncoderConfig().settings.encoder, "mlp");
   });
 });
