@@ -26,16 +26,19 @@ export const MAX_ANSWERS = 100;
 const answerText = z.string().max(MAX_ANSWER_CHARACTERS);
 const answerList = z.array(answerText).max(MAX_ANSWERS);
 const label = z.union([z.string().min(1).max(1000), z.int()]).transform(String);
-/** Ours, pairs `{input, output}`, FlashRAG's (`golden_answers`) and the Hugging Face form of SQuAD (`answers.text`); more fields may follow. */
+/**
+ * Ours, pairs `{input, output}`, FlashRAG's (`golden_answers`) and the Hugging Face form of SQuAD (`answers.text`); more fields may follow. A
+ * table that was joined of several has null in the columns of the others.
+ */
 const record = z.object({
   id: label.nullish(),
-  question: z.string().max(MAX_QUESTION_CHARACTERS).optional(),
-  input: z.string().max(MAX_INPUT_CHARACTERS).optional(),
-  output: answerText.optional(),
-  answers: z.union([answerList, z.object({ text: answerList })]).optional(),
-  golden_answers: answerList.optional(),
-  answer: answerText.optional(),
-  is_impossible: z.boolean().optional(), // SQuAD 2.0
+  question: z.string().max(MAX_QUESTION_CHARACTERS).nullish(),
+  input: z.string().max(MAX_INPUT_CHARACTERS).nullish(),
+  output: answerText.nullish(),
+  answers: z.union([answerList, z.object({ text: answerList })]).nullish(),
+  golden_answers: answerList.nullish(),
+  answer: answerText.nullish(),
+  is_impossible: z.boolean().nullish(), // SQuAD 2.0
   passageId: label.nullish(),
   document: label.nullish(),
 });
@@ -49,9 +52,9 @@ export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem
   if (!result.success) return { problem: firstIssue(result.error) };
   const { id, input, passageId, document } = result.data;
   const question = result.data.question ?? input;
-  if (question === undefined) return { problem: 'there is no "question" (or "input")' };
+  if (question == null) return { problem: 'there is no "question" (or "input")' };
   if (question.trim() === "") return { problem: "the question is empty" };
-  const answers = saysThereIsNone(result.data) ? [] : acceptedAnswers(result.data);
+  const answers = result.data.is_impossible ? [] : acceptedAnswers(result.data);
   if (answers.length === 0 && !saysThereIsNone(result.data)) {
     return { problem: "there is no answer" };
   }
@@ -59,22 +62,26 @@ export function toQaPair(value: unknown, fallbackId: string): QaPair | QaProblem
     id: id ?? fallbackId,
     question: question.trim(),
     answers,
-    ...(result.data.question === undefined && { task: "input" as const }),
+    ...(result.data.question == null && { task: "input" as const }),
     ...(passageId != null && { passageId }),
     ...(document != null && { document }),
   };
 }
 
 function saysThereIsNone({ is_impossible, answers }: z.infer<typeof record>): boolean {
-  const hasEmptyList = answers !== undefined && "text" in answers && answers.text.length === 0;
+  const hasEmptyList = answers != null && "text" in answers && answers.text.length === 0;
   return is_impossible === true || hasEmptyList;
 }
 
+/** Of the first field that has any. */
 function acceptedAnswers(data: z.infer<typeof record>): readonly string[] {
-  const { answers, golden_answers: golden, answer = data.output } = data;
-  const list = Array.isArray(answers) ? answers : answers?.text;
-  const all = list ?? golden ?? (answer === undefined ? [] : [answer]);
-  return [...new Set(all.map((text) => text.trim()))].filter((text) => text !== "");
+  const { answers, golden_answers: golden, answer, output } = data;
+  const list = answers && "text" in answers ? answers.text : answers;
+  const fields = [list, golden, answer, output].map((given) => [given ?? []].flat());
+  const found = fields.map((texts) =>
+    texts.map((text) => text.trim()).filter((text) => text !== ""),
+  );
+  return [...new Set(found.find((texts) => texts.length > 0))];
 }
 
 /** The first thing wrong, without the value itself: logs carry no document text. */

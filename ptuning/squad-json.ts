@@ -4,7 +4,7 @@ import { type QaPair, type QaProblem, toQaPair } from "./qa-record.ts";
 const squad = z.object({
   data: z.array(
     z.object({
-      title: z.string().optional(),
+      title: z.string().nullish(),
       paragraphs: z.array(z.object({ qas: z.array(z.record(z.string(), z.unknown())) })),
     }),
   ),
@@ -25,7 +25,7 @@ export function readSquad(value: unknown): readonly (QaPair | QaProblem)[] | und
 
 function readQuestion(
   question: Readonly<Record<string, unknown>>,
-  title: string | undefined,
+  title: string | null | undefined,
   fallbackId: string,
 ): QaPair | QaProblem {
   const answers = answerObjects.safeParse(question.answers);

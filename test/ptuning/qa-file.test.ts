@@ -61,6 +61,46 @@ test("FlashRAG's golden_answers and the Hugging Face form of SQuAD are read", as
   );
 });
 
+test("null columns are as if they were not there, and the first field with answers counts", async () => {
+  const nothing = {
+    ...{ id: null, question: null, input: null, output: null, answers: null },
+    ...{ golden_answers: null, answer: null, is_impossible: null, passageId: null, document: null },
+  };
+  const path = await write(
+    "nulls.jsonl",
+    lines(
+      { ...nothing, question: "Who?", answers: ["Ada"] },
+      { ...nothing, question: "When?", answers: [], golden_answers: ["1843"] },
+      { ...nothing, question: "Where?", answers: [" "], golden_answers: [], answer: "London" },
+      { ...nothing, question: "Which?", answers: { text: [] }, golden_answers: ["that"] },
+      { ...nothing, input: "A fine film.", output: "good" },
+      { ...nothing, question: "Why?", answers: ["x"], is_impossible: true },
+      { ...nothing, question: "Whence?", answers: { text: [] } },
+    ),
+  );
+  const { pairs, unanswerable, skipped } = await readQaFile(path);
+  assert.deepEqual(pairs, [
+    { id: "line-1", question: "Who?", answers: ["Ada"] },
+    { id: "line-2", question: "When?", answers: ["1843"] },
+    { id: "line-3", question: "Where?", answers: ["London"] },
+    { id: "line-4", question: "Which?", answers: ["that"] },
+    { id: "line-5", question: "A fine film.", answers: ["good"], task: "input" },
+  ]);
+  assert.deepEqual(
+    unanswerable.map(({ question }) => question),
+    ["Why?", "Whence?"],
+  );
+  assert.deepEqual(skipped, []);
+});
+
+test("empty lists everywhere are a bad line, where nothing says that there is no answer", async () => {
+  const path = await write(
+    "empty.jsonl",
+    lines({ question: "Who?", answers: [], golden_answers: [] }),
+  );
+  await assert.rejects(readQaFile(path), { code: "qa/invalid", message: /there is no answer/ });
+});
+
 test("SQuAD v2 JSON is read; questions without an answer on purpose are counted apart", async () => {
   const qas = [
     { id: "a", question: "Who?", answers: [{ text: "Ada", answer_start: 0 }, { text: "Ada" }] },
