@@ -95,34 +95,46 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
     runManager?: CallbackManagerForLLMRun,
   ): Promise<ChatResult> {
     const made: MadeAnswer = {};
-    for await (const text of this.#pieces(messages, options, made)) {
-      await runManager?.handleLLMNewToken(text);
-    }
+    for await (const _ of this.#chunks(messages, options, { made, runManager }));
     const answer = made.answer!;
     const text = shownText(answer);
     const message = new AIMessage(fieldsOf(text, this.#metadata(answer)));
     return { generations: [{ text, message }], llmOutput: { tokenUsage: tokenUsage(answer) } };
   }
 
-  override async *_streamResponseChunks(
+  override _streamResponseChunks(
     messages: BaseMessage[],
     options: this["ParsedCallOptions"],
     runManager?: CallbackManagerForLLMRun,
   ): AsyncGenerator<ChatGenerationChunk> {
-    const made: MadeAnswer = {};
-    for await (const text of this.#pieces(messages, options, made)) {
-      yield new ChatGenerationChunk({ text, message: new AIMessageChunk({ content: text }) });
-      await runManager?.handleLLMNewToken(text);
-    }
-    const answer = made.answer!;
-    const text = answer.abstention?.message ?? "";
-    const message = new AIMessageChunk(fieldsOf(text, this.#metadata(answer)));
-    yield new ChatGenerationChunk({ text, message });
+    return this.#chunks(messages, options, { made: {}, runManager });
   }
 
   /** Frees the models, where this opened them. */
   async close(): Promise<void> {
     await this.#fields.close?.();
+  }
+
+  /** Pieces of the answer, and last what is known of it when it is complete. Handlers are told each with its chunk, as a chain's events need it. */
+  async *#chunks(
+    messages: readonly BaseMessage[],
+    options: this["ParsedCallOptions"],
+    { made, runManager }: { made: MadeAnswer; runManager: CallbackManagerForLLMRun | undefined },
+  ): AsyncGenerator<ChatGenerationChunk, void> {
+    const told = async function* (chunk: ChatGenerationChunk) {
+      yield chunk;
+      const rest = [undefined, undefined, undefined, undefined] as const;
+      await runManager?.handleLLMNewToken(chunk.text, ...rest, { chunk });
+    };
+    for await (const text of this.#pieces(messages, options, made)) {
+      yield* told(
+        new ChatGenerationChunk({ text, message: new AIMessageChunk({ content: text }) }),
+      );
+    }
+    const answer = made.answer!;
+    const text = answer.abstention?.message ?? "";
+    const message = new AIMessageChunk(fieldsOf(text, this.#metadata(answer)));
+    yield* told(new ChatGenerationChunk({ text, message }));
   }
 
   /** The answer's text as it comes; at its end the answer is in `made`. Who leaves the iteration stops the work. */

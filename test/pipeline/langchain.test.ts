@@ -8,6 +8,7 @@ import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import {
   AIMessage,
+  type AIMessageChunk,
   type BaseMessage,
   HumanMessage,
   SystemMessage,
@@ -265,6 +266,48 @@ test("the chain gives answer and sources, and passes on what was said before", a
     answerer.requests[0]?.messages.map(({ role }) => role),
     ["user", "assistant", "user"],
   );
+});
+
+for (const [what, pieces, expected] of [
+  ["an answer", ["at", " noon"], "at noon"],
+  ["an abstention", [], /do not seem to answer/],
+] as const) {
+  test(`a chain's events stream ${what} with every chunk, and the usage at its end`, async () => {
+    const chain = forewordChain(new ChatForeword({ answerer: new FakeAnswerer({ pieces }) }));
+    const chunks: AIMessageChunk[] = [];
+    for await (const { event, data } of chain.streamEvents(
+      { question: "When?" },
+      { version: "v2" },
+    )) {
+      if (event === "on_chat_model_stream") chunks.push(data.chunk);
+    }
+    const text = chunks.map((chunk) => chunk.text).join("");
+    if (typeof expected === "string") assert.equal(text, expected);
+    else assert.match(text, expected);
+    assert.equal(chunks.length, pieces.length + 1);
+    assert.deepEqual(
+      chunks.map((chunk) => usageOf(chunk)?.output_tokens),
+      [...pieces.map(() => undefined), 2],
+    );
+    assert.ok(chunks.at(-1)?.response_metadata["finish_reason"]);
+  });
+}
+
+test("a handler is told each piece with its chunk, also where nothing is streamed", async () => {
+  const told: [string, boolean][] = [];
+  const manager = {
+    handleLLMNewToken: async (token: string, ...rest: readonly unknown[]) => {
+      const { chunk } = rest.at(-1) as { chunk: { text: string } };
+      told.push([token, chunk.text === token]);
+    },
+  } as unknown as CallbackManagerForLLMRun;
+  const model = new ChatForeword({ answerer: new FakeAnswerer() });
+  await model._generate([new HumanMessage("When?")], {}, manager);
+  assert.deepEqual(told, [
+    ["at", true],
+    [" noon", true],
+    ["", true],
+  ]);
 });
 
 /** Calls a tool first, then says what the tool said. */
