@@ -9,7 +9,9 @@ export interface AnswerScore {
 const PUNCTUATION = /[!-/:-@[-`{-~]/g; // Python's string.punctuation
 // Word borders as in Python, where an accented or Korean letter is part of a word too.
 const ARTICLES = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
-const SPACES = /\p{White_Space}+/u;
+// Python's split() also takes the four separators of ASCII for spaces, which Unicode does not.
+const SEPARATORS = `${String.fromCharCode(0x1c)}-${String.fromCharCode(0x1f)}`;
+const SPACES = new RegExp(`[\\p{White_Space}${SEPARATORS}]+`, "u");
 
 /**
  * The normalised words of an answer: lower-cased, without ASCII punctuation and the articles a, an, the.

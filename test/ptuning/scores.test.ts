@@ -22,6 +22,19 @@ test("punctuation outside ASCII stays, as in the SQuAD script", () => {
   assert.deepEqual(answerWords("서울 특별시"), ["서울", "특별시"]);
 });
 
+test("words part at what Python's split() takes for spaces, and at no other control", () => {
+  // [chr(c) for c in range(0x3001) if len(f"x{chr(c)}y".split()) == 2] in Python 3.11
+  const spaces = [
+    ...[0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1c, 0x1d, 0x1e, 0x1f, 0x20, 0x85, 0xa0, 0x1680],
+    ...Array.from({ length: 11 }, (_, index) => 0x2000 + index),
+    ...[0x2028, 0x2029, 0x202f, 0x205f, 0x3000],
+  ];
+  const parted = Array.from({ length: 0x3001 }, (_, code) => code).filter(
+    (code) => answerWords(`x${String.fromCharCode(code)}y`).length === 2,
+  );
+  assert.deepEqual(parted, spaces);
+});
+
 test("F1 counts a repeated word as often as both sides have it", () => {
   // 2 of 3 predicted words and 2 of 4 accepted words are shared: 2·2/(3+4).
   const { em, f1 } = scoreAnswer("red red blue", ["red red green yellow"]);
