@@ -9,6 +9,7 @@ import {
   type Tokenizer,
   tokenizerFromFiles,
   tokenizerFromGguf,
+  type WeightFile,
 } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
 import { configFromGguf, configFromHuggingFace } from "./families/index.ts";
@@ -58,9 +59,7 @@ export const openModel = (resolved: ResolvedModel): OpenedModel =>
 
 function openGgufModel({ name, fingerprint, weightsPath }: ResolvedModel): OpenedModel {
   const file = openWeights(weightsPath);
-  // What is known of it stays readable: only weights are read from the open file.
-  file.close();
-  const source = { name, fingerprint, config: configFromGguf(file), weightsPath };
+  const source = { name, fingerprint, config: readAndClose(file, configFromGguf), weightsPath };
   return {
     source,
     complete: () => {
@@ -74,6 +73,15 @@ function openGgufModel({ name, fingerprint, weightsPath }: ResolvedModel): Opene
       };
     },
   };
+}
+
+/** The settings may stand in a tensor; the header, of which the tokenizer is made, stays readable when the file is closed. */
+function readAndClose<Result>(file: WeightFile, read: (file: WeightFile) => Result): Result {
+  try {
+    return read(file);
+  } finally {
+    file.close();
+  }
 }
 
 function openFolder({ name, fingerprint, weightsPath }: ResolvedModel): OpenedModel {

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readModel } from "../../generator/index.ts";
+import { temporaryFolder } from "../runtime/temporary-folder.ts";
+import { goldenFolder } from "../runtime/weight-fixtures.ts";
+import { ggufTensors, writeGgufModel } from "./golden-gguf.ts";
+
+const SIZES = {
+  "general.architecture": "llama",
+  "llama.block_count": 3,
+  "llama.embedding_length": 48,
+  "llama.attention.head_count": 6,
+  "llama.attention.head_count_kv": 2,
+  "llama.feed_forward_length": 112,
+  "llama.context_length": 256,
+  "llama.attention.layer_norm_rms_epsilon": 1e-5,
+};
+const TOKENIZER = {
+  "tokenizer.ggml.model": "gpt2",
+  "tokenizer.ggml.pre": "llama-bpe",
+  "tokenizer.ggml.tokens": Array.from({ length: 160 }, (_, id) => `t${id}`),
+  "tokenizer.ggml.merges": [],
+};
+const resolved = (weightsPath: string) => ({
+  name: "tiny",
+  folder: join(weightsPath, ".."),
+  weightsPath,
+  fingerprint: "0".repeat(64),
+});
+
+test("a GGUF file whose stretched frequencies stand in a tensor, as Llama 3.1's, is read whole", (context) => {
+  const tensors = ggufTensors(join(goldenFolder, "models", "llama-tied"), 8, true);
+  tensors.set("rope_freqs.weight", { shape: [4], data: Float32Array.of(1, 1, 4, 8) });
+  const path = join(temporaryFolder(context), "model.gguf");
+  writeGgufModel(path, { ...SIZES, ...TOKENIZER, "llama.rope.freq_base": 500_000 }, tensors);
+  const { config, tokenizer } = readModel(resolved(path));
+  assert.deepEqual(config.positions, { kind: "rotary", base: 500_000, factors: [1, 1, 4, 8] });
+  assert.equal(tokenizer.idOf("t159"), 159);
+});
