@@ -27,6 +27,7 @@ export class DecodingBatch {
   #newcomer:
     | { readonly sequence: Sequence; readonly reading: AsyncGenerator<void, void> }
     | undefined;
+  #isWorking = false;
   #loop: Promise<void> | undefined;
 
   constructor(
@@ -56,9 +57,8 @@ export class DecodingBatch {
   /** Lines a sequence up; it is read through {@link Sequence.tokens}. */
   add(sequence: Sequence): void {
     this.#waiting.push(sequence);
-    this.#loop ??= this.#work().finally(() => {
-      this.#loop = undefined;
-    });
+    // A promise tells the end of the loop only some microtasks later: whoever came in between would wait for nobody.
+    if (!this.#isWorking) this.#loop = this.#work();
   }
 
   /** Fails everything under way and waits until the thread is free of it. */
@@ -69,13 +69,18 @@ export class DecodingBatch {
   }
 
   async #work(): Promise<void> {
-    for (;;) {
-      this.#dropFinished();
-      this.#admit();
-      if (!this.#newcomer && this.#running.length === 0) return;
-      for (let i = 0; i < PIECES_PER_STEP && this.#newcomer; i++) await this.#readPiece();
-      if (this.#running.length > 0) await this.#step();
-      await yieldToMessages();
+    this.#isWorking = true;
+    try {
+      for (;;) {
+        this.#dropFinished();
+        this.#admit();
+        if (!this.#newcomer && this.#running.length === 0) return;
+        for (let i = 0; i < PIECES_PER_STEP && this.#newcomer; i++) await this.#readPiece();
+        if (this.#running.length > 0) await this.#step();
+        await yieldToMessages();
+      }
+    } finally {
+      this.#isWorking = false;
     }
   }
 

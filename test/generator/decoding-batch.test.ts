@@ -158,6 +158,15 @@ describe("a batch on the tiny golden model", () => {
     assert.equal(engine.load.sequenceBytes, 0);
   });
 
+  test("a request is answered that comes in the same moment as one that was cancelled before it began", {
+    timeout: 20_000,
+  }, async () => {
+    const cancelled = engine.generate(request(1), AbortSignal.abort()).next();
+    const other = run(engine, request(2, { maxTokens: 3 }));
+    await assert.rejects(cancelled, { name: "AbortError" });
+    assert.equal((await other).ids.length, 3);
+  });
+
   test("a long prompt is read in pieces while another is being answered", async () => {
     const order: string[] = [];
     const tokens = engine.generate(request(1, { prefixIds: [], maxTokens: 30 }));
