@@ -85,8 +85,11 @@ export function layOut(
     const past = passage.count;
     const tail = [...ids, ...answerIds.slice(0, -1)];
     for (let i = 0; i < deepCount; i++) deepPositions.push(past + i);
+    const first = past + deepCount;
+    const last = first + virtualCount + tail.length - 1;
     for (let i = 0; i < tokens; i++) {
-      positions.push(past + deepCount + i);
+      // Padding behind an example that fills the context would have positions that no table holds.
+      positions.push(Math.min(first + i, last));
       const row = (index * tokens + i) * columns;
       mask.fill(BLOCKED, row + past, row + pastLength);
       mask.fill(BLOCKED, row + pastLength + deepCount + i + 1, row + columns);

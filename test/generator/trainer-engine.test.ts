@@ -69,6 +69,21 @@ describe("loss and gradient on the tiny golden model", () => {
     }
   });
 
+  test("an example as long as the context learns beside one with a longer tail", async () => {
+    const context = tiny.options.contextLength!;
+    for (const [trainer, conditioning] of [
+      [virtual, rows],
+      [deep, tokens],
+    ] as const) {
+      const full = example(8, context - conditioning.count - 6 - 3, 6, 4);
+      const longer = example(9, 16, 40, 8);
+      const { loss } = await trainer.lossAndGradient([full, longer], conditioning);
+      const first = await trainer.lossAndGradient([full], conditioning);
+      const second = await trainer.lossAndGradient([longer], conditioning);
+      assert.ok(Math.abs(loss - (first.loss + second.loss) / 2) < 1e-5);
+    }
+  });
+
   test("the loss is the mean of −log p of the answer, as the scores give it", async () => {
     const one = example(8);
     const { loss } = await virtual.lossAndGradient([one], rows);
