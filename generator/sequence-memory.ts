@@ -14,6 +14,8 @@ export class SequenceMemory {
   readonly #config: DecoderConfig;
   readonly #names: readonly string[];
   readonly #lengths: number[] = [];
+  /** Of each slot, also of one that is free: the rows that may be other than 0. */
+  #used: number[] = [];
   #tensors: readonly Float32Array[];
   #mask = new Float32Array(0);
   #slots = 0;
@@ -53,6 +55,7 @@ export class SequenceMemory {
     // Who had the slot before may have been longer.
     this.#fillMask(slot);
     this.#write(slot, rows.data, rows.stride, rows.length);
+    this.#clearBehind(slot);
     this.#feeds = undefined;
     return slot;
   }
@@ -81,6 +84,7 @@ export class SequenceMemory {
       }
       this.#lengths[slot] = this.#lengths[last]!;
       this.#fillMask(slot);
+      this.#clearBehind(slot);
     }
     this.#lengths.pop();
     this.#feeds = undefined;
@@ -123,11 +127,27 @@ export class SequenceMemory {
       }
     }
     this.#lengths[slot] = start + count;
+    this.#used[slot] = Math.max(this.#used[slot] ?? 0, start + count);
     this.#mask.fill(
       0,
       slot * (this.#capacity + 1) + start,
       slot * (this.#capacity + 1) + start + count,
     );
+  }
+
+  /**
+   * Zeros where the sequence before left rows behind those of this one. The mask is added to scores and weighs values with 0: rows that
+   * are no numbers, or keys with huge ones, would come through it.
+   */
+  #clearBehind(slot: number): void {
+    const { keyValueHeads, headDimension } = this.#config;
+    const [start, end] = [this.#lengths[slot]!, this.#used[slot] ?? 0];
+    for (let head = 0; head < keyValueHeads && start < end; head++) {
+      const row = (slot * keyValueHeads + head) * this.#capacity;
+      const [from, to] = [(row + start) * headDimension, (row + end) * headDimension];
+      for (const tensor of this.#tensors) tensor.fill(0, from, to);
+    }
+    this.#used[slot] = start;
   }
 
   #reserve(slots: number, rows: number): void {
@@ -159,6 +179,7 @@ export class SequenceMemory {
       }
       return grown;
     });
+    this.#used = [...this.#lengths];
     this.#slots = slots;
     this.#capacity = capacity;
     this.#mask = new Float32Array(slots * (capacity + 1));

@@ -1,3 +1,4 @@
+import { RagError } from "../core/index.ts";
 import type { RowScores, ScoresAsked } from "./decoder-runs.ts";
 import type {
   GeneratedToken,
@@ -59,12 +60,20 @@ export class Sequence {
     return { needed: this.#chooser.needed, logProbabilities, temperature: sampling.temperature };
   }
 
-  /** Takes the scores after its last token; false when they do not decide the next one and all logits are needed. */
+  /**
+   * Takes the scores after its last token; false when they do not decide the next one and all logits are needed. Scores that are no
+   * numbers fail it.
+   */
   accept(scores: RowScores): boolean {
     if (this.#decodeStarted === 0) this.#decodeStarted = performance.now();
     const { maxTokens, stopIds } = this.request;
-    const id = this.#chooser.choose(scores);
-    if (id === undefined) return false;
+    const areKnown = areNumbers(scores);
+    const id = areKnown ? this.#chooser.choose(scores) : undefined;
+    if (id === undefined && areKnown !== false && !scores.logits) return false;
+    if (id === undefined) {
+      this.fail(noNumbers());
+      return true;
+    }
     if (stopIds.includes(id)) {
       this.#finish("stop");
       return true;
@@ -144,3 +153,22 @@ export class Sequence {
     };
   }
 }
+
+/**
+ * Whether the scores of all tokens are numbers, or undefined when these do not tell: where nothing is a number, the place of the
+ * largest is 0, which is a token too.
+ */
+function areNumbers({ best, logSum, logits }: RowScores): boolean | undefined {
+  if (logits) {
+    for (const logit of logits) if (!(logit < Number.POSITIVE_INFINITY)) return false;
+    return true;
+  }
+  if (logSum !== undefined) return Number.isFinite(logSum);
+  return best === 0 ? undefined : true;
+}
+
+const noNumbers = (): RagError =>
+  new RagError(
+    "engine/failed",
+    "engine: the model's scores are no numbers: what it computes is larger than its number type holds; use another learned prompt or another model.",
+  );

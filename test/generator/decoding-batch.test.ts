@@ -167,6 +167,58 @@ describe("a batch on the tiny golden model", () => {
     assert.equal((await other).ids.length, 3);
   });
 
+  test("a request whose scores are no numbers fails alone and leaves nothing behind", async () => {
+    const { config } = engine.model;
+    const size = config.keyValueHeads * 4 * config.headDimension;
+    const huge = (every: number) =>
+      Array.from({ length: config.layers }, () =>
+        Float32Array.from({ length: size }, (_, i) => (i % every === 0 ? -3e38 : 3e38)),
+      );
+    const conditioning = { kind: "deep" as const, count: 4, keys: huge(3), values: huge(2) };
+    const short = request(1, { maxTokens: 30, logProbabilities: true });
+    const alone = await run(engine, short);
+    const long = request(2, { maxTokens: 60 });
+    const { ids } = await run(engine, long);
+    const other = run(engine, long);
+    const broken: Partial<GenerationRequest>[] = [
+      {},
+      { logProbabilities: true, topLogProbabilities: 3 },
+      { sampling: { temperature: 0.7, topP: 0.9, seed: 1 } },
+      { sampling: { temperature: 0, topP: 1, seed: 1, presencePenalty: 1 } },
+    ];
+    for (const change of broken) {
+      const bad = request(7, { conditioning, maxTokens: 6, ...change });
+      await assert.rejects(run(engine, bad), {
+        code: "engine/failed",
+        message: /scores are no numbers.*another learned prompt or another model/,
+      });
+      const { scores } = await run(engine, { ...short, maxTokens: 8 });
+      for (const [place, score] of scores.entries()) {
+        assert.ok(Math.abs(score - alone.scores[place]!) < 1e-4, `${place}`);
+      }
+    }
+    assert.deepEqual((await other).ids, ids);
+  });
+
+  test("rows of a prompt that are huge reach nobody who takes its place", async () => {
+    // Keys of this size give scores that the mask, −1e9, does not hide.
+    const { config } = engine.model;
+    const size = config.keyValueHeads * 40 * config.headDimension;
+    const layers = (value: number) =>
+      Array.from({ length: config.layers }, () => new Float32Array(size).fill(value));
+    const huge = { kind: "deep" as const, count: 40, keys: layers(1e12), values: layers(0.5) };
+    const short = request(1, { prefixIds: [], logProbabilities: true });
+    const alone = await run(engine, short);
+    const other = engine.generate(request(2, { maxTokens: 60 }));
+    await other.next();
+    await run(engine, request(1, { conditioning: huge, maxTokens: 3 }));
+    const { scores } = await run(engine, short);
+    await other.return({} as never);
+    for (const [place, score] of scores.entries()) {
+      assert.ok(Math.abs(score - alone.scores[place]!) < 1e-4, `${place}`);
+    }
+  });
+
   test("a long prompt is read in pieces while another is being answered", async () => {
     const order: string[] = [];
     const tokens = engine.generate(request(1, { prefixIds: [], maxTokens: 30 }));
