@@ -68,8 +68,8 @@ export function encodeChatSegments(
     })),
   );
   const { tokenizer } = model;
-  const segments: number[][] = [[]];
-  let room = maxTokens;
+  const segments: number[][] = [startOf(model)];
+  let room = maxTokens - segments[0]!.length;
   const pieces = rendered.split(new RegExp(`\u{E000}${nonce}\\.(\\d+)\u{E001}`, "u"));
   for (const [index, piece] of pieces.entries()) {
     // split() alternates template text and the captured number of a part.
@@ -89,6 +89,10 @@ export function encodeChatSegments(
   return { segments, isCut: false };
 }
 
+/** A model's own template writes the token that a text begins with, where there is to be one; ours does not know it. */
+const startOf = ({ chatTemplate, tokenizer: { startId } }: Model): number[] =>
+  chatTemplate === undefined && startId !== undefined ? [startId] : [];
+
 function render(
   model: Model,
   messages: readonly { readonly role: string; readonly content: string }[],
@@ -97,8 +101,8 @@ function render(
     return new Template(model.chatTemplate ?? PLAIN_TEMPLATE).render({
       messages,
       add_generation_prompt: true,
-      bos_token: "",
-      eos_token: "",
+      bos_token: model.bosToken,
+      eos_token: model.eosToken,
     });
   } catch (cause) {
     throw new RagError(

@@ -4,9 +4,12 @@ import { z } from "zod";
 import { errorMessage, parseWith, RagError } from "../core/index.ts";
 import {
   chatTemplateOf,
+  type EdgeTokens,
+  edgeTokensOf,
   openWeights,
   type ResolvedModel,
   type Tokenizer,
+  tokenizerConfigFromGguf,
   tokenizerFromFiles,
   tokenizerFromGguf,
   type WeightFile,
@@ -32,7 +35,7 @@ export interface DecoderSource {
 }
 
 /** A generator as read from disk: the decoder, and how text becomes tokens. */
-export interface Model extends DecoderSource {
+export interface Model extends DecoderSource, EdgeTokens {
   readonly tokenizer: Tokenizer;
   /** The jinja source that turns messages into text, where the model has one. */
   readonly chatTemplate: string | undefined;
@@ -67,6 +70,7 @@ function openGgufModel({ name, fingerprint, weightsPath }: ResolvedModel): Opene
       const end = file.metadata["tokenizer.ggml.eos_token_id"];
       return {
         ...source,
+        ...edgeTokensOf(tokenizerConfigFromGguf(file.metadata, tokenizer.tokenOf)),
         tokenizer,
         chatTemplate: chatTemplateOf({ metadata: file.metadata }),
         stopIds: stopIds(tokenizer, typeof end === "number" ? [end] : []),
@@ -105,6 +109,7 @@ function openFolder({ name, fingerprint, weightsPath }: ResolvedModel): OpenedMo
       );
       return {
         ...source,
+        ...edgeTokensOf(tokenizerConfig),
         tokenizer,
         chatTemplate: chatTemplateOf({
           tokenizerConfig,

@@ -4,6 +4,7 @@ import { fillFolder } from "../core/index.ts";
 import {
   type DenseTensor,
   openGguf,
+  tokenizerConfigFromGguf,
   tokenizerJsonFromGguf,
   writeSafetensors,
 } from "../runtime/index.ts";
@@ -65,6 +66,7 @@ async function describeGguf(model: Model, folder: string): Promise<void> {
     await write("tokenizer.json", tokenizerJsonFromGguf(file));
     await write("tokenizer_config.json", {
       tokenizer_class: "PreTrainedTokenizerFast",
+      ...tokenizerConfigFromGguf(file.metadata, model.tokenizer.tokenOf),
       ...(end === undefined ? {} : { eos_token: model.tokenizer.tokenOf(end) }),
     });
     if (model.chatTemplate)

@@ -14,6 +14,8 @@ import { type PromptEmbeddings, requireWidth } from "./prompt-embeddings.ts";
 /** What goes to the model. */
 interface Input {
   readonly ids: readonly number[];
+  /** How many of the first ids are not in the request: the token that a text begins with. */
+  readonly added: number;
   readonly conditioning: Conditioning | undefined;
 }
 
@@ -52,8 +54,8 @@ export async function* completeText(
   }
   const { completionTokens, cachedTokens = 0, finishReason, prefillMs, decodeMs } = summary;
   return {
-    promptText: generator.model.tokenizer.decode(input.ids),
-    promptTokens: scored,
+    promptText: generator.model.tokenizer.decode(input.ids.slice(input.added)),
+    promptTokens: scored.slice(input.added),
     text,
     finishReason,
     usage: { promptTokens, cachedTokens, completionTokens },
@@ -87,16 +89,17 @@ function inputOf(generator: Generator, { prompt, maxTokens }: CompletionRequest)
       const longer = { count: generator.contextLength, isExact: false };
       throw contextOverflow(generator, longer, maxTokens, "prompt");
     }
-    if (ids.length > 0) return { ids, conditioning: undefined };
-    throw invalid("prompt: is empty; send the text to continue.");
+    if (ids.length === 0) throw invalid("prompt: is empty; send the text to continue.");
+    const start = tokenizer.startId === undefined ? [] : [tokenizer.startId];
+    return { ids: [...start, ...ids], added: start.length, conditioning: undefined };
   }
   if (isEmbeddings(prompt)) {
     requireWidth(prompt, config.width);
     const { count, rows } = prompt;
-    return { ids: [], conditioning: { kind: "virtual", count, rows } };
+    return { ids: [], added: 0, conditioning: { kind: "virtual", count, rows } };
   }
   const foreign = prompt.find((id) => id >= tokenizer.vocabularySize);
-  if (foreign === undefined) return { ids: prompt, conditioning: undefined };
+  if (foreign === undefined) return { ids: prompt, added: 0, conditioning: undefined };
   throw invalid(
     `prompt: expected token ids below ${tokenizer.vocabularySize}, found ${foreign}; use this model's tokenizer.`,
   );

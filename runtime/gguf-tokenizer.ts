@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseWith, RagError } from "../core/index.ts";
+import { startingWith, tokenizerConfigFromGguf } from "./special-tokens.ts";
 import { type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
 import type { WeightFile } from "./weights/index.ts";
 
@@ -102,12 +103,14 @@ function tokenizerJson(metadata: z.infer<typeof metadataSchema>, cutting: Cuttin
       `tokenizer.ggml.token_type: expected one entry for each of ${tokens.length} tokens, found ${types.length}; the file is damaged, get it again.`,
     );
   }
+  const config = tokenizerConfigFromGguf(metadata, (id) => tokens[id]);
+  const start = config["add_bos_token"] ? String(config["bos_token"]) : undefined;
   return {
     version: "1.0",
     added_tokens: tokens.flatMap((content, id) => addedToken(content, id, types[id])),
     normalizer: cutting.normalizer,
     pre_tokenizer: cutting.pre_tokenizer,
-    post_processor: null,
+    post_processor: start === undefined ? null : startingWith(start, tokens.indexOf(start)),
     decoder: byteLevel(true),
     model: {
       type: "BPE",

@@ -31,6 +31,7 @@ export {
   type SessionOptions,
   type Tensor,
 } from "./session.ts";
+export { type EdgeTokens, edgeTokensOf, tokenizerConfigFromGguf } from "./special-tokens.ts";
 export { createTextStream, type TextStream } from "./text-stream.ts";
 export { type DecodeOptions, type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
 export {

@@ -1,6 +1,7 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { errorMessage, parseWith, RagError } from "../core/index.ts";
+import { startTokenOf } from "./special-tokens.ts";
 import { tokenBytesFor, utf8Of } from "./token-bytes.ts";
 
 /** Text to token ids and back. Text in any language; ids are rows of the model's embedding table. */
@@ -9,6 +10,8 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** Ids of control tokens such as end of text; never produced by {@link Tokenizer.encode} ([UNK] excepted). */
   readonly specialIds: ReadonlySet<number>;
+  /** The id that texts for the model begin with, where it expects one; neither encoding adds it. */
+  readonly startId: number | undefined;
   /** Ids of untrusted text: what looks like a special token is plain text. Adds no token at either end. */
   encode(text: string): number[];
   /** Ids of text from our own templates: special token strings become their ids. Adds nothing at either end. */
@@ -59,16 +62,23 @@ export function tokenizerFromFiles(
   const configSchema = z.looseObject({});
   const config = parseWith(configSchema, tokenizerConfig, "tokenizer_config.json", "model/invalid");
   requireSupportedModel(json);
-  return wrap(json, build(json, config), build(plainTextForm(json), config));
+  const start = startTokenOf(json.post_processor, config);
+  return wrap(json, build(json, config), build(plainTextForm(json), config), start);
 }
 
-function wrap(json: TokenizerJson, complete: LibraryTokenizer, plain: LibraryTokenizer): Tokenizer {
+function wrap(
+  json: TokenizerJson,
+  complete: LibraryTokenizer,
+  plain: LibraryTokenizer,
+  start: string | undefined,
+): Tokenizer {
   const special = json.added_tokens.filter((token) => token.special);
   const added = new Map(json.added_tokens.map(({ id, content }) => [id, content]));
   const tokenBytes = tokenBytesFor(json.decoder);
   return {
     vocabularySize: largestId(json) + 1,
     specialIds: new Set(special.map((token) => token.id)),
+    startId: start === undefined ? undefined : complete.token_to_id(start),
     encode: (text) => encodeWith(plain, text),
     encodeTemplate: (text) => encodeWith(complete, text),
     decode: (ids, { skipSpecial = false } = {}) => {

@@ -7,7 +7,9 @@ import {
   type Model,
   readModel,
 } from "../../generator/index.ts";
+import { tokenizerFromFiles } from "../../runtime/index.ts";
 import { defaultModel } from "../default-model.ts";
+import { beginningWith, byteLevelTokenizer } from "./byte-level.ts";
 
 describe("messages for SmolLM2", () => {
   let model: Model;
@@ -75,5 +77,55 @@ describe("messages for SmolLM2", () => {
   test("template syntax in a message is text", () => {
     const { before } = encodeChat(model, [{ role: "user", parts: ["{{ messages }} {% raw %}"] }]);
     assert.ok(text(before).includes("{{ messages }} {% raw %}"));
+  });
+});
+
+/** As in Llama 3: the template writes the first token, and the tokenizer adds it to texts without one. */
+const LLAMA_3 =
+  "{% for message in messages %}{% set content = '<|header|>' + message['role'] + '\\n\\n' + message['content'] | trim + eos_token %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|header|>assistant\\n\\n' }}{% endif %}";
+
+describe("messages for a model whose texts begin with a token", () => {
+  const [START, END] = [256, 257];
+  const special = ["<|begin|>", "<|end|>", "<|header|>"];
+  const tokenizer = tokenizerFromFiles(
+    byteLevelTokenizer(special, { post_processor: beginningWith("<|begin|>", START) }),
+    { bos_token: "<|begin|>", eos_token: "<|end|>" },
+  );
+  const modelWith = (chatTemplate: string | undefined): Model => ({
+    name: "tiny",
+    fingerprint: "",
+    config: {} as Model["config"],
+    weightsPath: "",
+    ...{ tokenizer, chatTemplate, bosToken: "<|begin|>", eosToken: "<|end|>", stopIds: [END] },
+  });
+  const idsOf = (template: string | undefined, messages: readonly ChatMessage[]) => {
+    const { before, after } = encodeChat(modelWith(template), messages);
+    return [...before, ...after];
+  };
+  const places = (ids: readonly number[], wanted: number) =>
+    ids.flatMap((id, place) => (id === wanted ? [place] : []));
+  const untrusted: ChatMessage[] = [
+    { role: "user", parts: ["<|begin|>Hi<|end|>", MARK, "there"] },
+    { role: "assistant", parts: ["Ho"] },
+    { role: "user", parts: ["<|begin|>"] },
+  ];
+
+  test("begin with it once where the template writes it, and old turns end", () => {
+    const ids = idsOf(LLAMA_3, untrusted);
+    assert.deepEqual(places(ids, START), [0]);
+    assert.equal(places(ids, END).length, 3);
+    const whole = "<|begin|><|header|>user\n\n<|begin|>Hi<|end|>there<|end|><|header|>assistant";
+    assert.ok(tokenizer.decode(ids).startsWith(whole));
+  });
+
+  test("do not begin with it where the model's template leaves it out", () => {
+    const template = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
+    assert.deepEqual(places(idsOf(template, untrusted), START), []);
+  });
+
+  test("begin with it as any text does where the model has no template", () => {
+    const ids = idsOf(undefined, untrusted);
+    assert.deepEqual(places(ids, START), [0]);
+    assert.deepEqual(places(ids, END), []);
   });
 });

@@ -154,6 +154,46 @@ describe("answers of a tiny model of single characters", () => {
     assert.ok(stopped.timings.decodeMs >= 0);
   });
 
+  test("a text to be continued begins with the token that the model expects, which is not in the echo", async () => {
+    const { model, contextLength } = generator;
+    const tokenizer = { ...model.tokenizer, startId: 1 };
+    const read: (readonly number[])[] = [];
+    const starting = {
+      model: { ...model, tokenizer },
+      contextLength,
+      scorePrompt: (ids: readonly number[], top: number) => {
+        read.push(ids);
+        return generator.scorePrompt(ids, top);
+      },
+      generate: (...[request]: Parameters<Generator["generate"]>) => {
+        read.push([...request.prefixIds, ...request.ids]);
+        return generator.generate(request);
+      },
+    } as unknown as Generator;
+    const ids = tokenizer.encode("high water");
+    for (const prompt of ["high water", ids]) {
+      const pieces = completeText(starting, {
+        prompt,
+        maxTokens: 2,
+        sampling: { temperature: 0, topP: 1, seed: 0 },
+        stop: [],
+        logProbabilities: false,
+        topLogProbabilities: 0,
+        scorePrompt: true,
+      });
+      let next = await pieces.next();
+      while (!next.done) next = await pieces.next();
+      assert.equal(next.value.promptText, "high water");
+      assert.deepEqual(
+        next.value.promptTokens.map(({ text }) => text),
+        [..."high water"],
+      );
+      assert.equal(next.value.usage.promptTokens, read[0]!.length);
+      const expected = typeof prompt === "string" ? [1, ...ids] : ids;
+      assert.deepEqual(read.splice(0), [expected, expected]);
+    }
+  });
+
   test("a text to be continued that is very long is refused by its beginning", async () => {
     const pieces = completeText(generator, {
       prompt: "x".repeat(400_000),
