@@ -21,11 +21,11 @@ export class GgufKeys {
     return this.file.metadata[`${this.architecture}.${key}`] !== undefined;
   }
 
-  /** A number above 0. @throws RagError model/invalid when it is missing or none */
-  number(key: string, fallback?: number): number {
+  /** A number above 0, a size unless `most` says otherwise. @throws RagError model/invalid when it is missing or none */
+  number(key: string, fallback?: number, most: number = LIMITS.context): number {
     const name = `${this.architecture}.${key}`;
     return parseWith(
-      z.number().positive().max(LIMITS.context),
+      z.number().positive().max(most),
       this.file.metadata[name] ?? fallback,
       `${this.source}: ${name}`,
       "model/invalid",

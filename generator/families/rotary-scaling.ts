@@ -88,13 +88,16 @@ function llama3Factors(
 }
 
 /**
- * Rotary settings of a GGUF file; Llama 3's stretched frequencies stand in it as the tensor `rope_freqs.weight`.
+ * Rotary settings of a GGUF file, as llama.cpp reads them: scaling is linear unless its type is "none", and Llama 3's stretched
+ * frequencies stand in the file as the tensor `rope_freqs.weight`.
  * @throws RagError model/unsupported for other scaling, or heads that are turned in part; model/invalid
+ * @see llama.cpp, llama_model::load_hparams
  */
 export function rotaryFromGguf(keys: GgufKeys, headDimension: number): Positions {
-  const base = keys.number("rope.freq_base", DEFAULT_BASE);
+  const base = keys.number("rope.freq_base", DEFAULT_BASE, Number.MAX_VALUE);
   keys.requireOneOf("rope.dimension_count", [headDimension]);
   keys.requireOneOf("rope.scaling.type", ["none", "linear"]);
+  const factor = linearFactor(keys);
   const { file, source } = keys;
   const table = file.tensors.get("rope_freqs.weight");
   if (table) {
@@ -104,12 +107,20 @@ export function rotaryFromGguf(keys: GgufKeys, headDimension: number): Positions
         `${source}: tensor rope_freqs.weight: expected shape [${headDimension / 2}], found [${table.shape.join(", ")}]; the file is damaged, get it again.`,
       );
     }
-    return { kind: "rotary", base, factors: [...requireFactors(source, table.name, file)] };
+    const own = requireFactors(source, table.name, file);
+    return { kind: "rotary", base, factors: Array.from(own, (value) => value * factor) };
   }
-  const isLinear = file.metadata[`${keys.architecture}.rope.scaling.type`] === "linear";
-  const factor = isLinear ? keys.number("rope.scaling.factor", 1) : 1;
   if (factor === 1) return { kind: "rotary", base };
   return { kind: "rotary", base, factors: sameFactors(headDimension, factor) };
+}
+
+function linearFactor(keys: GgufKeys): number {
+  const { file, architecture } = keys;
+  const stored = (key: string) => file.metadata[`${architecture}.${key}`];
+  if (stored("rope.scaling.type") === "none") return 1;
+  // The second is what files of 2023 say; 0 means that there is none.
+  const key = ["rope.scaling.factor", "rope.scale_linear"].find((one) => keys.has(one));
+  return key === undefined || stored(key) === 0 ? 1 : keys.number(key);
 }
 
 const sameFactors = (headDimension: number, factor: number): number[] =>

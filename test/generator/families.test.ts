@@ -342,6 +342,32 @@ test("GGUF: unknown architectures, rotary scaling, experts and partial rotation 
   assert.throws(() => ggufConfig(path), { message: /other\.gguf: architecture "rwkv6".*qwen3/ });
 });
 
+test("GGUF: rotary scaling is linear unless its type is none, as llama.cpp reads it", (context) => {
+  const factorsOf = (change: Record<string, number | string>, own?: Float32Array) => {
+    const more = own ? new Map([["rope_freqs.weight", { shape: [4], data: own }]]) : new Map();
+    const { positions } = ggufConfig(writeGguf(context, "llama-tied", change, more));
+    return positions.kind === "rotary" ? positions.factors : assert.fail();
+  };
+  const four = [4, 4, 4, 4];
+  assert.equal(factorsOf({}), undefined);
+  assert.deepEqual(factorsOf({ "rope.scaling.factor": 4 }), four);
+  assert.deepEqual(factorsOf({ "rope.scaling.type": "linear", "rope.scaling.factor": 4 }), four);
+  assert.deepEqual(factorsOf({ "rope.scale_linear": 4 }), four);
+  const both = { "rope.scaling.factor": 2, "rope.scale_linear": 4 };
+  assert.deepEqual(factorsOf(both), [2, 2, 2, 2]);
+  assert.equal(factorsOf({ "rope.scaling.type": "none", "rope.scaling.factor": 4 }), undefined);
+  assert.equal(factorsOf({ "rope.scaling.factor": 0 }), undefined);
+  assert.deepEqual(
+    factorsOf({ "rope.scaling.factor": 4 }, Float32Array.of(1, 1, 2, 8)),
+    [4, 4, 8, 32],
+  );
+});
+
+test("GGUF: a base of the rotation may be larger than any context", (context) => {
+  const { positions } = ggufConfig(writeGguf(context, "llama-tied", { "rope.freq_base": 1e8 }));
+  assert.deepEqual(positions, { kind: "rotary", base: 1e8 });
+});
+
 test("GGUF: a key that is missing is named with the file", (context) => {
   const path = join(temporaryFolder(context), "bare.gguf");
   writeGgufModel(path, { "general.architecture": "llama" }, new Map());
