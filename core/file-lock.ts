@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type LockOptions, lock } from "proper-lockfile";
-import { RagError, systemCode } from "./error.ts";
+import { errorMessage, RagError, systemCode } from "./error.ts";
 
 export interface FileLockOptions {
   /** How long to wait for another owner, in milliseconds; 0 fails at once. */
@@ -19,14 +19,14 @@ const STALE_MS = 10_000;
 
 /**
  * Runs `work` while holding the lock beside `path` (a folder `path.lock`), across processes.
- * @throws RagError file/locked when another process keeps it longer than `waitMs`
+ * @throws RagError file/locked when another process keeps it longer than `waitMs`; file/write-failed when the lock cannot be made
  */
 export async function withFileLock<Result>(
   path: string,
   options: FileLockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true }).catch((cause) => failToLock(path, cause));
   let isLost = false;
   const { onLost } = options;
   const noteLost = onLost && {
@@ -56,7 +56,7 @@ async function acquire(
       const own = { realpath: false, stale: STALE_MS, update: STALE_MS / 4, ...more };
       return await lock(path, own);
     } catch (cause) {
-      if (systemCode(cause) !== "ELOCKED") throw cause;
+      if (systemCode(cause) !== "ELOCKED") failToLock(path, cause);
       if (!told) options.onWait?.();
       told = true;
       if (Date.now() >= deadline) {
@@ -69,4 +69,12 @@ async function acquire(
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
+}
+
+function failToLock(path: string, cause: unknown): never {
+  throw new RagError(
+    "file/write-failed",
+    `${path}: could not be locked (${errorMessage(cause)}); check free space and permissions.`,
+    { cause },
+  );
 }

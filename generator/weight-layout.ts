@@ -119,17 +119,21 @@ export async function openWeightLayout(
   const name = `weights-${options.format}-v${VERSION}-${options.positions}-${shape}`;
   const binary = join(options.folder, `${name}.bin`);
   const manifest = join(options.folder, `${name}.json`);
-  const entries = await withFileLock(manifest, { waitMs: 600_000 }, async () => {
-    const known = await readManifest(manifest, binary);
-    if (known) return known;
+  const known = await readManifest(manifest, binary);
+  // A complete layout needs no lock, which a folder that may only be read has no room for.
+  const entries = known ?? (await withFileLock(manifest, { waitMs: 600_000 }, makeLayout));
+  return new WeightLayout(`${name}.bin`, options.format, entries);
+
+  async function makeLayout(): Promise<Readonly<Record<string, Entry>>> {
+    const meanwhile = await readManifest(manifest, binary);
+    if (meanwhile) return meanwhile;
     const file = openWeights(model.weightsPath);
     try {
       return await writeLayout(model.config, file, { ...options, binary, manifest });
     } finally {
       file.close();
     }
-  });
-  return new WeightLayout(`${name}.bin`, options.format, entries);
+  }
 }
 
 async function readManifest(

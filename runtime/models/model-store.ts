@@ -116,10 +116,14 @@ async function resolveFromCatalogue(
     try {
       await withFileLock(folder, lock, () => fill(folder, model, options, signal));
     } catch (thrown) {
-      if (signal.aborted || thrown instanceof RagError) throw thrown;
+      if (signal.aborted) throw thrown;
+      const isWriting = thrown instanceof RagError && thrown.code === "file/write-failed";
+      if (thrown instanceof RagError && !isWriting) throw thrown;
+      // Of a file or lock that could not be written the reason is told once.
+      const reason = isWriting ? (thrown.cause ?? thrown) : thrown;
       throw new RagError(
         "file/write-failed",
-        `model cache: ${model.name} could not be stored (${errorMessage(thrown)}); check free space and permissions, or set FOREWORD_CACHE to another folder.`,
+        `model cache: ${model.name} could not be stored (${errorMessage(reason)}); check free space and permissions, or set FOREWORD_CACHE to another folder.`,
         { cause: thrown },
       );
     }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -34,6 +34,20 @@ test("work under one lock never overlaps, and a caller that will not wait is tol
     });
     await Promise.all([first, second]);
     assert.deepEqual(events, ["first in", "first out", "second in"]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("a lock that cannot be made is told in one sentence", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-lock-"));
+  try {
+    await writeFile(join(folder, "file"), "");
+    const path = join(folder, "file", "thing");
+    await assert.rejects(
+      withFileLock(path, { waitMs: 0 }, async () => {}),
+      { code: "file/write-failed", message: /thing: could not be locked \(E\w+.*check free space/ },
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
