@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type LockOptions, lock } from "proper-lockfile";
+import { lock } from "proper-lockfile";
 import { errorMessage, RagError, systemCode } from "./error.ts";
 
 export interface FileLockOptions {
@@ -9,7 +9,10 @@ export interface FileLockOptions {
   readonly signal?: AbortSignal;
   /** Called once when somebody else holds the lock. */
   readonly onWait?: () => void;
-  /** Called when another process took the lock over, because this one was too busy or asleep to renew it. Without, that is an error. */
+  /**
+   * Called when another process took the lock over, because this one was too busy or asleep to renew it. Without, the lock's owner is told
+   * by an error at once; what the work still does cannot be called back.
+   */
   readonly onLost?: () => void;
 }
 
@@ -19,7 +22,8 @@ const STALE_MS = 10_000;
 
 /**
  * Runs `work` while holding the lock beside `path` (a folder `path.lock`), across processes.
- * @throws RagError file/locked when another process keeps it longer than `waitMs`; file/write-failed when the lock cannot be made
+ * @throws RagError file/locked when another process keeps it longer than `waitMs`, or took it over and there is no `onLost`;
+ *   file/write-failed when the lock cannot be made
  */
 export async function withFileLock<Result>(
   path: string,
@@ -28,16 +32,18 @@ export async function withFileLock<Result>(
 ): Promise<Result> {
   await mkdir(dirname(path), { recursive: true }).catch((cause) => failToLock(path, cause));
   let isLost = false;
-  const { onLost } = options;
-  const noteLost = onLost && {
-    onCompromised: () => {
-      isLost = true;
-      onLost();
-    },
-  };
-  const release = await acquire(path, options, noteLost);
+  let fail: (error: RagError) => void = () => {};
+  const lost = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // The library's own answer is to throw out of a timer, which ends the process.
+  const release = await acquire(path, options, () => {
+    isLost = true;
+    if (options.onLost) options.onLost();
+    else fail(takenOver(path));
+  });
   try {
-    return await work();
+    return await Promise.race([work(), lost]);
   } finally {
     if (!isLost) await release();
   }
@@ -46,15 +52,19 @@ export async function withFileLock<Result>(
 async function acquire(
   path: string,
   options: FileLockOptions,
-  more: LockOptions = {},
+  onCompromised: () => void,
 ): Promise<() => Promise<void>> {
   const deadline = Date.now() + options.waitMs;
   let told = false;
   for (;;) {
     options.signal?.throwIfAborted();
     try {
-      const own = { realpath: false, stale: STALE_MS, update: STALE_MS / 4, ...more };
-      return await lock(path, own);
+      return await lock(path, {
+        realpath: false,
+        stale: STALE_MS,
+        update: STALE_MS / 4,
+        onCompromised,
+      });
     } catch (cause) {
       if (systemCode(cause) !== "ELOCKED") failToLock(path, cause);
       if (!told) options.onWait?.();
@@ -70,6 +80,12 @@ async function acquire(
     }
   }
 }
+
+const takenOver = (path: string): RagError =>
+  new RagError(
+    "file/locked",
+    `${path}: its lock was taken over or removed while this process was busy or asleep; see that nothing else uses it and try again.`,
+  );
 
 function failToLock(path: string, cause: unknown): never {
   throw new RagError(

@@ -52,3 +52,34 @@ test("a lock that cannot be made is told in one sentence", async () => {
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test("who loses the lock and does not ask to be told fails, and the process lives", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-lock-"));
+  let end: () => void = () => {};
+  // The lock is looked after by timers that do not keep the process alive.
+  const alive = setTimeout(() => {}, 15_000);
+  try {
+    const path = join(folder, "thing");
+    const losing = withFileLock(path, { waitMs: 0 }, async () => {
+      await rm(`${path}.lock`, { recursive: true });
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    });
+    await assert.rejects(losing, {
+      code: "file/locked",
+      message: /thing: its lock was taken over/,
+    });
+    // The lock of whoever has it by now stays.
+    await withFileLock(path, { waitMs: 0 }, async () => {
+      end();
+      await assert.rejects(
+        withFileLock(path, { waitMs: 0 }, async () => {}),
+        { code: "file/locked" },
+      );
+    });
+  } finally {
+    clearTimeout(alive);
+    await rm(folder, { recursive: true, force: true });
+  }
+});
