@@ -6,6 +6,7 @@ import {
   chatTemplateOf,
   type EdgeTokens,
   edgeTokensOf,
+  isGguf,
   openWeights,
   type ResolvedModel,
   type Tokenizer,
@@ -58,7 +59,7 @@ export const readModel = (resolved: ResolvedModel): Model => openModel(resolved)
 
 /** The first half of {@link readModel}. @throws RagError model/invalid, model/unsupported, file/not-found */
 export const openModel = (resolved: ResolvedModel): OpenedModel =>
-  resolved.weightsPath.endsWith(".gguf") ? openGgufModel(resolved) : openFolder(resolved);
+  isGguf(resolved.weightsPath) ? openGgufModel(resolved) : openFolder(resolved);
 
 function openGgufModel({ name, fingerprint, weightsPath }: ResolvedModel): OpenedModel {
   const file = openWeights(weightsPath);

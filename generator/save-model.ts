@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fillFolder } from "../core/index.ts";
 import {
   type DenseTensor,
+  isGguf,
   openGguf,
   tokenizerConfigFromGguf,
   tokenizerJsonFromGguf,
@@ -37,7 +38,7 @@ export async function saveModel(
   const tensors = toHuggingFace(model, weights);
   await fillFolder(folder, async () => {
     await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
-    if (model.weightsPath.endsWith(".gguf")) await describeGguf(model, folder);
+    if (isGguf(model.weightsPath)) await describeGguf(model, folder);
     else await copyCompanions(model.weightsPath, folder);
   });
 }

@@ -39,6 +39,7 @@ export {
   dequantize,
   halfTable,
   halfToFloats,
+  isGguf,
   openGguf,
   openSafetensors,
   openWeights,

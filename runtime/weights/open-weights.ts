@@ -30,6 +30,15 @@ export function openWeights(pathOrFolder: string): WeightFile {
 }
 
 /**
+ * Whether what {@link openWeights} would open is a GGUF file, by its content.
+ * @throws RagError file/not-found, file/unreadable, model/invalid, model/unsupported
+ */
+export function isGguf(pathOrFolder: string): boolean {
+  const path = weightsPathIn(pathOrFolder);
+  return basename(path) !== INDEX && formatOf(path) === "gguf";
+}
+
+/**
  * The weight file (or shard index) that {@link openWeights} would open; a file stands for itself.
  * @throws RagError file/not-found when a folder has none, file/unsupported when it has several
  */

@@ -38,3 +38,12 @@ test("a GGUF file whose stretched frequencies stand in a tensor, as Llama 3.1's,
   assert.deepEqual(config.positions, { kind: "rotary", base: 500_000, factors: [1, 1, 4, 8] });
   assert.equal(tokenizer.idOf("t159"), 159);
 });
+
+test("a GGUF file is known by its content, whatever it is called", (context) => {
+  const folder = temporaryFolder(context);
+  const tensors = ggufTensors(join(goldenFolder, "models", "llama-tied"), 8, true);
+  for (const name of ["MODEL.GGUF", "5f0c8a"]) {
+    const path = writeGgufModel(join(folder, name), { ...SIZES, ...TOKENIZER }, tensors);
+    assert.equal(readModel(resolved(path)).config.layers, 3);
+  }
+});
