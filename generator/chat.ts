@@ -60,7 +60,7 @@ export function encodeChatSegments(
   const placeholder = (index: number) => `\u{E000}${nonce}.${index}\u{E001}`;
   const nonce = randomBytes(8).toString("hex");
   const parts: (string | typeof MARK)[] = [];
-  const rendered = render(
+  const rendered = renderWithOrWithoutSystem(
     model,
     messages.map(({ role, parts: own }) => ({
       role,
@@ -93,10 +93,32 @@ export function encodeChatSegments(
 const startOf = ({ chatTemplate, tokenizer: { startId } }: Model): number[] =>
   chatTemplate === undefined && startId !== undefined ? [startId] : [];
 
-function render(
-  model: Model,
-  messages: readonly { readonly role: string; readonly content: string }[],
-): string {
+interface RenderedMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** Some templates (Mistral's first ones, Gemma's) refuse a system role: what it says then begins the user's first message. */
+function renderWithOrWithoutSystem(model: Model, messages: readonly RenderedMessage[]): string {
+  const withoutSystem = joinSystem(messages);
+  if (!withoutSystem) return render(model, messages);
+  try {
+    return render(model, messages);
+  } catch (thrown) {
+    if (!(thrown instanceof RagError)) throw thrown;
+    return render(model, withoutSystem);
+  }
+}
+
+function joinSystem(messages: readonly RenderedMessage[]): RenderedMessage[] | undefined {
+  const [system, ...rest] = messages;
+  const first = rest.findIndex(({ role }) => role === "user");
+  if (system?.role !== "system" || first < 0) return undefined;
+  const content = `${system.content}\n\n${rest[first]!.content}`;
+  return rest.with(first, { role: "user", content });
+}
+
+function render(model: Model, messages: readonly RenderedMessage[]): string {
   try {
     return new Template(model.chatTemplate ?? PLAIN_TEMPLATE).render({
       messages,

@@ -129,3 +129,36 @@ describe("messages for a model whose texts begin with a token", () => {
     assert.deepEqual(places(ids, END), []);
   });
 });
+
+describe("messages for a template that refuses a system role", () => {
+  /** As of the first Mistral-Instruct: turns alternate, and there are no others. */
+  const template =
+    "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
+  const tokenizer = tokenizerFromFiles(byteLevelTokenizer(["</s>"]));
+  const model = { tokenizer, chatTemplate: template, bosToken: "", eosToken: "</s>" } as Model;
+
+  test("begin the user's first message with what the system would say", () => {
+    const { before, after } = encodeChat(model, [
+      { role: "system", parts: ["Be brief.</s>"] },
+      { role: "user", parts: ["Hi"] },
+      { role: "assistant", parts: ["Ho"] },
+      { role: "user", parts: ["Passage ", MARK, "Who?"] },
+    ]);
+    const expected = "[INST] Be brief.</s>\n\nHi [/INST]Ho</s>[INST] Passage ";
+    assert.equal(tokenizer.decode(before), expected);
+    assert.equal(tokenizer.decode(after), "Who? [/INST]");
+    assert.equal(before.filter((id) => id === 256).length, 1);
+  });
+
+  test("that cannot be rendered without it either are refused with the template's reason", () => {
+    const messages: ChatMessage[] = [
+      { role: "system", parts: ["S"] },
+      { role: "user", parts: ["Hi"] },
+      { role: "user", parts: ["there"] },
+    ];
+    assert.throws(() => encodeChat({ ...model, name: "tiny" }, messages), {
+      code: "model/invalid",
+      message: /tiny: .*roles must alternate/,
+    });
+  });
+});
