@@ -5,6 +5,7 @@ export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from 
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { groupBy } from "./group-by.ts";
 export { sha256, sha256File } from "./hash.ts";
+export { readBytes, writeBytes } from "./large-file.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
 export { Random, type RandomState } from "./random.ts";
 export { type FileLimits, fileBytes, readWholeFile } from "./whole-file.ts";

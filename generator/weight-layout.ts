@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import {
   RagError,
+  readBytes,
   sha256,
   systemCode,
   withFileLock,
   writeAtomic,
+  writeBytes,
   writeFileAtomic,
 } from "../core/index.ts";
 import type { ElementType, Graph, Value } from "../graph/index.ts";
@@ -78,11 +80,8 @@ export class WeightLayout implements DecoderWeights {
     const handle = await open(join(folder, this.file), "r");
     try {
       const bytes = new Uint8Array(values.buffer);
-      for (let read = 0; read < byteLength; ) {
-        const { bytesRead } = await handle.read(bytes, read, byteLength - read, offset + read);
-        if (bytesRead === 0) throw new RagError("model/invalid", `${this.file}: ends early`);
-        read += bytesRead;
-      }
+      const read = await readBytes(handle, bytes, offset);
+      if (read < byteLength) throw new RagError("model/invalid", `${this.file}: ends early`);
     } finally {
       await handle.close();
     }
@@ -257,7 +256,7 @@ class LayoutWriter {
     data: Uint8Array,
   ): Promise<void> {
     const padding = (ALIGNMENT - (this.position % ALIGNMENT)) % ALIGNMENT;
-    if (padding > 0) await this.#handle.write(new Uint8Array(padding));
+    await writeBytes(this.#handle, new Uint8Array(padding));
     this.position += padding;
     this.#entries[name] = {
       type,
@@ -265,9 +264,7 @@ class LayoutWriter {
       offset: this.position,
       byteLength: data.byteLength,
     };
-    for (let written = 0; written < data.byteLength; ) {
-      written += (await this.#handle.write(data, written)).bytesWritten;
-    }
+    await writeBytes(this.#handle, data);
     this.position += data.byteLength;
   }
 }
