@@ -1,5 +1,3 @@
-import type { Tokenizer } from "../runtime/index.ts";
-
 /** The first piece of a text that is encoded at all, however little room there is. */
 const SHORTEST_PIECE = 256;
 /** By how many tokens a text can seem longer where it is cut: the last word, and no more, is read otherwise. */
@@ -22,10 +20,14 @@ export interface BoundedEncoding {
  * Encodes a text, but reads no more of it than it takes to be certain that it has more than `maxIds` ids: encoding takes a second for
  * some 100,000 characters, and the thread does nothing else meanwhile. A text that is not cut may have more ids, too.
  */
-export function encodeUpTo(tokenizer: Tokenizer, text: string, maxIds: number): BoundedEncoding {
+export function encodeUpTo(
+  encode: (text: string) => number[],
+  text: string,
+  maxIds: number,
+): BoundedEncoding {
   for (let length = Math.max(maxIds, SHORTEST_PIECE); length < text.length; length *= 2) {
-    const ids = tokenizer.encode(text.slice(0, length));
+    const ids = encode(text.slice(0, length));
     if (ids.length > maxIds + TOKENS_CHANGED_BY_CUT) return { ids, isCut: true };
   }
-  return { ids: tokenizer.encode(text), isCut: false };
+  return { ids: encode(text), isCut: false };
 }

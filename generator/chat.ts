@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Template } from "@huggingface/jinja";
 import { errorMessage, RagError } from "../core/index.ts";
-import { encodeUpTo } from "./bounded-encoding.ts";
+import { type BoundedEncoding, encodeUpTo } from "./bounded-encoding.ts";
 import type { Model } from "./model.ts";
 
 /** A place in a message that ids are split at: where virtual tokens stand. */
@@ -67,26 +67,53 @@ export function encodeChatSegments(
       content: own.map((part) => placeholder(parts.push(part) - 1)).join(""),
     })),
   );
-  const { tokenizer } = model;
   const segments: number[][] = [startOf(model)];
   let room = maxTokens - segments[0]!.length;
-  const pieces = rendered.split(new RegExp(`\u{E000}${nonce}\\.(\\d+)\u{E001}`, "u"));
-  for (const [index, piece] of pieces.entries()) {
-    // split() alternates template text and the captured number of a part.
-    const part = index % 2 === 1 ? parts[Number(piece)]! : undefined;
-    if (part === MARK) segments.push([]);
+  const split = rendered.split(new RegExp(`\u{E000}${nonce}\\.(\\d+)\u{E001}`, "u"));
+  // split() alternates template text and the captured number of a part.
+  const pieces = split.map((piece, index) =>
+    index % 2 === 1 ? parts[Number(piece)]! : { template: piece },
+  );
+  let behind = segments[0]!.at(-1);
+  for (const piece of spacesMoved(pieces)) {
+    if (piece === MARK) segments.push([]);
     else {
-      const { ids, isCut } =
-        part === undefined
-          ? { ids: tokenizer.encodeTemplate(piece), isCut: false }
-          : encodeUpTo(tokenizer, part, room);
+      const { ids, isCut } = encodePiece(model, piece, { behind, room });
       // One by one: a spread of a very long text's ids would overflow the stack.
       for (const id of ids) segments.at(-1)!.push(id);
       if (isCut) return { segments, isCut };
       room -= ids.length;
+      behind = ids.at(-1) ?? behind;
     }
   }
   return { segments, isCut: false };
+}
+
+/** Text of the template, text of a message, or a mark. */
+type Piece = { readonly template: string } | string | typeof MARK;
+
+/** A space before a word is part of its token: one at the end of template text goes to the message's text behind it. */
+function spacesMoved(pieces: readonly Piece[]): Piece[] {
+  const moved = [...pieces];
+  for (const [index, piece] of pieces.entries()) {
+    const next = pieces[index + 1];
+    if (typeof piece !== "object" || typeof next !== "string") continue;
+    if (next === "" || !piece.template.endsWith(" ")) continue;
+    moved[index] = { template: piece.template.slice(0, -1) };
+    moved[index + 1] = ` ${next}`;
+  }
+  return moved;
+}
+
+function encodePiece(
+  { tokenizer }: Model,
+  piece: Exclude<Piece, typeof MARK>,
+  { behind, room }: { readonly behind: number | undefined; readonly room: number },
+): BoundedEncoding {
+  if (typeof piece === "string") {
+    return encodeUpTo((text) => tokenizer.encode(text, { behind }), piece, room);
+  }
+  return { ids: tokenizer.encodeTemplate(piece.template, { behind }), isCut: false };
 }
 
 /** A model's own template writes the token that a text begins with, where there is to be one; ours does not know it. */

@@ -84,7 +84,7 @@ export async function* completeText(
 function inputOf(generator: Generator, { prompt, maxTokens }: CompletionRequest): Input {
   const { tokenizer, config } = generator.model;
   if (typeof prompt === "string") {
-    const { ids, isCut } = encodeUpTo(tokenizer, prompt, generator.contextLength);
+    const { ids, isCut } = encodeUpTo(tokenizer.encode, prompt, generator.contextLength);
     if (isCut) {
       const longer = { count: generator.contextLength, isExact: false };
       throw contextOverflow(generator, longer, maxTokens, "prompt");

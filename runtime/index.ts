@@ -33,7 +33,12 @@ export {
 } from "./session.ts";
 export { type EdgeTokens, edgeTokensOf, tokenizerConfigFromGguf } from "./special-tokens.ts";
 export { createTextStream, type TextStream } from "./text-stream.ts";
-export { type DecodeOptions, type Tokenizer, tokenizerFromFiles } from "./tokenizer.ts";
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  type Tokenizer,
+  tokenizerFromFiles,
+} from "./tokenizer.ts";
 export {
   type DenseTensor,
   dequantize,

@@ -1,6 +1,7 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { errorMessage, parseWith, RagError } from "../core/index.ts";
+import { spacePrefixOf, withoutSpacePrefix } from "./space-prefix.ts";
 import { startTokenOf } from "./special-tokens.ts";
 import { tokenBytesFor, utf8Of } from "./token-bytes.ts";
 
@@ -13,15 +14,20 @@ export interface Tokenizer {
   /** The id that texts for the model begin with, where it expects one; neither encoding adds it. */
   readonly startId: number | undefined;
   /** Ids of untrusted text: what looks like a special token is plain text. Adds no token at either end. */
-  encode(text: string): number[];
+  encode(text: string, options?: EncodeOptions): number[];
   /** Ids of text from our own templates: special token strings become their ids. Adds nothing at either end. */
-  encodeTemplate(text: string): number[];
+  encodeTemplate(text: string, options?: EncodeOptions): number[];
   /** Text of ids; ids beyond the vocabulary have none. Incomplete UTF-8 becomes U+FFFD. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** Bytes of a token, which may be a part of a character; none beyond the vocabulary. */
   bytesOf(id: number): readonly number[];
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;
+}
+
+export interface EncodeOptions {
+  /** The id that the text stands behind, none at the beginning: some tokenizers begin a text with a space, but not what goes on from it. */
+  readonly behind?: number | undefined;
 }
 
 export interface DecodeOptions {
@@ -63,15 +69,11 @@ export function tokenizerFromFiles(
   const config = parseWith(configSchema, tokenizerConfig, "tokenizer_config.json", "model/invalid");
   requireSupportedModel(json);
   const start = startTokenOf(json.post_processor, config);
-  return wrap(json, build(json, config), build(plainTextForm(json), config), start);
+  return wrap(json, config, start);
 }
 
-function wrap(
-  json: TokenizerJson,
-  complete: LibraryTokenizer,
-  plain: LibraryTokenizer,
-  start: string | undefined,
-): Tokenizer {
+function wrap(json: TokenizerJson, config: object, start: string | undefined): Tokenizer {
+  const complete = build(json, config);
   const special = json.added_tokens.filter((token) => token.special);
   const added = new Map(json.added_tokens.map(({ id, content }) => [id, content]));
   const tokenBytes = tokenBytesFor(json.decoder);
@@ -79,8 +81,8 @@ function wrap(
     vocabularySize: largestId(json) + 1,
     specialIds: new Set(special.map((token) => token.id)),
     startId: start === undefined ? undefined : complete.token_to_id(start),
-    encode: (text) => encodeWith(plain, text),
-    encodeTemplate: (text) => encodeWith(complete, text),
+    encode: encoderOf(plainTextForm(json), config, added),
+    encodeTemplate: encoderOf(json, config, added, complete),
     decode: (ids, { skipSpecial = false } = {}) => {
       const known = ids.filter((id) => complete.id_to_token(id) !== undefined);
       if (known.length === 0) return "";
@@ -96,6 +98,34 @@ function wrap(
     idOf: (token) => complete.token_to_id(token),
     tokenOf: (id) => complete.id_to_token(id),
   };
+}
+
+/** How texts of one form are encoded, at a beginning and behind others. `added`: the tokens that are cut out of a text first. */
+function encoderOf(
+  json: TokenizerJson,
+  config: object,
+  added: ReadonlyMap<number, string>,
+  beginning: LibraryTokenizer = build(json, config),
+): Tokenizer["encode"] {
+  const prefix = spacePrefixOf(json);
+  if (prefix === undefined) return (text) => encodeWith(beginning, text);
+  const continuing = build(withoutSpacePrefix(json), config);
+  return (text, { behind } = {}) => {
+    const isBeginning = behind === undefined || (prefix === "every" && added.has(behind));
+    if (isBeginning) return encodeWith(beginning, text);
+    if (prefix === "first") return encodeWith(continuing, text);
+    const cut = firstOf(text, json.added_tokens);
+    return [
+      ...encodeWith(continuing, text.slice(0, cut)),
+      ...encodeWith(beginning, text.slice(cut)),
+    ];
+  };
+}
+
+/** Where the first of these tokens stands in a text, or its end. */
+function firstOf(text: string, tokens: TokenizerJson["added_tokens"]): number {
+  const places = tokens.map(({ content }) => text.indexOf(content)).filter((place) => place >= 0);
+  return Math.min(text.length, ...places);
 }
 
 function encodeWith(tokenizer: LibraryTokenizer, text: string): number[] {

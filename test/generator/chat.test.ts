@@ -162,3 +162,58 @@ describe("messages for a template that refuses a system role", () => {
     });
   });
 });
+
+describe("messages for a tokenizer that begins text with a space", () => {
+  const special = ["<unk>", "<s>", "</s>"];
+  const tokens = "▁ H e l o [ I N S T ] / He ll llo Hello ▁Hello ▁[ ▁▁".split(" ");
+  const merges = ["H e", "l l", "ll o", "He llo", "▁ Hello", "▁ [", "▁ ▁"];
+  const tokenizerWith = (steps: object) =>
+    tokenizerFromFiles({
+      ...byteLevelTokenizer(special),
+      ...steps,
+      added_tokens: special.map((content, id) => ({ id, content, special: true })),
+      decoder: { type: "Replace", pattern: { String: "▁" }, content: " " },
+      model: {
+        type: "BPE",
+        vocab: Object.fromEntries([...special, ...tokens].map((token, id) => [token, id])),
+        ...{ merges, unk_token: "<unk>", fuse_unk: true, byte_fallback: false },
+      },
+    });
+  const replace = { type: "Replace", pattern: { String: " " }, content: "▁" };
+  const prepend = { type: "Prepend", prepend: "▁" };
+  const kinds = {
+    "prepended by the normalizer": tokenizerWith({
+      normalizer: { type: "Sequence", normalizers: [prepend, replace] },
+      pre_tokenizer: null,
+    }),
+    "at the beginning only": tokenizerWith({
+      pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: false },
+    }),
+    "behind every special token": tokenizerWith({
+      pre_tokenizer: {
+        type: "Metaspace",
+        replacement: "▁",
+        prepend_scheme: "always",
+        split: false,
+      },
+    }),
+  };
+  const template =
+    "{{ bos_token }}{% for message in messages %}[INST] {{ message['content'] }} [/INST]</s>[{{ message['content'] }}]{% endfor %}";
+
+  for (const [kind, tokenizer] of Object.entries(kinds)) {
+    for (const bosToken of ["", "<s>"]) {
+      test(`${kind}: are the ids of the whole text, with ${bosToken || "nothing"} in front`, () => {
+        const model = { tokenizer, chatTemplate: template, bosToken, eosToken: "" } as Model;
+        const { before, after } = encodeChat(model, [{ role: "user", parts: ["He", MARK, "llo"] }]);
+        const shown = (ids: readonly number[]) => ids.map((id) => tokenizer.tokenOf(id)).join(" ");
+        const whole = `${bosToken}[INST] Hello [/INST]</s>[Hello]`;
+        const one = encodeChat(model, [{ role: "user", parts: ["Hello"] }]).before;
+        assert.equal(shown(one), shown(tokenizer.encodeTemplate(whole)));
+        // Split at a mark, a word is in pieces, but no space comes between.
+        assert.equal(tokenizer.decode(one), tokenizer.decode(before) + tokenizer.decode(after));
+        assert.ok(!tokenizer.encode("</s>", { behind: one.at(-1) }).includes(2));
+      });
+    }
+  }
+});
