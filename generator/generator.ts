@@ -18,6 +18,7 @@ import type {
 import type { GeneratorWorkerData } from "./generator-worker.ts";
 import { type Model, type OpenedModel, openModel } from "./model.ts";
 import type { PromptScore } from "./prompt-scores.ts";
+import { requireSavable } from "./save-model.ts";
 import type { LossAndGradient, TrainerSettings, TrainingExample } from "./trainer-engine.ts";
 
 /** The frozen language model in a thread of its own: the caller's event loop stays free while it runs. */
@@ -170,9 +171,11 @@ export class Generator {
 
   /**
    * Prepares training; graphs are compiled with the first batch. Needs several times the memory of generating. Whoever opens it closes it.
-   * @throws RagError config/invalid where a trainer is open, engine/failed, file/write-failed
+   * @throws RagError config/invalid where a trainer is open, engine/failed, file/write-failed; model/unsupported where all weights are
+   *   trained of a model that cannot be saved
    */
   async openTrainer(settings: TrainerSettings, signal?: AbortSignal): Promise<void> {
+    if (settings.target.kind === "full") requireSavable(this.model);
     if (this.#isTraining) {
       throw new RagError(
         "config/invalid",

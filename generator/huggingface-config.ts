@@ -11,7 +11,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 
 /**
  * A transformers `config.json` for a configuration that was read from a GGUF file. `endId`: the end token.
- * @throws RagError model/unsupported for stretched rotary positions, whose settings a GGUF file does not keep
+ * @throws RagError model/unsupported for rotary positions stretched unequally, whose settings a GGUF file does not keep
  */
 export function huggingFaceConfig(config: DecoderConfig, endId: number | undefined): object {
   const shared = {
@@ -41,7 +41,8 @@ function rotaryFields(
   config: DecoderConfig,
   positions: Extract<DecoderConfig["positions"], { kind: "rotary" }>,
 ): object {
-  if (positions.factors) {
+  const [factor] = positions.factors ?? [];
+  if (positions.factors?.some((other) => other !== factor)) {
     throw new RagError(
       "model/unsupported",
       `${config.family}: a GGUF file does not keep the settings of its stretched positions, so the model cannot be saved as a folder; use the same model as safetensors.`,
@@ -58,6 +59,7 @@ function rotaryFields(
     rms_norm_eps: config.norm.epsilon,
     hidden_act: "silu",
     rope_theta: positions.base,
+    ...(factor === undefined ? {} : { rope_scaling: { rope_type: "linear", factor } }),
     attention_bias: config.biased.includes("o") || config.biased.includes("qkv"),
     mlp_bias: config.biased.includes("down"),
   };

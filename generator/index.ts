@@ -37,7 +37,7 @@ export { splitAtBlock } from "./prefix-cache.ts";
 export type { PromptScore } from "./prompt-scores.ts";
 export { rotateRows } from "./rotary-tables.ts";
 export { GREEDY, type Sampling } from "./sampling.ts";
-export { saveModel } from "./save-model.ts";
+export { requireSavable, saveModel } from "./save-model.ts";
 export { readTrainableWeights } from "./trainable-weights.ts";
 export {
   type LossAndGradient,

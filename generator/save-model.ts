@@ -25,6 +25,23 @@ const COMPANIONS = [
 ] as const;
 
 /**
+ * Refuses a model that {@link saveModel} cannot save, before hours are spent on its weights.
+ * @throws RagError model/unsupported for a GGUF whose settings a config.json cannot hold
+ */
+export function requireSavable(model: Pick<Model, "config" | "weightsPath" | "stopIds">): void {
+  configToWrite(model);
+}
+
+/** The config.json of a model that has none of its own. */
+function configToWrite({
+  config,
+  weightsPath,
+  stopIds,
+}: Pick<Model, "config" | "weightsPath" | "stopIds">): object | undefined {
+  return isGguf(weightsPath) ? huggingFaceConfig(config, stopIds[0]) : undefined;
+}
+
+/**
  * Saves weights as a model folder that transformers and {@link readModel} open: `model.safetensors` (f32) with the files
  * of the model they come from.
  * `weights`: all of them as f32, by their names in the layout.
@@ -35,10 +52,11 @@ export async function saveModel(
   weights: ReadonlyMap<string, DenseTensor>,
   folder: string,
 ): Promise<void> {
+  const config = configToWrite(model);
   const tensors = toHuggingFace(model, weights);
   await fillFolder(folder, async () => {
     await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
-    if (isGguf(model.weightsPath)) await describeGguf(model, folder);
+    if (config) await describeGguf(model, config, folder);
     else await copyCompanions(model.weightsPath, folder);
   });
 }
@@ -57,13 +75,13 @@ async function copyCompanions(weightsPath: string, folder: string): Promise<void
 }
 
 /** A GGUF file holds settings and tokenizer itself. */
-async function describeGguf(model: Model, folder: string): Promise<void> {
+async function describeGguf(model: Model, config: object, folder: string): Promise<void> {
   const file = openGguf(model.weightsPath);
   try {
     const write = (name: string, value: object) =>
       writeFile(join(folder, name), `${JSON.stringify(value, undefined, 1)}\n`);
     const [end] = model.stopIds;
-    await write("config.json", huggingFaceConfig(model.config, end));
+    await write("config.json", config);
     await write("tokenizer.json", tokenizerJsonFromGguf(file));
     await write("tokenizer_config.json", {
       tokenizer_class: "PreTrainedTokenizerFast",

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fillFolder, RagError, writeFileAtomic } from "../../core/index.ts";
-import { type Generator, saveModel } from "../../generator/index.ts";
+import { type Generator, requireSavable, saveModel } from "../../generator/index.ts";
 import { writeSafetensors } from "../../runtime/index.ts";
 import { mergeLora } from "../methods/lora/merge.ts";
 import { peftConfig } from "../peft-config.ts";
@@ -69,6 +69,7 @@ async function exportMerged(
   if (!("lora" in content)) throw cannotHold(about.name, about.method, "merged");
   const generator = await openGenerator();
   checkPromptFits({ about }, baseModelOf(generator.model));
+  requireSavable(generator.model);
   const weights = await generator.trainableWeights();
   const merged = mergeLora(weights, generator.model.config, requireLora(about), content.lora);
   await saveModel(generator.model, merged, out);

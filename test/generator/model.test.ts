@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readModel } from "../../generator/index.ts";
+import { huggingFaceConfig } from "../../generator/huggingface-config.ts";
+import { configFromHuggingFace, Generator, readModel, saveModel } from "../../generator/index.ts";
 import { temporaryFolder } from "../runtime/temporary-folder.ts";
 import { goldenFolder } from "../runtime/weight-fixtures.ts";
 import { ggufTensors, writeGgufModel } from "./golden-gguf.ts";
@@ -45,5 +47,32 @@ test("a GGUF file is known by its content, whatever it is called", (context) => 
   for (const name of ["MODEL.GGUF", "5f0c8a"]) {
     const path = writeGgufModel(join(folder, name), { ...SIZES, ...TOKENIZER }, tensors);
     assert.equal(readModel(resolved(path)).config.layers, 3);
+  }
+});
+
+test("positions stretched equally are saved as linear scaling", (context) => {
+  const tensors = ggufTensors(join(goldenFolder, "models", "llama-tied"), 8, true);
+  const path = join(temporaryFolder(context), "model.gguf");
+  writeGgufModel(path, { ...SIZES, ...TOKENIZER, "llama.rope.scaling.factor": 4 }, tensors);
+  const { config } = readModel(resolved(path));
+  assert.deepEqual(configFromHuggingFace(huggingFaceConfig(config, 2), "config.json"), config);
+});
+
+test("a model that cannot be saved is refused before its weights are trained, and leaves no file", async (context) => {
+  const folder = temporaryFolder(context);
+  const tensors = ggufTensors(join(goldenFolder, "models", "llama-tied"), 8, true);
+  tensors.set("rope_freqs.weight", { shape: [4], data: Float32Array.of(1, 1, 4, 8) });
+  const path = writeGgufModel(join(folder, "model.gguf"), { ...SIZES, ...TOKENIZER }, tensors);
+  const refused = { code: "model/unsupported", message: /stretched positions.*safetensors/ };
+  const out = join(folder, "out");
+  await assert.rejects(saveModel(readModel(resolved(path)), new Map(), out), refused);
+  assert.equal(existsSync(out), false);
+  const options = { cacheFolder: folder, weights: "float32", threads: 1 } as const;
+  const generator = await Generator.open(resolved(path), options);
+  try {
+    const settings = { target: { kind: "full" }, trainingCacheBytes: 2 ** 20 } as const;
+    await assert.rejects(generator.openTrainer(settings), refused);
+  } finally {
+    await generator.close();
   }
 });
