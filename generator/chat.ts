@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { Template } from "@huggingface/jinja";
 import { errorMessage, RagError } from "../core/index.ts";
 import { type BoundedEncoding, encodeUpTo } from "./bounded-encoding.ts";
 import type { Model } from "./model.ts";
+import { renderTemplate } from "./render-template.ts";
 
 /** A place in a message that ids are split at: where virtual tokens stand. */
 export const MARK = Symbol("mark");
@@ -147,7 +147,7 @@ function joinSystem(messages: readonly RenderedMessage[]): RenderedMessage[] | u
 
 function render(model: Model, messages: readonly RenderedMessage[]): string {
   try {
-    return new Template(model.chatTemplate ?? PLAIN_TEMPLATE).render({
+    return renderTemplate(model.chatTemplate ?? PLAIN_TEMPLATE, {
       messages,
       add_generation_prompt: true,
       bos_token: model.bosToken,

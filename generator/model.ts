@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { errorMessage, parseWith, RagError } from "../core/index.ts";
@@ -20,6 +20,8 @@ import { configFromGguf, configFromHuggingFace } from "./families/index.ts";
 
 /** The largest tokenizer.json files published have some 40 MB. */
 const MAX_JSON_BYTES = 256 * 2 ** 20;
+/** Room for the longest template that is taken, a million characters. */
+const MAX_TEMPLATE_BYTES = 4 * 2 ** 20;
 const tokenId = z.int().nonnegative();
 const endSchema = z.looseObject({
   eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
@@ -101,7 +103,7 @@ function openFolder({ name, fingerprint, weightsPath }: ResolvedModel): OpenedMo
       const tokenizerConfig = readJsonIfThere(join(folder, "tokenizer_config.json"));
       const json = readJson(join(folder, "tokenizer.json"));
       const tokenizer = tokenizerFromFiles(json, tokenizerConfig);
-      const jinja = join(folder, "chat_template.jinja");
+      const jinjaFile = readTextIfThere(join(folder, "chat_template.jinja"), MAX_TEMPLATE_BYTES);
       const { eos_token_id: end } = parseWith(
         endSchema,
         raw,
@@ -114,7 +116,7 @@ function openFolder({ name, fingerprint, weightsPath }: ResolvedModel): OpenedMo
         tokenizer,
         chatTemplate: chatTemplateOf({
           tokenizerConfig,
-          ...(existsSync(jinja) ? { jinjaFile: readFileSync(jinja, "utf8") } : {}),
+          ...(jinjaFile === undefined ? {} : { jinjaFile }),
         }),
         stopIds: stopIds(tokenizer, [end ?? []].flat()),
       };
@@ -140,16 +142,10 @@ function readJson(path: string): unknown {
 }
 
 function readJsonIfThere(path: string): unknown {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) return undefined;
-  if (stat.size > MAX_JSON_BYTES) {
-    throw new RagError(
-      "model/invalid",
-      `${basename(path)}: expected at most ${MAX_JSON_BYTES} bytes, found ${stat.size}; this is no file of a model.`,
-    );
-  }
+  const text = readTextIfThere(path, MAX_JSON_BYTES);
+  if (text === undefined) return undefined;
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(text);
   } catch (cause) {
     throw new RagError(
       "model/invalid",
@@ -157,4 +153,16 @@ function readJsonIfThere(path: string): unknown {
       { cause },
     );
   }
+}
+
+function readTextIfThere(path: string, maxBytes: number): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) return undefined;
+  if (stat.size > maxBytes) {
+    throw new RagError(
+      "model/invalid",
+      `${basename(path)}: expected at most ${maxBytes} bytes, found ${stat.size}; this is no file of a model.`,
+    );
+  }
+  return readFileSync(path, "utf8");
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { huggingFaceConfig } from "../../generator/huggingface-config.ts";
 import { configFromHuggingFace, Generator, readModel, saveModel } from "../../generator/index.ts";
 import { temporaryFolder } from "../runtime/temporary-folder.ts";
 import { goldenFolder } from "../runtime/weight-fixtures.ts";
+import { byteLevelTokenizer } from "./byte-level.ts";
 import { ggufTensors, writeGgufModel } from "./golden-gguf.ts";
 
 const SIZES = {
@@ -75,4 +76,16 @@ test("a model that cannot be saved is refused before its weights are trained, an
   } finally {
     await generator.close();
   }
+});
+
+test("a chat template of a size that none has is not read", (context) => {
+  const folder = temporaryFolder(context);
+  cpSync(join(goldenFolder, "models", "llama-tied"), folder, { recursive: true });
+  writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(byteLevelTokenizer([])));
+  writeFileSync(join(folder, "chat_template.jinja"), "");
+  truncateSync(join(folder, "chat_template.jinja"), 2 ** 33);
+  assert.throws(() => readModel(resolved(join(folder, "model.safetensors"))), {
+    code: "model/invalid",
+    message: /chat_template\.jinja: expected at most/,
+  });
 });
