@@ -34,7 +34,7 @@ export {
   PromptTuningConfig,
 } from "./peft/configs.ts";
 export { getPeftModel, PeftModel, type PeftStep } from "./peft/peft-model.ts";
-export type { LearnedPrompt, TrainingState } from "./prompt-file.ts";
+export type { LearnedPrompt, PromptBytes, TrainingState } from "./prompt-file.ts";
 export {
   type ChatTurn,
   type LaidOutPrompt,
@@ -57,6 +57,7 @@ export {
   listPrompts,
   loadPrompt,
   loadTraining,
+  promptBytes,
   removePrompt,
   saveCheckpoint,
   savePrompt,

@@ -41,9 +41,16 @@ export interface TrainingState {
   readonly progress: unknown;
 }
 
+/** Bytes of a prompt's files: those that answering needs, and those that its training goes on from. */
+export interface PromptBytes {
+  readonly prompt: number;
+  readonly training: number;
+}
+
 const RECORD = "foreword.json";
-const STATE = "training/state.safetensors";
-const PROGRESS = "training/progress.json";
+const TRAINING = "training/";
+const STATE = `${TRAINING}state.safetensors`;
+const PROGRESS = `${TRAINING}progress.json`;
 /** A model of its own, as "full" trains it. */
 const MODEL = "model";
 const MODEL_WEIGHTS = "model/model.safetensors";
@@ -160,6 +167,17 @@ export async function readTrainingState(
   };
 }
 
+/** How large its files are. @throws RagError prompt/invalid when one is missing */
+export async function readPromptBytes(folder: string, name: string): Promise<PromptBytes> {
+  const { files } = await readPromptRecord(folder, name);
+  const bytes = { prompt: 0, training: 0 };
+  for (const file of [RECORD, ...Object.keys(files)]) {
+    const size = await checkedSize(folder, file, { name, maxBytes: MAX_TENSOR_BYTES });
+    bytes[file.startsWith(TRAINING) ? "training" : "prompt"] += size;
+  }
+  return bytes;
+}
+
 interface CheckedFile {
   readonly folder: string;
   readonly name: string;
@@ -192,7 +210,7 @@ function asInvalid<Result>({ name, file }: CheckedFile, work: () => Result): Res
 }
 
 async function checkSum({ folder, name, file, files }: CheckedFile): Promise<void> {
-  await checkSize(folder, file, { name, maxBytes: MAX_TENSOR_BYTES });
+  await checkedSize(folder, file, { name, maxBytes: MAX_TENSOR_BYTES });
   const wanted = files[file];
   if (wanted === undefined) throw damaged(name, RECORD, `it has no checksum of ${file}`);
   const found = await sha256File(join(folder, file)).catch((cause: unknown) => {
@@ -203,16 +221,17 @@ async function checkSum({ folder, name, file, files }: CheckedFile): Promise<voi
   throw damaged(name, file, digits);
 }
 
-async function checkSize(
+async function checkedSize(
   folder: string,
   file: string,
   limit: { readonly name: string; readonly maxBytes: number },
-): Promise<void> {
+): Promise<number> {
   try {
     const { size } = await stat(join(folder, file));
     if (size > limit.maxBytes) {
       throw damaged(limit.name, file, `${size} bytes, more than ${limit.maxBytes} are not read`);
     }
+    return size;
   } catch (cause) {
     if (cause instanceof RagError) throw cause;
     const reason =
@@ -239,7 +258,7 @@ async function readJson(folder: string, file: string, name: string): Promise<unk
 }
 
 async function readText(folder: string, file: string, name: string): Promise<string> {
-  await checkSize(folder, file, { name, maxBytes: MAX_JSON_BYTES });
+  await checkedSize(folder, file, { name, maxBytes: MAX_JSON_BYTES });
   try {
     return await readFile(join(folder, file), "utf8");
   } catch (cause) {

@@ -4,6 +4,8 @@ import { basename, join } from "node:path";
 import { errorMessage, RagError, systemCode, temporaryPath, withFileLock } from "../core/index.ts";
 import {
   type LearnedPrompt,
+  type PromptBytes,
+  readPromptBytes,
   readPromptFolder,
   readPromptRecord,
   readRecordText,
@@ -96,6 +98,11 @@ export function loadTraining(
     saved: await readPromptFolder(folder, name),
     state: await readTrainingState(folder, name),
   }));
+}
+
+/** How large the prompt is that {@link loadPrompt} loads. @throws RagError as {@link loadPrompt} */
+export function promptBytes(store: string, name: string): Promise<PromptBytes> {
+  return read(store, name, USE, (folder) => readPromptBytes(folder, name));
 }
 
 /** Whether the store has a prompt of this name, sound or not, finished or not. @throws RagError config/invalid (name) */

@@ -1,11 +1,11 @@
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { type Model, readModel } from "../../generator/index.ts";
 import {
   describeContent,
   type LearnedPrompt,
   loadPrompt,
+  type PromptBytes,
   type PromptDescription,
+  promptBytes,
   sparkline,
   type TokenReport,
 } from "../../ptuning/index.ts";
@@ -16,7 +16,7 @@ import { table } from "../terminal.ts";
 export async function showPrompt(context: CommandContext, name: string): Promise<void> {
   const { settings, terminal } = context;
   const prompt = await loadPrompt(settings.store, name);
-  const bytes = await folderBytes(join(settings.store, "prompts", name));
+  const bytes = await promptBytes(settings.store, name);
   const tokens = describeContent(prompt, await ownModel(context, prompt));
   terminal.result({ ...prompt.about, bytes, tokens }, () => describe(prompt.about, bytes, tokens));
 }
@@ -31,20 +31,9 @@ async function ownModel(
   return resolved.fingerprint === about.baseModel.fingerprint ? readModel(resolved) : undefined;
 }
 
-/** Of the prompt itself and its training state. */
-async function folderBytes(folder: string): Promise<{ prompt: number; training: number }> {
-  const sizes = { prompt: 0, training: 0 };
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const { size } = await stat(join(entry.parentPath, entry.name));
-    sizes[entry.parentPath.endsWith("training") ? "training" : "prompt"] += size;
-  }
-  return sizes;
-}
-
 function describe(
   about: PromptDescription,
-  bytes: { readonly prompt: number; readonly training: number },
+  bytes: PromptBytes,
   tokens: readonly TokenReport[],
 ): string {
   const { training, baseModel, lora } = about;

@@ -1,10 +1,9 @@
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { Generator } from "../../generator/index.ts";
 import {
   isTuningBegun,
   loadPrompt,
   parseTuneSettings,
+  promptBytes,
   type QaFile,
   type Retrieve,
   type TuneEvent,
@@ -64,7 +63,7 @@ export async function trainArm(
     seconds: training.seconds - (training.passageSeconds ?? 0),
     passageSeconds: training.passageSeconds ?? 0,
     peakMemoryBytes: memory.peak(),
-    promptBytes: await promptBytes(join(storeFolder, "prompts", name)),
+    promptBytes: (await promptBytes(storeFolder, name)).prompt,
     examples: training.examples,
     steps: training.steps,
     lossCurve: training.lossCurve,
@@ -80,14 +79,4 @@ function watchMemory(): { peak: () => number; stop: () => void } {
     peak = Math.max(peak, process.memoryUsage.rss());
   }, MEMORY_INTERVAL_MS);
   return { peak: () => peak, stop: () => clearInterval(timer) };
-}
-
-/** Without the training state. */
-async function promptBytes(folder: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || entry.parentPath.endsWith("training")) continue;
-    total += (await stat(join(entry.parentPath, entry.name))).size;
-  }
-  return total;
 }

@@ -23,6 +23,7 @@ import {
   listPrompts,
   loadPrompt,
   loadTraining,
+  promptBytes,
   removePrompt,
   saveCheckpoint,
   savePrompt,
@@ -139,11 +140,14 @@ test("a checkpoint stands in for a prompt that there is not, and leaves a finish
   const [finished, checkpoint] = [tokenPrompt({}, 0), tokenPrompt({}, 5)];
   await saveCheckpoint(store, checkpoint, state);
   assert.deepEqual(await loadPrompt(store, "manuals"), checkpoint);
+  const bytes = await promptBytes(store, "manuals");
+  assert.ok(bytes.prompt > 6 * 48 * 4 && bytes.training > 4, JSON.stringify(bytes));
   assert.deepEqual(
     (await listPrompts(store)).map(({ name }) => name),
     ["manuals"],
   );
   await savePrompt(store, finished);
+  assert.equal((await promptBytes(store, "manuals")).training, 0);
   assert.deepEqual(await readdir(join(store, "training")), []);
   await saveCheckpoint(store, checkpoint, state);
   assert.deepEqual(await loadPrompt(store, "manuals"), finished);
