@@ -89,7 +89,7 @@ export type {
   Trainable,
 } from "./trainable.ts";
 export type { TuneEvent } from "./training/tune-events.ts";
-export { isTuningBegun, type TuneParts } from "./tune.ts";
+export type { TuneParts } from "./tune.ts";
 export { tunePrompt } from "./tune-seeds.ts";
 export {
   parseTuneSettings,

@@ -3,15 +3,15 @@ import { checkPromptName } from "./prompt-record.ts";
 import { passageFolderPath, removePrompt, renamePrompt } from "./prompt-store.ts";
 import { endedRun, requireOwnNames, seedName } from "./seed-runs.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
-import { isTuningBegun, type TuneParts, tuneOnce } from "./tune.ts";
+import { type TuneParts, tuneOnce } from "./tune.ts";
 import type { TuneSettings } from "./tune-settings.ts";
 
 type Done = TuneEvent & { readonly event: "done" };
 
 /**
  * Trains a prompt; with several seeds one after the other under names of their own, of which the best on held-out pairs takes the
- * name asked for. A resumed run skips seeds that are finished. Passages kept on disk go when all of it is done: a run that was
- * interrupted finds them again. A run over seeds that has ended says so again when it is resumed, with the time that its best one took.
+ * name asked for. A resumed run skips seeds that are finished; one that is damaged is trained anew. Passages kept on disk go when all of it is
+ * done: a run that was interrupted finds them again. A run over seeds that has ended says so again when it is resumed, with the time that its best one took.
  * @throws RagError as {@link tuneOnce}; config/invalid where a seed's name belongs to another prompt
  */
 export async function* tunePrompt(
@@ -37,11 +37,14 @@ async function* trainSeeds(
     const seed = settings.seed + index;
     const name = seedName(settings.name, seed);
     const own = { ...settings, name, seed };
-    const resume = settings.resume && (await isTuningBegun(own, parts));
+    // Refused, it would have to be trained without --resume, and the other seeds with it.
+    const anewAt = ["prompt/invalid" as const, ...(parts.anewAt ?? [])];
     let done: Done | undefined;
-    for await (const event of tuneOnce({ ...own, resume }, parts)) {
+    for await (const event of tuneOnce(own, { ...parts, anewAt })) {
+      // That later seeds are not begun is as it should be.
+      const isExpected = event.event === "anew" && event.problem === null && index > 0;
       if (event.event === "done") done = event;
-      else yield event;
+      else if (!isExpected) yield event;
     }
     results.push(done!);
     yield { event: "seed", seed, dev: done!.dev };

@@ -5,7 +5,7 @@ import type { TrainedPrompt } from "./methods/method.ts";
 import { METHODS } from "./methods/methods.ts";
 import { checkPromptName } from "./prompt-record.ts";
 import type { QaFile } from "./qa-file.ts";
-import { isBegun, loadCheckpoint } from "./training/checkpoint.ts";
+import { findCheckpoint, type Progress, type Unresumable } from "./training/checkpoint.ts";
 import { findLearningRate } from "./training/find-learning-rate.ts";
 import { learningRateOf } from "./training/learning-rate.ts";
 import { passageCacheBytesOf } from "./training/passage-room.ts";
@@ -22,13 +22,15 @@ export interface TuneParts {
   readonly storeFolder: string;
   /** Keeps passages' keys and values after the training, for others that read the same; by default they go with it. */
   readonly passageFolder?: string | undefined;
+  /** What a run to be resumed replaces, as an event tells, instead of being refused: for callers that cannot ask. */
+  readonly anewAt?: readonly Unresumable[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Trains a learned prompt on pairs and saves it: retrieve, split, train with the passages' keys and values cached where the method
  * allows it, score on held-out pairs after every epoch, keep the best. Checkpoints with the optimizer's and the random state are
- * saved every few steps and after every epoch.
+ * saved every few steps and after every epoch. A run to be resumed of which nothing is saved begins anew, and says so.
  * @throws RagError qa/invalid, config/invalid, train/diverged, prompt/*, engine/failed
  */
 export async function* tuneOnce(
@@ -36,11 +38,12 @@ export async function* tuneOnce(
   parts: TuneParts & { readonly passageFolder: string },
 ): AsyncGenerator<TuneEvent, void> {
   checkPromptName(settings.name);
-  const { generator, storeFolder, signal } = parts;
+  const { generator, signal } = parts;
   const pairs = new Random(settings.seed).shuffle(parts.qa.pairs).slice(0, settings.limit);
-  yield { event: "retrieving", pairs: pairs.length };
   const key = keyOf(settings, parts.qa.hash);
-  const found = settings.resume ? await foundRate(settings, storeFolder, key) : undefined;
+  const resumed = settings.resume ? yield* findBegun(settings, parts, key) : undefined;
+  const found = settings.findLearningRate ? (resumed?.learningRate ?? undefined) : undefined;
+  yield { event: "retrieving", pairs: pairs.length };
   const data = await prepareData(settings, parts, {
     pairs,
     unanswerable: new Random(settings.seed).shuffle(parts.qa.unanswerable),
@@ -69,7 +72,7 @@ export async function* tuneOnce(
     }
     const { hash: qaHash } = parts.qa;
     const run = new TuningRun(tuned, key, { ...parts, qaHash, data, prompt });
-    if (settings.resume) await run.resume();
+    if (resumed) await run.resume();
     yield* run.epochs();
   } finally {
     prompt.trainable.dispose();
@@ -113,22 +116,16 @@ function prepared(data: TuningData, prompt: TrainedPrompt, { model }: Generator)
   };
 }
 
-/** The rate that the run to be resumed had found for itself. */
-async function foundRate(
-  settings: TuneSettings,
-  storeFolder: string,
+/** Where the run to be resumed stands; where it begins anew, an event says so. */
+async function* findBegun(
+  { name }: TuneSettings,
+  { storeFolder, anewAt = [] }: TuneParts,
   key: string,
-): Promise<number | undefined> {
-  if (!settings.findLearningRate) return undefined;
-  const { progress } = await loadCheckpoint(storeFolder, settings.name, key);
-  return progress.learningRate ?? undefined;
+): AsyncGenerator<TuneEvent, Progress | undefined> {
+  const found = await findCheckpoint(storeFolder, name, { key, anewAt });
+  if (!found.progress) yield { event: "anew", prompt: name, problem: found.problem };
+  return found.progress;
 }
-
-/** Whether a training of these settings and pairs has got as far as a checkpoint, or to its end. @throws RagError file/* */
-export const isTuningBegun = (
-  settings: TuneSettings,
-  { qa, storeFolder }: Pick<TuneParts, "qa" | "storeFolder">,
-): Promise<boolean> => isBegun(storeFolder, settings.name, keyOf(settings, qa.hash));
 
 /** Everything that must be the same for a resumed run to be the same run. */
 export function keyOf(settings: TuneSettings, qa: string): string {

@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { writeFileAtomic } from "../../core/index.ts";
 import type { TuneEvent } from "../../ptuning/index.ts";
+import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { answerLines } from "../compare/answers.ts";
 import { type Comparison, compare } from "../compare/compare.ts";
@@ -141,6 +142,7 @@ function show(terminal: Terminal, event: CompareEvent): void {
 }
 
 function showTraining(terminal: Terminal, event: TuneEvent): void {
+  if (event.event === "anew") terminal.warn(begunAnewLine(event));
   if (event.event !== "step") return;
   const { step, steps, loss, secondsLeft } = event;
   terminal.live(

@@ -8,6 +8,7 @@ import {
   tunePrompt,
   unusedSettings,
 } from "../../ptuning/index.ts";
+import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { decimalNumber, nameList, wholeNumber } from "../flag-numbers.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
@@ -134,6 +135,7 @@ async function tune(
 function show(terminal: Terminal, event: TuneEvent): void {
   terminal.event(event);
   if (event.event === "step") terminal.live(stepLine(event));
+  else if (event.event === "anew") terminal.warn(begunAnewLine(event));
   else if (event.event !== "done") terminal.note(noteOn(event));
   else if (!terminal.isJson) terminal.result(event, () => summary(event));
 }
@@ -145,7 +147,7 @@ function stepLine(event: EventOf<"step">): string {
   return `step ${step}/${steps}  epoch ${epoch}  loss ${loss.toFixed(3)}  ${examplesPerSecond.toFixed(1)} examples/s  ${duration(secondsLeft)} left`;
 }
 
-function noteOn(event: Exclude<TuneEvent, EventOf<"step" | "done">>): string {
+function noteOn(event: Exclude<TuneEvent, EventOf<"step" | "done" | "anew">>): string {
   switch (event.event) {
     case "retrieving":
       return `Retrieving passages for ${event.pairs} questions…`;

@@ -1,6 +1,6 @@
 import type { Generator } from "../../generator/index.ts";
 import {
-  isTuningBegun,
+  hasPrompt,
   loadPrompt,
   parseTuneSettings,
   promptBytes,
@@ -28,6 +28,8 @@ export interface TrainingParts {
 }
 
 const MEMORY_INTERVAL_MS = 200;
+/** A comparison that was stopped goes on by itself, whatever became of its checkpoints. */
+const ANEW_AT = ["prompt/invalid", "config/invalid"] as const;
 
 /**
  * Trains one arm; a run that was interrupted goes on from its checkpoint. Passages are kept on disk, not in memory, so that peak memory is
@@ -44,11 +46,11 @@ export async function trainArm(
     { passageCacheBytes: 0, ...arm.settings, ...limit, name, seed, passages },
     `arm "${arm.name}"`,
   );
-  const settings = { ...tuning, resume: await isTuningBegun(tuning, parts) };
+  const settings = { ...tuning, resume: hasPrompt(storeFolder, name) };
   const memory = watchMemory();
   let allParameters = 0;
   try {
-    for await (const event of tunePrompt(settings, parts)) {
+    for await (const event of tunePrompt(settings, { ...parts, anewAt: ANEW_AT })) {
       if (event.event === "prepared") allParameters = event.allParameters;
       parts.onEvent(event);
     }

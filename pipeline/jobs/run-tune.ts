@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { Random } from "../../core/index.ts";
 import {
-  isTuningBegun,
   parseTuneSettings,
   type QaFile,
   type QaPair,
@@ -37,16 +36,15 @@ export async function runTune(
   const tuning = parseTuneSettings(request.settings, "settings");
   const { train, test } = keepSomeOut(await readQaFile(path, signal), request, tuning.seed);
   await workspace.requireDocuments();
-  const begun = { qa: train, storeFolder: settings.store };
-  // With several seeds, each of them is looked for.
-  const resume = isResumed && (tuning.seeds > 1 || (await isTuningBegun(tuning, begun)));
   const events = tunePrompt(
-    { ...tuning, resume },
+    { ...tuning, resume: isResumed },
     {
       qa: train,
       generator: await workspace.generator(),
       retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
       storeFolder: settings.store,
+      // It was asked for without a word about what there was.
+      anewAt: ["prompt/invalid", "config/invalid"],
       signal,
     },
   );

@@ -54,23 +54,35 @@ export async function loadCheckpoint(
   if (progress.key === key) return { saved, state, progress };
   throw new RagError(
     "config/invalid",
-    `prompt "${name}": it was begun with other settings or other pairs; use the same ones to resume, or another --name.`,
+    `prompt "${name}": it was begun with other settings or other pairs; use the same ones to resume, train it anew without --resume, or take another --name.`,
   );
 }
 
-/** Whether there is something that a run of this key goes on from; a checkpoint of another run is none. */
-export async function isBegun(storeFolder: string, name: string, key: string): Promise<boolean> {
+/** What is saved of a prompt and cannot be resumed: it is damaged, or of another run. */
+export type Unresumable = "prompt/invalid" | "config/invalid";
+
+/** What a run to be resumed finds: where it stands, or why it begins anew, which is null where nothing is saved. */
+export type Found =
+  | { readonly progress: Progress }
+  | { readonly progress: undefined; readonly problem: string | null };
+
+/**
+ * Looks for what a run of this key goes on from. `anewAt`: what is begun anew instead of refused.
+ * @throws RagError as {@link loadCheckpoint} for what is not in `anewAt`
+ */
+export async function findCheckpoint(
+  storeFolder: string,
+  name: string,
+  run: { readonly key: string; readonly anewAt: readonly Unresumable[] },
+): Promise<Found> {
   try {
-    await loadCheckpoint(storeFolder, name, key);
-    return true;
+    const { progress } = await loadCheckpoint(storeFolder, name, run.key);
+    return { progress };
   } catch (thrown) {
-    if (!(thrown instanceof RagError) || !NOTHING_TO_RESUME.includes(thrown.code)) throw thrown;
-    return false;
+    if (!(thrown instanceof RagError)) throw thrown;
+    const { code, message } = thrown;
+    if (code === "prompt/not-found") return { progress: undefined, problem: null };
+    if (!run.anewAt.some((one) => one === code)) throw thrown;
+    return { progress: undefined, problem: message };
   }
 }
-
-const NOTHING_TO_RESUME: readonly string[] = [
-  "prompt/not-found",
-  "prompt/invalid",
-  "config/invalid",
-];

@@ -2,6 +2,13 @@ import type { AnswerScore } from "../scores.ts";
 
 /** What a tuning run tells while it runs; the last event is "done". Scores are 0 to 100, times in seconds. */
 export type TuneEvent =
+  | {
+      /** A run that was to be resumed begins from the start instead; told first. */
+      readonly event: "anew";
+      readonly prompt: string;
+      /** What is saved and cannot be resumed; null: nothing is. */
+      readonly problem: string | null;
+    }
   | { readonly event: "retrieving"; readonly pairs: number }
   | {
       readonly event: "prepared";

@@ -139,14 +139,15 @@ describe("training on inputs that stand alone, from the command line on a tiny m
     for (let attempt = 0; attempt < 12; attempt++) {
       const stopAt = 4 * attempt + 3;
       const shared = ["--model", model, "--store", "store", "--cache", "cache", "--json"];
-      const resume = attempt > 0 ? ["--resume"] : [];
-      const words = ["tune", "pairs.jsonl", "--name", "killed", "--tokens", "4"];
-      const { code } = await foreword([...words, ...flags, ...resume, ...shared], {
+      const words = ["tune", "pairs.jsonl", "--name", "killed", "--tokens", "4", "--resume"];
+      const { code, stderr } = await foreword([...words, ...flags, ...shared], {
         cwd: folder,
         onOutput: (child, text) => {
           if (text.includes(`"step":${stopAt},`)) child.kill("SIGKILL");
         },
       });
+      const isAnew = /warning: prompt "killed": there is nothing to resume, so its/.test(stderr);
+      assert.equal(isAnew, attempt === 0, stderr);
       if (code === 0) break;
       kills++;
     }

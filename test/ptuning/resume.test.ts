@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Generator } from "../../generator/index.ts";
 import {
-  isTuningBegun,
   loadPrompt,
   parseTuneSettings,
   type Retrieve,
   type TuneEvent,
+  type TuneParts,
   tunePrompt,
 } from "../../ptuning/index.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
@@ -23,29 +23,32 @@ describe("a training that goes on", () => {
   });
   after(() => tiny.close());
 
-  /** Trains; `stopAt`: until so many checkpoints are saved. */
+  /** Trains; `stopAt`: until that event. */
   const tune = async (
     settings: object,
     run: {
       readonly generator?: Generator;
       readonly retrieve?: Retrieve;
-      readonly stopAt?: number;
+      readonly stopAt?: (event: TuneEvent) => boolean;
+      readonly anewAt?: TuneParts["anewAt"];
     } = {},
   ): Promise<TuneEvent[]> => {
-    const { generator = tiny.generator, retrieve = tinyRetrieve, stopAt } = run;
+    const { generator = tiny.generator, retrieve = tinyRetrieve, stopAt, anewAt = [] } = run;
     const abort = new AbortController();
     const events: TuneEvent[] = [];
     const parsed = parseTuneSettings({ ...BASE, ...settings }, "test");
-    const parts = { qa: tinyQa, generator, retrieve, storeFolder: tiny.storeFolder };
+    const parts = { qa: tinyQa, generator, retrieve, storeFolder: tiny.storeFolder, anewAt };
     for await (const event of tunePrompt(parsed, { ...parts, signal: abort.signal })) {
       events.push(event);
-      const saved = events.filter((one) => one.event === "checkpoint").length;
-      if (saved === stopAt) abort.abort();
+      if (stopAt?.(event)) abort.abort();
     }
     return events;
   };
-  const stopped = (settings: object) =>
-    assert.rejects(tune(settings, { stopAt: 1 }), { name: "AbortError" });
+  const stopped = (settings: object, stopAt = ({ event }: TuneEvent) => event === "checkpoint") =>
+    assert.rejects(tune(settings, { stopAt }), { name: "AbortError" });
+  const contentOf = async (name: string) => (await loadPrompt(tiny.storeFolder, name)).content;
+  const problems = (events: readonly TuneEvent[]) =>
+    events.flatMap((event) => (event.event === "anew" ? [event.problem] : []));
 
   test("leaves a finished prompt of its name in use until it has ended", async () => {
     await tune({ name: "kept" });
@@ -56,17 +59,60 @@ describe("a training that goes on", () => {
     const replaced = await loadPrompt(tiny.storeFolder, "kept");
     assert.equal(replaced.about.training.isFinished, true);
     await tune({ name: "whole", seed: 2 });
-    assert.deepEqual(replaced.content, (await loadPrompt(tiny.storeFolder, "whole")).content);
+    assert.deepEqual(replaced.content, await contentOf("whole"));
   });
 
-  test("is begun for its own settings alone", async () => {
-    await stopped({ name: "begun" });
-    const parts = { qa: tinyQa, storeFolder: tiny.storeFolder };
-    const begun = (settings: object) =>
-      isTuningBegun(parseTuneSettings({ ...BASE, ...settings }, "test"), parts);
-    assert.equal(await begun({ name: "begun" }), true);
-    assert.equal(await begun({ name: "begun", seed: 9 }), false);
-    assert.equal(await begun({ name: "other" }), false);
+  test("begins anew where it was broken off before its first checkpoint, says so, and gives the same prompt", async () => {
+    const late = { name: "early", checkpointSteps: 99 };
+    await stopped(late, ({ event }) => event === "step");
+    const [first, ...others] = await tune({ ...late, resume: true });
+    assert.deepEqual(first, { event: "anew", prompt: "early", problem: null });
+    assert.deepEqual(problems(others), []);
+    await tune({ name: "unbroken" });
+    assert.deepEqual(await contentOf("early"), await contentOf("unbroken"));
+  });
+
+  test("of other settings is refused, or begins anew with a word where nobody can be asked", async () => {
+    await stopped({ name: "other" });
+    const changed = { name: "other", seed: 9, resume: true };
+    const message = /"other": it was begun with other settings/;
+    await assert.rejects(tune(changed), { code: "config/invalid", message });
+    await stopped({ name: "other", resume: true });
+    const [problem] = problems(await tune(changed, { anewAt: ["config/invalid"] }));
+    assert.match(problem!, message);
+  });
+
+  test("from a damaged checkpoint is refused, or begins anew with a word where nobody can be asked", async () => {
+    await stopped({ name: "damaged" });
+    const state = join(tiny.storeFolder, "training", "damaged", "training", "state.safetensors");
+    await truncate(state, 100);
+    const resumed = { name: "damaged", resume: true };
+    const message = /"damaged": training\/state\.safetensors is damaged/;
+    await assert.rejects(tune(resumed), { code: "prompt/invalid", message });
+    const events = await tune(resumed, { anewAt: ["prompt/invalid"] });
+    assert.match(problems(events)[0]!, message);
+    assert.equal(events.at(-1)?.event, "done");
+  });
+
+  test("with several seeds begins only the damaged one anew, and says nothing of those that are not begun", async () => {
+    const seeds = { name: "seeds", seeds: 3 };
+    let isFirstDone = false;
+    await stopped(seeds, ({ event }) => {
+      isFirstDone ||= event === "seed";
+      return isFirstDone && event === "checkpoint";
+    });
+    await assert.rejects(tune({ ...seeds, epochs: 1, resume: true }), { code: "config/invalid" });
+    await truncate(
+      join(tiny.storeFolder, "prompts", "seeds.seed-1", "deep_tokens.safetensors"),
+      100,
+    );
+    const events = await tune({ ...seeds, resume: true });
+    const [problem, ...more] = problems(events);
+    assert.match(problem!, /"seeds\.seed-1": deep_tokens\.safetensors is damaged/);
+    assert.deepEqual(more, []);
+    const steps = events.filter(({ event }) => event === "step").length;
+    const perSeed = 2 * Math.ceil(22 / 4);
+    assert.equal(steps, 3 * perSeed - 1, "the second seed had made a step");
   });
 
   test("is refused with another model, though its shape is the same", async () => {

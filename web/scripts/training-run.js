@@ -16,6 +16,7 @@ export class TrainingRun {
     this.note = "";
     this.steps = 1;
     this.status = h("p", { class: "run-status", role: "status" });
+    this.warning = h("p", { class: "run-status", hidden: true });
     this.charts = h("div", { class: "charts" });
     this.actions = h("p", { class: "card-actions" });
     this.result = h("div", { class: "result" });
@@ -25,6 +26,7 @@ export class TrainingRun {
       { class: "card run" },
       h("h2", {}, job.request.settings.name, h("span", { class: "tag" }, job.request.questions)),
       this.status,
+      this.warning,
       this.charts,
       this.actions,
       this.result,
@@ -52,6 +54,10 @@ export class TrainingRun {
       // A run that went on from a checkpoint repeats the steps after it.
       this.losses = this.losses.filter(({ x }) => x < event.step);
       this.losses.push({ x: event.step, y: event.loss });
+    }
+    if (event.event === "anew" && event.problem) {
+      this.warning.textContent = `${event.problem} Its training began anew.`;
+      this.warning.hidden = false;
     }
     if (event.event === "dev") {
       this.scores = this.scores.filter(({ x }) => x < event.epoch);
