@@ -46,6 +46,8 @@ export class TuningRun {
   #epochRandom: Random;
   #epoch = 0;
   #step = 0;
+  /** Of the last checkpoint. */
+  #savedStep: number | undefined;
   #examplesDone = 0;
   #seconds = 0;
   #passageSeconds = 0;
@@ -113,6 +115,7 @@ export class TuningRun {
     this.#epochRandom = Random.restore(progress.epochRandom);
     this.#epoch = progress.epoch;
     this.#step = progress.step;
+    this.#savedStep = progress.step;
     this.#examplesDone = progress.examplesDone;
     this.#seconds = progress.seconds;
     this.#passageSeconds = progress.passageSeconds;
@@ -205,7 +208,10 @@ export class TuningRun {
     const { vocabulary } = this.#parts.generator.model.config;
     if (Number.isFinite(loss) && loss <= EXPLODED * Math.log(vocabulary)) return;
     const rate = learningRateOf(this.#settings);
-    const kept = this.#step > 0 ? "the last checkpoint is kept" : "nothing was saved";
+    const kept =
+      this.#savedStep === undefined
+        ? "it had saved no checkpoint yet"
+        : `its checkpoint of step ${this.#savedStep} is kept`;
     throw new RagError(
       "train/diverged",
       `step ${this.#step + 1}: the loss is ${Number.isFinite(loss) ? loss.toFixed(1) : loss}, training has come apart; ${kept}. Try --learning-rate ${Number((rate / 4).toPrecision(2))}.`,
@@ -266,6 +272,7 @@ export class TuningRun {
       await savePrompt(storeFolder, { about: { ...about, ...observed }, content }, state);
     } else {
       await saveCheckpoint(storeFolder, { about, content }, await this.#state());
+      this.#savedStep = this.#step;
     }
     // A whole model's arrays change with the next step: from here on the best one is the one on disk.
     if (this.#best && "model" in content) {

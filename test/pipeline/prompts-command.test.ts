@@ -162,7 +162,7 @@ describe("training on inputs that stand alone, from the command line on a tiny m
     assert.equal(killed.step, unbroken.step);
   });
 
-  test("a rate so high that the loss explodes stops the run and keeps the last checkpoint", async () => {
+  test("a rate so high that the loss explodes stops the run and keeps the finished prompt", async () => {
     const flags = ["--method", "full", "--epochs", "9", "--batch", "4"];
     const good = await tune("burst", ...flags, "--learning-rate", "1e-9", "--epochs", "1");
     assert.equal(good.code, 0, good.stderr);
