@@ -1,3 +1,4 @@
+export { LEARNED_ANSWER_TOKENS, scoredAnswerTokens } from "./answer-length.ts";
 export {
   type BackendName,
   type LoadedTensorFlow,

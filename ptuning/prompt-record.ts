@@ -64,6 +64,7 @@ const training = z.strictObject({
   batch: count,
   passages: count, // retrieved passages an example has at least
   passagesMax: count, // and at most
+  maxAnswerTokens: count.min(1).optional(), // of an answer that was learned
   lossCurve: z.array(z.number()).max(1e6), // mean training loss of each step
   devCurve: z.array(score.extend({ step: count })).max(1e5),
   dev: score.nullable(), // of the saved prompt; null: nothing held out

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseWith, RagError } from "../core/index.ts";
+import { LEARNED_ANSWER_TOKENS } from "./answer-length.ts";
 import { METHOD_NAMES, type PromptDescription, type PromptMethod } from "./prompt-record.ts";
 import {
   checkTemplate,
@@ -36,7 +37,7 @@ const schema = z.strictObject({
   unanswerable: z.number().min(0).max(0.5).default(0), // share of examples whose passages do not answer them
   variants: z.int().min(1).max(64).default(2), // how many draws of passages an example has, epoch by epoch
   randomTokens: z.boolean().default(false), // a random first-k each step, so that any k works later
-  maxAnswerTokens: z.int().min(1).max(1024).default(64), // the rest of a longer answer is not learned
+  maxAnswerTokens: z.int().min(1).max(1024).default(LEARNED_ANSWER_TOKENS), // the rest of a longer answer is not learned
   limit: z.int().min(1).optional(), // pairs used, drawn at random
   devShare: z.number().min(0).max(0.5).default(0.1), // of the pairs, held out
   maxDevPairs: z.int().min(0).max(10_000).default(40),

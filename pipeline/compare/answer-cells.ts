@@ -1,7 +1,7 @@
 import { isAdaptation } from "../../generator/index.ts";
 import { ANSWERS_AT_ONCE, type QaPair } from "../../ptuning/index.ts";
 import { answerGroup } from "../evaluation/answer-group.ts";
-import type { Arm } from "../evaluation/arms.ts";
+import { type Arm, withLikeLengths } from "../evaluation/arms.ts";
 import type { AnsweredResult } from "./cell-store.ts";
 import { cellName, type EvaluationCell } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
@@ -29,14 +29,17 @@ export async function* answerCells(
   parts: ComparisonParts,
 ): AsyncGenerator<CompareEvent, readonly AnsweredResult[]> {
   const { pairs, train } = await parts.data.dataset(cells[0]!.dataset);
+  const hasInputs = pairs.some(({ task }) => task === "input");
+  const arms: Arm[] = [];
+  for (const cell of cells) arms.push(await comparedArm(cell, train.pairs, given.trainedOf(cell)));
   const open: OpenCell[] = [];
-  for (const cell of cells) {
-    const trained = given.trainedOf(cell);
-    const trainedWith = trained ? String(parts.experiment.passages[0]) : "";
-    const name = cellName("eval", cell, [...given.inputs, trainedWith]);
-    const arm = { ...(await comparedArm(cell, train.pairs, trained)), name };
+  for (const [index, arm] of withLikeLengths(arms).entries()) {
+    const cell = cells[index]!;
+    const trainedWith = given.trainedOf(cell) ? String(parts.experiment.passages[0]) : "";
+    const length = hasInputs ? [`${arm.inputAnswerTokens} tokens`] : [];
+    const name = cellName("eval", cell, [...given.inputs, trainedWith, ...length]);
     const known = await parts.store.loadAnswered(name);
-    open.push({ name, arm, answered: known ?? { seconds: 0, answers: [] } });
+    open.push({ name, arm: { ...arm, name }, answered: known ?? { seconds: 0, answers: [] } });
   }
   const isDone = ({ answered }: OpenCell) => answered.answers.length === pairs.length;
   for (const one of open.filter(isDone)) yield finished(one, true, parts);

@@ -3,10 +3,12 @@ import type { Conditioning, Generator } from "../../generator/index.ts";
 import {
   conditioningOf,
   generateAnswer,
+  LEARNED_ANSWER_TOKENS,
   type LearnedPrompt,
   layOutPrompt,
   type PassageText,
   type PromptTemplate,
+  scoredAnswerTokens,
   templateOf,
 } from "../../ptuning/index.ts";
 
@@ -18,12 +20,11 @@ export interface Arm {
   readonly conditioning: Conditioning | undefined;
   /** The user's message, and where the conditioning stands in it; undefined: between passages and question. */
   readonly template: PromptTemplate | undefined;
+  /** Tokens of an answer to an input, as many as were learned; undefined: as many as the longest beside it. */
+  readonly inputAnswerTokens: number | undefined;
   /** Given to every question, without asking the model. */
   readonly fixedAnswer?: string;
 }
-
-/** Long enough for every short answer. */
-export const MAX_ANSWER_TOKENS = 32;
 
 export const withoutRetrieval: Arm = {
   name: "no-retrieval",
@@ -31,6 +32,7 @@ export const withoutRetrieval: Arm = {
   instruction: "",
   conditioning: undefined,
   template: undefined,
+  inputAnswerTokens: undefined,
 };
 export const plainRag: Arm = { ...withoutRetrieval, name: "rag", usesPassages: true };
 
@@ -42,7 +44,15 @@ export const learnedArm = (prompt: LearnedPrompt): Arm => ({
   name: prompt.about.name,
   conditioning: conditioningOf(prompt),
   template: templateOf(prompt),
+  inputAnswerTokens: prompt.about.training.maxAnswerTokens ?? LEARNED_ANSWER_TOKENS,
 });
+
+/** Arms as they are compared: one that has learned no length answers inputs as long as the longest of those that have. */
+export function withLikeLengths(arms: readonly Arm[]): readonly Arm[] {
+  const learned = arms.flatMap(({ inputAnswerTokens }) => inputAnswerTokens ?? []);
+  const longest = learned.length > 0 ? Math.max(...learned) : LEARNED_ANSWER_TOKENS;
+  return arms.map((arm) => ({ ...arm, inputAnswerTokens: arm.inputAnswerTokens ?? longest }));
+}
 
 /** Words for ways to answer in other places, and what they are called here. */
 const OTHER_NAMES: Readonly<Record<string, string>> = { none: "rag", base: "no-retrieval" };
@@ -68,7 +78,7 @@ export function parseArmNames(list: string): readonly string[] {
   );
 }
 
-/** One greedy answer, at most {@link MAX_ANSWER_TOKENS} tokens long. */
+/** One greedy answer, at most as long as it is scored. */
 export async function answerWith(
   arm: Arm,
   generator: Generator,
@@ -83,7 +93,8 @@ export async function answerWith(
   const { question, task, passages, signal } = asked;
   const { conditioning, instruction, template, fixedAnswer } = arm;
   if (fixedAnswer !== undefined) return fixedAnswer;
-  const room = generator.contextLength - MAX_ANSWER_TOKENS - (conditioning?.count ?? 0);
+  const maxTokens = scoredAnswerTokens(task, arm.inputAnswerTokens ?? LEARNED_ANSWER_TOKENS);
+  const room = generator.contextLength - maxTokens - (conditioning?.count ?? 0);
   const prompt = layOutPrompt(generator.model, {
     question,
     passages: arm.usesPassages ? passages : [],
@@ -94,7 +105,7 @@ export async function answerWith(
   });
   return generateAnswer(generator, prompt, {
     conditioning,
-    maxTokens: MAX_ANSWER_TOKENS,
+    maxTokens,
     signal,
   });
 }

@@ -1,5 +1,6 @@
 import { ANSWERS_AT_ONCE, type AnswerScore, meanScore } from "../../ptuning/index.ts";
 import { answerGroup, type QuestionsParts, type ScoredAnswer } from "./answer-group.ts";
+import { withLikeLengths } from "./arms.ts";
 import { bootstrap, type Interval } from "./intervals.ts";
 import { relevantPassages } from "./relevance.ts";
 import { type RetrievalMetrics, retrievalMetrics } from "./retrieval-metrics.ts";
@@ -43,11 +44,12 @@ export interface EvaluationParts extends QuestionsParts {
  * @throws RagError context/overflow, engine/failed
  */
 export async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
-  const { arms, pairs, k } = parts;
+  const { pairs, k } = parts;
+  const arms = withLikeLengths(parts.arms);
   const seconds = new Map(arms.map(({ name }) => [name, 0]));
   const questions: AnsweredQuestion[] = [];
   for (let first = 0; first < pairs.length; first += ANSWERS_AT_ONCE) {
-    const answered = await answerGroup({ ...parts, first });
+    const answered = await answerGroup({ ...parts, arms, first });
     for (const [name, own] of answered) seconds.set(name, seconds.get(name)! + own.seconds);
     const group = pairs.slice(first, first + ANSWERS_AT_ONCE);
     for (const [index, { id, question, answers: accepted }] of group.entries()) {

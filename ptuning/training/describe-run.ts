@@ -34,7 +34,7 @@ export function describeRun(
   model: Model,
   run: { readonly outcome: RunOutcome; readonly isInput: boolean },
 ): PromptDescription {
-  const { method, passages, passagesMin, distractors } = settings;
+  const { method, passages, passagesMin, distractors, maxAnswerTokens } = settings;
   return {
     name: settings.name,
     createdAt: new Date().toISOString(),
@@ -53,6 +53,7 @@ export function describeRun(
       batch: settings.batch * settings.accumulate,
       passages: run.isInput ? 0 : Math.min(passagesMin ?? passages, passages),
       passagesMax: run.isInput ? 0 : passages + distractors,
+      maxAnswerTokens,
     },
     template: writeTemplate(
       run.isInput && taskOf(settings.template) !== "input" ? INPUT_TEMPLATE : settings.template,

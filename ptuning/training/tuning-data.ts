@@ -1,5 +1,6 @@
 import { RagError, Random, sha256 } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
+import { SHORT_ANSWER_TOKENS } from "../answer-length.ts";
 import {
   bestWithAnswer,
   type LayoutOptions,
@@ -40,7 +41,6 @@ export interface TuningData {
   readonly isInput: boolean;
 }
 
-export const MAX_DEV_ANSWER_TOKENS = 32;
 const MAX_PROMPT_TOKENS = 2048;
 
 /**
@@ -111,7 +111,7 @@ function requireQuestionInTemplate({ template }: TuneSettings, pairs: readonly Q
 }
 
 function layoutOf(settings: TuneSettings, generator: Generator): LayoutOptions {
-  const answerTokens = Math.max(MAX_DEV_ANSWER_TOKENS, settings.maxAnswerTokens);
+  const answerTokens = Math.max(SHORT_ANSWER_TOKENS, settings.maxAnswerTokens);
   const room = generator.contextLength - METHODS[settings.method].virtualTokens(settings);
   return {
     model: generator.model,

@@ -1,5 +1,6 @@
 import { RagError, Random } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
+import { scoredAnswerTokens } from "../answer-length.ts";
 import { conditioningOf } from "../conditioning-of.ts";
 import { answerTogether, generateAnswer } from "../generate-answer.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
@@ -18,7 +19,7 @@ import { EpochClock } from "./epoch-clock.ts";
 import { learningRateOf, scheduledRate } from "./learning-rate.ts";
 import { reportedLoss } from "./reported-loss.ts";
 import type { TuneEvent } from "./tune-events.ts";
-import { MAX_DEV_ANSWER_TOKENS, type TuningData } from "./tuning-data.ts";
+import type { TuningData } from "./tuning-data.ts";
 
 export interface RunParts {
   readonly generator: Generator;
@@ -222,10 +223,11 @@ export class TuningRun {
     const { data, generator, prompt, signal } = this.#parts;
     const started = performance.now();
     const conditioning = prompt.conditioning();
-    const maxTokens = data.isInput ? this.#settings.maxAnswerTokens : MAX_DEV_ANSWER_TOKENS;
+    const { maxAnswerTokens } = this.#settings;
     const scores = await answerTogether(data.dev, async ({ pair, prompt: laidOut }) => {
       const answer = await generateAnswer(generator, laidOut, {
-        ...{ conditioning, maxTokens, signal },
+        ...{ conditioning, signal },
+        maxTokens: scoredAnswerTokens(pair.task, maxAnswerTokens),
         keepsPrefix: true,
       });
       return scoreAnswer(answer, pair.answers);
