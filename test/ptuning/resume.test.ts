@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { Generator } from "../../generator/index.ts";
 import {
   loadPrompt,
+  type PromptRecord,
   parseTuneSettings,
   type Retrieve,
   type TuneEvent,
@@ -47,6 +48,14 @@ describe("a training that goes on", () => {
   const stopped = (settings: object, stopAt = ({ event }: TuneEvent) => event === "checkpoint") =>
     assert.rejects(tune(settings, { stopAt }), { name: "AbortError" });
   const contentOf = async (name: string) => (await loadPrompt(tiny.storeFolder, name)).content;
+  /** What a finished prompt says of itself; the checksums without that of the seconds it took. */
+  const recordOf = async (name: string): Promise<PromptRecord> => {
+    const text = await readFile(join(tiny.storeFolder, "prompts", name, "foreword.json"), "utf8");
+    const record: PromptRecord = JSON.parse(text);
+    const { "training/progress.json": progress, ...files } = record.files;
+    assert.ok(progress && Object.keys(files).length > 0);
+    return { ...record, files };
+  };
   const problems = (events: readonly TuneEvent[]) =>
     events.flatMap((event) => (event.event === "anew" ? [event.problem] : []));
 
@@ -143,6 +152,39 @@ describe("a training that goes on", () => {
       message: /other passages than when it was begun/,
     });
   });
+
+  const kinds: Readonly<Record<string, object>> = {
+    "p-tuning-v2": { method: "p-tuning-v2", randomTokens: true },
+    "p-tuning with an embedding": { method: "p-tuning", encoder: "embedding" },
+    "p-tuning with an MLP": { method: "p-tuning", encoder: "mlp", encoderHiddenSize: 8 },
+    "p-tuning with an LSTM": { method: "p-tuning", encoder: "lstm", encoderHiddenSize: 8 },
+    "prompt-tuning": { method: "prompt-tuning", initialise: "vocabulary", accumulate: 2, batch: 4 },
+    "prefix-tuning": { method: "prefix-tuning", randomTokens: true },
+    "prefix-tuning with a projection": {
+      ...{ method: "prefix-tuning", projection: true, encoderHiddenSize: 8 },
+    },
+    lora: { method: "lora", rank: 2, targets: ["all-linear"], weightDecay: 0.01 },
+    full: { method: "full", devShare: 0 }, // its last weights are saved, and no state with them
+  };
+  for (const [index, [kind, settings]] of Object.entries(kinds).entries()) {
+    test(`of ${kind} ends with the bytes of one that was not broken off`, async () => {
+      // Three steps an epoch: the last checkpoint is of step 4, of a whole model of step 3.
+      const same = { batch: 8, checkpointSteps: 2, warmupSteps: 2, ...settings };
+      const [whole, broken] = [`whole-${index}`, `broken-${index}`];
+      await tune({ ...same, name: whole });
+      await stopped(
+        { ...same, name: broken },
+        (event) => event.event === "step" && event.step === 5,
+      );
+      const events = await tune({ ...same, name: broken, resume: true });
+      const steps = events.flatMap((event) => (event.event === "step" ? [event.step] : []));
+      assert.deepEqual(steps, kind === "full" ? [4, 5, 6] : [5, 6]);
+      const [expected, resumed] = [await recordOf(whole), await recordOf(broken)];
+      assert.deepEqual(resumed.files, expected.files);
+      assert.deepEqual(resumed.training.lossCurve, expected.training.lossCurve);
+      assert.deepEqual(resumed.training.devCurve, expected.training.devCurve);
+    });
+  }
 
   for (const method of ["p-tuning-v2", "full"]) {
     test(`of ${method} that has ended only says so again`, async () => {
