@@ -4,10 +4,11 @@ import { after, before, describe, test } from "node:test";
 import type { CommandContext } from "../../pipeline/command-host.ts";
 import { showPrompt } from "../../pipeline/commands/show-prompt.ts";
 import { Terminal } from "../../pipeline/terminal.ts";
-import { parseTuneSettings, tunePrompt } from "../../ptuning/index.ts";
+import { loadPrompt, parseTuneSettings, tunePrompt } from "../../ptuning/index.ts";
 import { openTinyGenerator, type TinyGenerator } from "../ptuning/tiny-generator.ts";
 import { tinyQa, tinyRetrieve } from "../ptuning/tiny-pairs.ts";
 
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 const BASE = { tokens: 3, epochs: 1, batch: 4, checkpointSteps: 1 };
 
 describe("what is shown of a prompt", () => {
@@ -59,4 +60,55 @@ describe("what is shown of a prompt", () => {
     assert.ok(bytes.training > 3 * 4 * rows, "parameters and two moments");
     assert.match(await show("broken", false), /^broken: p-tuning-v2, 3 virtual tokens/);
   });
+
+  test("of a finished training it is the data, the scores, and each virtual token's norm and attention", async () => {
+    await tune({ name: "whole" });
+    const { training, attention, tokens } = await shownJson("whole");
+    assert.equal(training.qaHash, tinyQa.hash);
+    const [{ step, ...scored }] = training.devCurve;
+    assert.equal(step, training.steps);
+    assert.deepEqual(training.dev, scored);
+    assert.equal(attention.virtualTokens.length, 3);
+    const shares = [attention.before, ...attention.virtualTokens, attention.after];
+    assert.ok(shares.every((share) => share > 0));
+    assert.ok(Math.abs(sum(shares) - 1) < 1e-3, `shares of ${sum(shares)}`);
+    const norms = await normsOf("whole");
+    for (const [index, { norm }] of tokens.entries()) {
+      assert.ok(Math.abs(norm - norms[index]!) < 1e-6, `${norm}, not ${norms[index]}`);
+    }
+
+    const text = await show("whole", false);
+    assert.match(text, /data: 22 examples, sha256 a{16}…, seed 1/);
+    const { em, f1 } = training.dev;
+    assert.ok(text.includes(`held out: EM ${em.toFixed(1)}, F1 ${f1.toFixed(1)}`));
+    const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+    const own = percent(sum(attention.virtualTokens));
+    assert.ok(
+      text.includes(
+        `attention of answers: ${percent(attention.before)} before the virtual tokens, ${own} on them`,
+      ),
+    );
+    const rows = text.trimEnd().split("\n").slice(-3);
+    for (const [index, row] of rows.entries()) {
+      const columns = row.trim().split(/ {2,}/).slice(0, 3);
+      const share = percent(attention.virtualTokens[index]);
+      assert.deepEqual(columns, [String(index + 1), norms[index]!.toFixed(3), share]);
+    }
+  });
+
+  /** Of each virtual token's keys and values, the mean of their lengths over layers. */
+  const normsOf = async (name: string): Promise<readonly number[]> => {
+    const { content } = await loadPrompt(tiny.storeFolder, name);
+    assert.ok("deep" in content);
+    const rows = [...content.deep.keys, ...content.deep.values];
+    const { keyValueHeads: heads, headDimension: size } = tiny.generator.model.config;
+    return Array.from({ length: BASE.tokens }, (_, token) => {
+      const lengths = rows.map((row) => {
+        const own = row.filter((_, i) => Math.floor(i / size) % BASE.tokens === token);
+        assert.equal(own.length, heads * size);
+        return Math.hypot(...own);
+      });
+      return sum(lengths) / lengths.length;
+    });
+  };
 });
