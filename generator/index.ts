@@ -31,6 +31,7 @@ export { Generator } from "./generator.ts";
 export { loraNames } from "./lora.ts";
 export { type DecoderSource, type Model, readModel } from "./model.ts";
 export { chooseModules, linearModules, type Module, targetNames } from "./modules.ts";
+export { nearestByValue } from "./nearest-by-value.ts";
 export { type NearToken, nearestTokens } from "./nearest-tokens.ts";
 export { parameterCount } from "./parameter-count.ts";
 export { splitAtBlock } from "./prefix-cache.ts";

@@ -17,41 +17,62 @@ export function nearestTokens(
   rows: Float32Array,
   count: number,
 ): readonly (readonly NearToken[])[] {
-  const { width, vocabulary } = model.config;
   const file = openWeights(model.weightsPath);
   try {
-    const table = readEmbeddingTable(file, model.config);
-    const lengths = Float32Array.from({ length: vocabulary }, (_, id) =>
-      Math.hypot(...table.subarray(id * width, (id + 1) * width)),
-    );
-    return Array.from({ length: rows.length / width }, (_, index) => {
-      const row = rows.subarray(index * width, (index + 1) * width);
-      return nearestTo(row, { table, lengths, count });
-    });
+    const near = new NearestTokens(rows, model.config.width, count);
+    near.add(0, readEmbeddingTable(file, model.config));
+    return near.found;
   } finally {
     file.close();
   }
 }
 
-function nearestTo(
-  row: Float32Array,
-  vocabulary: {
-    readonly table: Float32Array;
-    readonly lengths: Float32Array;
-    readonly count: number;
-  },
-): NearToken[] {
-  const { table, lengths, count } = vocabulary;
-  const own = Math.hypot(...row);
-  const best: NearToken[] = [];
-  for (const [id, length] of lengths.entries()) {
-    let dot = 0;
-    for (let i = 0; i < row.length; i++) dot += row[i]! * table[id * row.length + i]!;
-    const cosine = dot / Math.max(Number.MIN_VALUE, own * length);
-    if (best.length === count && cosine <= best.at(-1)!.cosine) continue;
-    best.push({ id, cosine });
-    best.sort((a, b) => b.cosine - a.cosine);
-    best.length = Math.min(best.length, count);
+/** Finds the tokens nearest to rows f32 [K, width], whatever vectors of that width stand for tokens; those may come in blocks. */
+export class NearestTokens {
+  readonly #rows: readonly { row: Float32Array; length: number; best: NearToken[] }[];
+  readonly #width: number;
+  readonly #count: number;
+
+  constructor(rows: Float32Array, width: number, count: number) {
+    this.#width = width;
+    this.#count = count;
+    this.#rows = Array.from({ length: rows.length / width }, (_, index) => {
+      const row = rows.subarray(index * width, (index + 1) * width);
+      return { row, length: lengthOf(row), best: [] };
+    });
   }
-  return best;
+
+  /** For each row, nearest first. */
+  get found(): readonly (readonly NearToken[])[] {
+    return this.#rows.map(({ best }) => best);
+  }
+
+  /** `vectors`: f32 [n, width], of the tokens from `firstId` on. */
+  add(firstId: number, vectors: Float32Array): void {
+    for (let start = 0; start < vectors.length; start += this.#width) {
+      const vector = vectors.subarray(start, start + this.#width);
+      const length = lengthOf(vector);
+      const id = firstId + start / this.#width;
+      for (const { row, length: own, best } of this.#rows) {
+        this.#keep(best, { id, cosine: dot(row, vector) / own / length });
+      }
+    }
+  }
+
+  #keep(best: NearToken[], token: NearToken): void {
+    if (best.length === this.#count && token.cosine <= best.at(-1)!.cosine) return;
+    best.push(token);
+    best.sort((a, b) => b.cosine - a.cosine);
+    best.length = Math.min(best.length, this.#count);
+  }
 }
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+/** Never 0: what has no direction has cosine 0 with everything. */
+const lengthOf = (vector: Float32Array): number =>
+  Math.max(Number.MIN_VALUE, Math.sqrt(dot(vector, vector)));

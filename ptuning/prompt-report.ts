@@ -1,13 +1,17 @@
-import { type Model, nearestTokens } from "../generator/index.ts";
+import { type Model, type NearToken, nearestByValue, nearestTokens } from "../generator/index.ts";
 import type { LearnedPrompt } from "./prompt-file.ts";
 import { checkPromptFits } from "./prompt-record.ts";
+import type { RowContent } from "./prompt-tensors.ts";
 import { baseModelOf } from "./training/describe-run.ts";
 
 /** One virtual token. */
 export interface TokenReport {
   /** Euclidean length: of the embedding; of keys and values, the mean over layers. */
   readonly norm: number;
-  /** Words of the vocabulary that point most nearly the same way; where the model is given and rows are embeddings. */
+  /**
+   * Words of the vocabulary that point most nearly the same way, where the model is given: by their embeddings or, where rows are keys
+   * and values, by their values at the first layer.
+   */
   readonly nearest?: readonly { readonly token: string; readonly cosine: number }[];
 }
 
@@ -17,32 +21,40 @@ const NEAREST = 3;
  * What can be said about each virtual token; none for changed weights. `model`: the prompt's own, for the words.
  * @throws RagError prompt/mismatch when the model is another
  */
-export function describeContent(
+export async function describeContent(
   { about, content }: LearnedPrompt,
   model?: Model,
-): readonly TokenReport[] {
-  const count = about.virtualTokens;
-  if ("deep" in content) {
-    const { keys, values } = content.deep;
-    return Array.from({ length: count }, (_, token) => {
-      const lengths = [...keys, ...values].map((rows) => deepNorm(rows, token, about));
-      return { norm: lengths.reduce((sum, length) => sum + length, 0) / lengths.length };
-    });
-  }
-  if (!("virtualTokens" in content)) return [];
-  const { width } = about.baseModel;
+): Promise<readonly TokenReport[]> {
+  if (!("virtualTokens" in content || "deep" in content)) return [];
   if (model) checkPromptFits({ about }, baseModelOf(model));
-  const near = model ? nearestTokens(model, content.virtualTokens, NEAREST) : undefined;
-  return Array.from({ length: count }, (_, token) => {
-    const norm = Math.hypot(...content.virtualTokens.subarray(token * width, (token + 1) * width));
+  const near = model && (await nearestTo(content, model));
+  return Array.from({ length: about.virtualTokens }, (_, token) => {
+    const norm = normOf(content, token, about);
     if (!near || !model) return { norm };
-    const { tokenizer } = model;
     const nearest = near[token]!.map(({ id, cosine }) => ({
-      token: tokenizer.decode([id]),
+      token: model.tokenizer.decode([id]),
       cosine,
     }));
     return { norm, nearest };
   });
+}
+
+const nearestTo = async (
+  content: RowContent,
+  model: Model,
+): Promise<readonly (readonly NearToken[])[] | undefined> =>
+  "deep" in content
+    ? nearestByValue(model, content.deep.values[0]!, NEAREST)
+    : nearestTokens(model, content.virtualTokens, NEAREST);
+
+function normOf(content: RowContent, token: number, about: LearnedPrompt["about"]): number {
+  const { width } = about.baseModel;
+  if (!("deep" in content)) {
+    return Math.hypot(...content.virtualTokens.subarray(token * width, (token + 1) * width));
+  }
+  const { keys, values } = content.deep;
+  const lengths = [...keys, ...values].map((rows) => deepNorm(rows, token, about));
+  return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
 }
 
 /** Of one token's rows in all heads: rows f32 [heads, K, D]. */

@@ -17,7 +17,7 @@ export async function showPrompt(context: CommandContext, name: string): Promise
   const { settings, terminal } = context;
   const prompt = await loadPrompt(settings.store, name);
   const bytes = await promptBytes(settings.store, name);
-  const tokens = describeContent(prompt, await ownModel(context, prompt));
+  const tokens = await describeContent(prompt, await ownModel(context, prompt));
   terminal.result({ ...prompt.about, bytes, tokens }, () => describe(prompt.about, bytes, tokens));
 }
 
@@ -26,7 +26,7 @@ async function ownModel(
   { settings, workspace }: CommandContext,
   { about, content }: LearnedPrompt,
 ): Promise<Model | undefined> {
-  if (!("virtualTokens" in content)) return undefined;
+  if (!("virtualTokens" in content || "deep" in content)) return undefined;
   const resolved = await workspace.resolveModel(settings.model);
   return resolved.fingerprint === about.baseModel.fingerprint ? readModel(resolved) : undefined;
 }
@@ -53,7 +53,7 @@ function describe(
     ),
   ];
   if (about.attention) lines.push(attentionLine(about.attention));
-  if (tokens.length > 0) lines.push("", tokenTable(tokens, about.attention));
+  if (tokens.length > 0) lines.push("", tokenTable(tokens, about));
   return lines.join("\n");
 }
 
@@ -79,9 +79,14 @@ function attentionLine({ virtualTokens, before, after }: Attention): string {
   return `attention of answers: ${percent(before)} before the virtual tokens, ${percent(own)} on them, ${percent(after)} after`;
 }
 
-function tokenTable(tokens: readonly TokenReport[], attention: Attention | undefined): string {
+function tokenTable(
+  tokens: readonly TokenReport[],
+  { attention, method }: PromptDescription,
+): string {
+  const isDeep = method === "p-tuning-v2" || method === "prefix-tuning";
+  const words = isDeep ? "nearest words (values of the first layer)" : "nearest words";
   return table([
-    ["token", "norm", "attention", "nearest words"],
+    ["token", "norm", "attention", words],
     ...tokens.map(({ norm, nearest = [] }, index) => [
       String(index + 1),
       norm.toFixed(3),

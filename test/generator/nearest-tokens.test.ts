@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nearestTokens } from "../../generator/index.ts";
+import { NearestTokens } from "../../generator/nearest-tokens.ts";
 import { openSafetensors } from "../../runtime/index.ts";
 import { modelSource } from "../parity/golden-model.ts";
 import { goldenFolder } from "../runtime/weight-fixtures.ts";
@@ -50,4 +51,15 @@ test("tokens come by the cosine of the angle, the nearest first, as sorting all 
   for (const [i, { cosine }] of near!.entries()) {
     assert.ok(Math.abs(cosine - sorted[i]!.cosine) < 1e-6);
   }
+});
+
+test("vectors that come in blocks give the same tokens as all at once", () => {
+  const row = Float32Array.from({ length: width }, (_, i) => Math.cos(3 * i));
+  const [whole] = nearestTokens(model, row, 5);
+  const cut = Math.max(...whole!.map(({ id }) => id)); // the last of them is in the other block
+  const near = new NearestTokens(row, width, 5);
+  const table = Float32Array.from(embeddings.flatMap((one) => [...one]));
+  near.add(0, table.subarray(0, cut * width));
+  near.add(cut, table.subarray(cut * width));
+  assert.deepEqual(near.found, [whole]);
 });

@@ -8,6 +8,7 @@ import {
   encodeChat,
   GREEDY,
   type Model,
+  nearestByValue,
   readModel,
   readTrainableWeights,
   saveModel,
@@ -79,6 +80,22 @@ describe("SmolLM2-135M-Instruct from its Q4_1 file", () => {
         assert.deepEqual([first.cached, second.cached], [0, cached]);
         assert.deepEqual(second.logProbabilities, first.logProbabilities);
       }
+    } finally {
+      await engine.close();
+    }
+  });
+
+  test("of all 49,152 tokens those of a text are nearest to its values at the first layer", async () => {
+    const engine = await Engine.open(model, { cacheFolder, contextLength: 512, exact: true });
+    try {
+      const text = model.tokenizer.encode(" According to the relevant passages, answer briefly.");
+      const { values } = await engine.deepTokens(text);
+      const near = (await nearestByValue(model, values[0]!, 1))!.map(([first]) => first!);
+      assert.deepEqual(
+        near.map(({ id }) => id),
+        text,
+      );
+      assert.ok(near.every(({ cosine }) => cosine > 0.999));
     } finally {
       await engine.close();
     }

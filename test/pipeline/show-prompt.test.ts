@@ -88,6 +88,7 @@ describe("what is shown of a prompt", () => {
         `attention of answers: ${percent(attention.before)} before the virtual tokens, ${own} on them`,
       ),
     );
+    assert.match(text, /nearest words \(values of the first layer\)/);
     const rows = text.trimEnd().split("\n").slice(-3);
     for (const [index, row] of rows.entries()) {
       const columns = row.trim().split(/ {2,}/).slice(0, 3);
@@ -95,6 +96,23 @@ describe("what is shown of a prompt", () => {
       assert.deepEqual(columns, [String(index + 1), norms[index]!.toFixed(3), share]);
     }
   });
+
+  for (const method of ["p-tuning-v2", "prefix-tuning"]) {
+    test(`of ${method} that has learned nothing yet the nearest words are those it started as`, async () => {
+      const start = { instruction: "lamp", tokens: 4, learningRate: 1e-12 };
+      await tune({ name: method, method, ...start });
+      const { tokens } = await shownJson(method);
+      const nearest: { token: string; cosine: number }[] = tokens.map(
+        (one: { nearest: unknown[] }) => one.nearest[0],
+      );
+      assert.deepEqual(
+        nearest.map(({ token }) => token),
+        ["l", "a", "m", "p"],
+      );
+      assert.ok(nearest.every(({ cosine }) => Math.abs(cosine - 1) < 1e-5));
+      assert.match(await show(method, false), /^1 .*%\s+"l" 1\.00 {2}".*" 0\.\d\d/m);
+    });
+  }
 
   /** Of each virtual token's keys and values, the mean of their lengths over layers. */
   const normsOf = async (name: string): Promise<readonly number[]> => {
