@@ -26,6 +26,7 @@ const size = z
   .int()
   .min(1)
   .max(2 ** 20);
+const answerTokens = z.int().min(1).max(1024);
 const percent = z.number().min(0).max(100);
 const text = z.string().max(100_000);
 const score = z.strictObject({ em: percent, f1: percent });
@@ -64,7 +65,7 @@ const training = z.strictObject({
   batch: count,
   passages: count, // retrieved passages an example has at least
   passagesMax: count, // and at most
-  maxAnswerTokens: count.min(1).optional(), // of an answer that was learned
+  maxAnswerTokens: answerTokens.optional(), // of an answer that was learned
   lossCurve: z.array(z.number()).max(1e6), // mean training loss of each step
   devCurve: z.array(score.extend({ step: count })).max(1e5),
   dev: score.nullable(), // of the saved prompt; null: nothing held out
@@ -147,7 +148,11 @@ export const askedSchema = z.object({
   task: z.enum(["question", "input"]).default("question"),
   placement: z.enum(["between", "prefix"]),
   template: text,
-  training: z.object({ passages: passageCount, passagesMax: passageCount }),
+  training: z.object({
+    passages: passageCount,
+    passagesMax: passageCount,
+    maxAnswerTokens: answerTokens.optional(),
+  }),
 });
 export type AskedRecord = z.infer<typeof askedSchema>;
 
@@ -156,9 +161,9 @@ export function toAskedRecord({
   task = "question",
   placement,
   template,
-  training: { passages, passagesMax },
+  training: { passages, passagesMax, maxAnswerTokens },
 }: PromptDescription): AskedRecord {
-  const training = { passages, passagesMax };
+  const training = { passages, passagesMax, ...(maxAnswerTokens && { maxAnswerTokens }) };
   return { format: FORMAT, version: VERSION, task, placement, template, training };
 }
 

@@ -35,6 +35,8 @@ export interface HowAsked {
   /** None for inputs. */
   readonly passages: number;
   readonly passagesMax: number;
+  /** Of an answer that was learned, in tokens; undefined where nobody tells. */
+  readonly maxAnswerTokens?: number | undefined;
 }
 
 /** What `foreword tune` trains with unless told otherwise. */
@@ -91,6 +93,7 @@ export function howAsked(
     placement: own === undefined || isInFront ? usual : placementIn(own),
     template,
     ...passagesOf(template, options, beside),
+    maxAnswerTokens: beside?.maxAnswerTokens,
   };
 }
 

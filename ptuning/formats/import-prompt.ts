@@ -111,11 +111,8 @@ function describe(
   found: { readonly hash: string; readonly beside: HowAsked | undefined },
 ): PromptDescription {
   const { name, model } = options;
-  const { task, placement, template, passages, passagesMax } = howAsked(
-    described,
-    options,
-    found.beside,
-  );
+  const asked = howAsked(described, options, found.beside);
+  const { task, placement, template, passages, passagesMax, maxAnswerTokens } = asked;
   return {
     name,
     createdAt: new Date().toISOString(),
@@ -134,6 +131,7 @@ function describe(
       batch: 0,
       passages,
       passagesMax,
+      ...(maxAnswerTokens && { maxAnswerTokens }),
       lossCurve: [],
       devCurve: [],
       dev: null,

@@ -49,15 +49,20 @@ describe("how a prompt is asked, when it goes out and comes back", () => {
   });
   const askedOf = (prompt: LearnedPrompt) => {
     const { task = "question", placement, training } = prompt.about;
-    const { passages, passagesMax } = training;
-    return { task, placement, template: templateOf(prompt), passages, passagesMax };
+    const { passages, passagesMax, maxAnswerTokens } = training;
+    const template = templateOf(prompt);
+    return { task, placement, template, passages, passagesMax, maxAnswerTokens };
   };
 
   const kinds: readonly Partial<LearnedPrompt["about"]>[] = [
     { placement: "between", training: read(1, 1) },
     { placement: "prefix", template: `${FRAME}{virtual tokens}${PASSAGES}Question: {question}` },
     { template: FRAME + OWN.replace("{passages}", PASSAGES), training: read(2, 5) },
-    { task: "input", template: "user: {virtual tokens}{input}", training: read(0, 0) },
+    {
+      task: "input",
+      template: "user: {virtual tokens}{input}",
+      training: { ...read(0, 0), maxAnswerTokens: 200 },
+    },
     { task: "input", template: "user: Text: {input}\n{virtual tokens}Mood:", training: read(0, 0) },
   ];
   for (const kind of kinds) {
@@ -94,6 +99,7 @@ describe("how a prompt is asked, when it goes out and comes back", () => {
       template: "{virtual tokens}{passages}Question: {question}",
       passages: 2,
       passagesMax: 2,
+      maxAnswerTokens: undefined,
     });
     const own = await importPrompt(path, options({ template: OWN }));
     assert.equal(templateOf(own), OWN);
