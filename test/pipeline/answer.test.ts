@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Generator } from "../../generator/index.ts";
+import type { GenerationRequest, Generator } from "../../generator/index.ts";
 import { type AnswerParts, answerQuestion, wholeAnswer } from "../../pipeline/answer.ts";
 import type { AnswerRequest } from "../../pipeline/answerer.ts";
 import { completeText } from "../../pipeline/complete.ts";
 import type { Passage } from "../../pipeline/passage.ts";
+import type { LearnedPrompt } from "../../ptuning/index.ts";
+import { countingArray, describePrompt } from "../ptuning/learned-prompts.ts";
 import { openTinyGenerator, type TinyGenerator } from "../ptuning/tiny-generator.ts";
 
 const passage: Passage = {
@@ -40,11 +42,12 @@ describe("answers of a tiny model of single characters", () => {
     request: Partial<AnswerRequest>,
     passages: readonly Passage[] = [passage],
     model = generator,
+    learned?: LearnedPrompt,
   ) => {
     const parts: AnswerParts = {
       generator: model,
       retrieve: async () => ({ passages, similarity: 0.9 }),
-      choosePrompt: async () => undefined,
+      choosePrompt: async () => learned,
       minSimilarity: 0.2,
     };
     const whole: AnswerRequest = {
@@ -141,6 +144,36 @@ describe("answers of a tiny model of single characters", () => {
       assert.equal(stopped.finishReason, "stop");
     });
   }
+
+  test("where no passage finds room, a learned prompt leaves the model as it is", async () => {
+    const learned: LearnedPrompt = {
+      about: describePrompt({ method: "prompt-tuning", virtualTokens: 2 }),
+      content: { virtualTokens: countingArray(2 * 48) },
+    };
+    const asked: GenerationRequest[] = [];
+    const watched = new Proxy(generator, {
+      get: (target, key) => {
+        if (key !== "generate") return Reflect.get(target, key, target);
+        return (request: GenerationRequest, signal?: AbortSignal) => {
+          asked.push(request);
+          return target.generate(request, signal);
+        };
+      },
+    });
+    const ids = async (question: string, prompt?: LearnedPrompt) => {
+      const request = { mode: "retrieval" as const, ...asking(question) };
+      const { passages, prompt: name } = await ask(request, [passage], watched, prompt);
+      assert.equal(name, prompt?.about.name ?? null);
+      const { prefixIds, ids, conditioning } = asked.at(-1)!;
+      return { text: [...prefixIds, ...ids], conditioning, isRead: passages[0]!.used };
+    };
+    const short = await ids("When?", learned);
+    assert.deepEqual([short.isRead, short.conditioning?.count], [true, 2]);
+    const long = "When? ".repeat(280);
+    const bare = await ids(long);
+    assert.deepEqual([bare.isRead, bare.conditioning], [false, undefined]);
+    assert.deepEqual(await ids(long, learned), bare);
+  });
 
   test("what was cached, and the time of reading, is told also where a stop text ends it", async () => {
     await ask({ mode: "retrieval" });
