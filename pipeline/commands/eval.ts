@@ -21,6 +21,7 @@ import { retrievalMetrics } from "../evaluation/retrieval-metrics.ts";
 import { rankedDocuments, readRetrievalSet } from "../evaluation/retrieval-set.ts";
 import { evaluationTable, retrievalLine } from "../evaluation/table.ts";
 import { wholeNumber } from "../flag-numbers.ts";
+import { isQuestion, passagesFor, requireDocumentsFor } from "../pair-passages.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -107,16 +108,15 @@ async function evaluateFile(
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
   const pairs = await readPairs(context, path, flags);
-  const isInput = taskOfPairs(pairs) === "input";
-  if (!isInput) await workspace.requireDocuments();
+  await requireDocumentsFor(pairs, workspace);
   const { arms, trainedPassages } = await openArms(workspace, flags, {
     pairs,
     source: basename(path),
   });
   const k = settings.k ?? trainedPassages ?? DEFAULT_PASSAGES;
-  if (!isInput) terminal.note(`Retrieving passages for ${pairs.length} questions…`);
-  const questions = pairs.map(({ question }) => question);
-  const found = isInput ? [] : await workspace.retrieveMany(questions, Math.max(k, RANKS), signal);
+  const asked = pairs.filter(isQuestion).length;
+  if (asked > 0) terminal.note(`Retrieving passages for ${asked} questions…`);
+  const found = await passagesFor(pairs, Math.max(k, RANKS), workspace, signal);
   const progress = terminal.progress("questions");
   const generator = await workspace.generator();
   const onQuestion = (done: number) => progress.update(done, pairs.length);

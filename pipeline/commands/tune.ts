@@ -11,6 +11,7 @@ import {
 import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { decimalNumber, nameList, wholeNumber } from "../flag-numbers.ts";
+import { requireDocumentsFor } from "../pair-passages.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -119,8 +120,7 @@ async function tune(
   for (const { where, problem } of qa.skipped) {
     terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);
   }
-  // Inputs that stand alone need no documents.
-  if (qa.pairs.some(({ task }) => task !== "input")) await workspace.requireDocuments();
+  await requireDocumentsFor(qa.pairs, workspace);
   const generator = await workspace.generator();
   const events = tunePrompt(tuning, {
     qa,

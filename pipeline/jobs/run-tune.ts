@@ -10,6 +10,7 @@ import {
 } from "../../ptuning/index.ts";
 import { learnedArm, plainRag } from "../evaluation/arms.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
+import { passagesFor, requireDocumentsFor } from "../pair-passages.ts";
 import { uploadsFolder } from "../uploads.ts";
 import type { JobRun, TuneRequest } from "./job-record.ts";
 
@@ -34,8 +35,9 @@ export async function runTune(
   tell({ event: "loading" });
   const path = join(uploadsFolder(settings.store, "questions"), request.questions);
   const tuning = parseTuneSettings(request.settings, "settings");
-  const { train, test } = keepSomeOut(await readQaFile(path, signal), request, tuning.seed);
-  await workspace.requireDocuments();
+  const all = await readQaFile(path, signal);
+  await requireDocumentsFor(all.pairs, workspace);
+  const { train, test } = keepSomeOut(all, request, tuning.seed);
   const events = tunePrompt(
     { ...tuning, resume: isResumed },
     {
@@ -71,12 +73,11 @@ async function compare(
   { workspace, signal, tell }: JobRun,
 ): Promise<Evaluation> {
   const prompt = (await workspace.choosePrompt(name))!;
-  const questions = pairs.map(({ question }) => question);
   return evaluate({
     generator: await workspace.generator(),
     arms: [plainRag, learnedArm(prompt)],
     pairs,
-    found: await workspace.retrieveMany(questions, Math.max(passages, RANKS), signal),
+    found: await passagesFor(pairs, Math.max(passages, RANKS), workspace, signal),
     k: passages,
     seed,
     onQuestion: (done) => tell({ event: "compared", done, total: pairs.length }),

@@ -87,7 +87,11 @@ export class TrainingForm {
         add,
         h("label", { for: "qa-upload", class: "button" }, "Add file"),
       ),
-      h("small", {}, 'Lines of {"id", "question", "answers"}, SQuAD or FlashRAG.'),
+      h(
+        "small",
+        {},
+        'Lines of {"id", "question", "answers"} or {"input", "output"}, SQuAD or FlashRAG.',
+      ),
     );
   }
 
