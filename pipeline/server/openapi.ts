@@ -138,7 +138,7 @@ const ERROR_RESPONSES: Readonly<Record<number, string>> = {
   409: "It cannot be done in this state.",
   413: "The body is too large.",
   429: "The queue is full; see Retry-After.",
-  503: "Loading or shutting down, or the engine died under the request.",
+  503: "Loading or shutting down, the answer took too long, or the engine died under the request.",
 };
 
 function operationJson(operation: Operation): Json {

@@ -33,7 +33,7 @@ export interface FakeOptions {
   /** What the engine says of itself. */
   readonly engine?: EngineStatus | "unreadable";
   /** Waited for before every piece but the first. */
-  readonly gate?: () => Promise<void>;
+  readonly gate?: (signal?: AbortSignal) => Promise<void>;
 }
 
 /** Answers with given pieces, without any model, and remembers what it was asked. */
@@ -62,7 +62,7 @@ export class FakeAnswerer implements Answerer {
     let isComplete = false;
     try {
       for (const [index, text] of pieces.entries()) {
-        if (index > 0) await gate?.();
+        if (index > 0) await gate?.(signal);
         signal?.throwIfAborted();
         if (index === failAt) throw failure;
         yield {

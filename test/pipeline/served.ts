@@ -8,14 +8,17 @@ import { ServerState } from "../../pipeline/server/server-state.ts";
 
 export interface ServedOptions {
   readonly apiKey?: string;
+  readonly maxActive?: number;
   readonly maxWaiting?: number;
+  readonly timeoutMs?: number;
   readonly isLoading?: boolean;
   readonly page?: PageParts | undefined;
 }
 
 /** The real app on a free port until the test ends, with clients for it. */
 export async function serveFor(t: TestContext, answerer: Answerer, options: ServedOptions = {}) {
-  const { apiKey, maxWaiting = 4, isLoading = false, page } = options;
+  const { apiKey, maxActive = 2, maxWaiting = 4, timeoutMs = 60_000 } = options;
+  const { isLoading = false, page } = options;
   const state = new ServerState();
   if (!isLoading) state.becomeReady();
   const app = createApp({
@@ -23,9 +26,9 @@ export async function serveFor(t: TestContext, answerer: Answerer, options: Serv
     state,
     log: silentLog,
     apiKeys: apiKey === undefined ? [] : [apiKey],
-    maxActive: 2,
+    maxActive,
     maxWaiting,
-    timeoutMs: 60_000,
+    timeoutMs,
     page,
   });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });

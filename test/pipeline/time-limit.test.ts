@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { after, before, mock, type TestContext, test } from "node:test";
+import { FakeAnswerer } from "./fake-answerer.ts";
+import { bodyOf, serveFor } from "./served.ts";
+
+const LIMIT_MS = 5000;
+/** Of a test: where a request is not stopped, it has no end. */
+const HUNG = { timeout: 60_000 };
+const chat = "/v1/chat/completions";
+const body = { model: "base", messages: [{ role: "user", content: "When is high water?" }] };
+
+// For the whole file: fetch keeps a timer of its own from one request to the next.
+before(() => mock.timers.enable({ apis: ["setTimeout"] }));
+after(() => mock.timers.reset());
+
+/**
+ * A server with one place, whose clock goes on when the test says so. Its answerer says a word, and then nothing until it is stopped;
+ * `release` lets later answers come to their end.
+ */
+async function serveStuck(t: TestContext, maxWaiting: number) {
+  let isStuck = true;
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const untilStopped = (signal: AbortSignal) =>
+    new Promise<void>((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("stopped")), { once: true });
+    });
+  const answerer = new FakeAnswerer({
+    gate: (signal) => {
+      begin();
+      return isStuck ? untilStopped(signal!) : Promise.resolve();
+    },
+  });
+  const release = () => {
+    isStuck = false;
+  };
+  let cut = () => {};
+  t.after(() => cut()); // before the server is closed, which waits for what a failed test left open
+  const served = await serveFor(t, answerer, { maxActive: 1, maxWaiting, timeoutMs: LIMIT_MS });
+  cut = () => served.state.cutAnswers();
+  return { ...served, answerer, begun, release, pass: (ms: number) => mock.timers.tick(ms) };
+}
+
+async function requireTimeIsUp(response: Response) {
+  assert.equal(response.status, 503);
+  assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
+  const { error } = await bodyOf(response);
+  assert.match(error.message, /longer than the 5 s/);
+  assert.equal(error.type, "server_error");
+}
+
+test("an answer out of time is stopped, gets 503 and frees its place", HUNG, async (t) => {
+  const { post, answerer, begun, release, pass } = await serveStuck(t, 0);
+  const asked = post(chat, body);
+  await begun;
+  pass(LIMIT_MS - 1);
+  assert.equal(answerer.signals[0]?.aborted, false);
+  assert.equal((await post(chat, body)).status, 429);
+  pass(1);
+  await requireTimeIsUp(await asked);
+  await answerer.stopped;
+  release();
+  assert.equal((await post(chat, body)).status, 200);
+});
+
+test("a stream out of time is told by an event, ends and frees its place", HUNG, async (t) => {
+  const { post, answerer, release, pass } = await serveStuck(t, 0);
+  const response = await post(chat, { ...body, stream: true });
+  assert.equal(response.status, 200);
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes('"content":"at"')) text += (await reader.read()).value;
+  pass(LIMIT_MS);
+  for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
+  const events = text.trimEnd().split("\n\n");
+  const { error } = JSON.parse(events.at(-1)!.replace(/^data: /, ""));
+  assert.match(error.message, /longer than the 5 s/);
+  assert.equal(error.type, "server_error");
+  assert.doesNotMatch(text, /\[DONE\]/);
+  await answerer.stopped;
+  release();
+  assert.equal((await post(chat, body)).status, 200);
+});
+
+test("waiting for a turn counts: who runs out of time in the line leaves it", HUNG, async (t) => {
+  const { url, post, answerer, begun, release, pass } = await serveStuck(t, 1);
+  const asked = [post(chat, body)];
+  await begun;
+  asked.push(post(chat, { ...body, stream: true }));
+  const waiting = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return /^foreword_queue_waiting (\d+)$/m.exec(text)?.[1];
+  };
+  while ((await waiting()) !== "1");
+  pass(LIMIT_MS);
+  for (const response of await Promise.all(asked)) await requireTimeIsUp(response);
+  assert.equal(answerer.requests.length, 1);
+  assert.equal(await waiting(), "0");
+  release();
+  assert.equal((await post(chat, body)).status, 200);
+});
