@@ -30,6 +30,19 @@ const toggle = z.union([
 ]);
 const text = z.string().min(1).max(4096);
 
+/** The keys of a setting that separates several by commas; none where it is not set. */
+export const apiKeysIn = (apiKey: string | undefined): string[] =>
+  (apiKey ?? "")
+    .split(",")
+    .map((key) => key.trim())
+    .filter((key) => key !== "");
+
+const MIN_KEY_CHARACTERS = 8;
+const apiKeys = text.refine((keys) => {
+  const lengths = apiKeysIn(keys).map(({ length }) => length);
+  return lengths.length > 0 && Math.min(...lengths) >= MIN_KEY_CHARACTERS;
+}, `expected at least ${MIN_KEY_CHARACTERS} characters of each key`);
+
 /** How the best passages of a search are ordered again: not at all, or by the model that says how well each fits the question. */
 export const RERANKINGS = ["none", "likelihood", "cross-encoder"] as const;
 
@@ -54,7 +67,7 @@ const settable = z.strictObject({
   contextLength: whole(128, 131_072), // tokens of prompt and answer together
   host: text,
   port: whole(0, 65_535),
-  apiKey: z.string().min(8, "expected at least 8 characters").max(4096),
+  apiKey: apiKeys, // any of these is accepted
   queue: whole(0, 10_000), // requests that may wait
   parallel: whole(1, 256), // answers generated at once
   perKey: whole(1, 10_000), // requests one key may have running or waiting

@@ -10,6 +10,7 @@ import { createApp } from "../server/app.ts";
 import { type Listening, listen, requireKeyBeyondLoopback } from "../server/listen.ts";
 import { ServerMetrics } from "../server/metrics.ts";
 import { ServerState } from "../server/server-state.ts";
+import { apiKeysIn } from "../settings.ts";
 import { MAX_DECODED_TOGETHER } from "../workspace.ts";
 import { workspaceAnswerer } from "../workspace-answerer.ts";
 import { workspaceStoreView } from "../workspace-store-view.ts";
@@ -51,7 +52,7 @@ export function serveCommand(host: CommandHost): Command {
 async function serve(context: CommandContext): Promise<ExitCode> {
   const { settings, terminal, workspace, signal } = context;
   const { host, port } = settings;
-  const apiKeys = keysOf(settings.apiKey);
+  const apiKeys = apiKeysIn(settings.apiKey);
   requireKeyBeyondLoopback(host, apiKeys);
   const state = new ServerState();
   const log = createLog(settings.debug ? "debug" : settings.quiet ? "error" : "info");
@@ -108,9 +109,3 @@ async function shutDown(state: ServerState, server: Listening): Promise<void> {
     clearTimeout(cut);
   }
 }
-
-const keysOf = (apiKey: string | undefined): string[] =>
-  (apiKey ?? "")
-    .split(",")
-    .map((key) => key.trim())
-    .filter((key) => key !== "");

@@ -8,8 +8,11 @@ import { ServerState } from "../../pipeline/server/server-state.ts";
 
 export interface ServedOptions {
   readonly apiKey?: string;
+  /** Others that are accepted. */
+  readonly otherKeys?: readonly string[];
   readonly maxActive?: number;
   readonly maxWaiting?: number;
+  readonly perKey?: number;
   readonly timeoutMs?: number;
   readonly isLoading?: boolean;
   readonly page?: PageParts | undefined;
@@ -18,16 +21,17 @@ export interface ServedOptions {
 /** The real app on a free port until the test ends, with clients for it. */
 export async function serveFor(t: TestContext, answerer: Answerer, options: ServedOptions = {}) {
   const { apiKey, maxActive = 2, maxWaiting = 4, timeoutMs = 60_000 } = options;
-  const { isLoading = false, page } = options;
+  const { otherKeys = [], perKey, isLoading = false, page } = options;
   const state = new ServerState();
   if (!isLoading) state.becomeReady();
   const app = createApp({
     answerer,
     state,
     log: silentLog,
-    apiKeys: apiKey === undefined ? [] : [apiKey],
+    apiKeys: apiKey === undefined ? [] : [apiKey, ...otherKeys],
     maxActive,
     maxWaiting,
+    perKey,
     timeoutMs,
     page,
   });
