@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { findChromium } from "./find-chromium.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Headless Chromium. Fails, and says how to get one, where there is none. */
 export async function openBrowser(): Promise<Browser> {
@@ -47,3 +51,28 @@ export async function openPage(browser: Browser, url: string): Promise<WatchedPa
 /** Waits for the answers of a question that was asked to be complete. */
 export const answersComplete = (page: Page) =>
   page.locator(".composer .primary", { hasText: /^Ask$/ }).waitFor({ timeout: 120_000 });
+
+/** What axe finds wrong, in a word each. */
+export async function violations(page: Page): Promise<string[]> {
+  // Evaluated by the debugger: the page's own policy would refuse a script that is put into it.
+  await page.evaluate(axe);
+  return page.evaluate(
+    `axe.run().then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 120)))`,
+  );
+}
+
+/** Drags a file over a place of the page and lets it go there; gives the events that the page took upon itself. */
+export function drop(
+  page: Page,
+  selector: string,
+  { name, text }: { readonly name: string; readonly text: string },
+): Promise<string[]> {
+  return page.evaluate(`(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([${JSON.stringify(text)}], ${JSON.stringify(name)}));
+    const place = document.querySelector(${JSON.stringify(selector)});
+    const event = (type) => new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+    return ["dragenter", "dragover", "drop"].filter((type) => !place.dispatchEvent(event(type)));
+  })()`);
+}

@@ -8,7 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { parseTuneSettings } from "../../ptuning/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
 import { startForeword } from "../pipeline/foreword.ts";
-import { answersComplete, openBrowser, openPage } from "./browser.ts";
+import { answersComplete, drop, openBrowser, openPage } from "./browser.ts";
 
 const LIGHTHOUSE = `# The lighthouse of Orrin
 
@@ -59,7 +59,6 @@ describe("the page with the real models, from an empty store to a trained prompt
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "foreword-page-"));
-    await writeFile(join(folder, "lighthouse.md"), LIGHTHOUSE);
     await writeFile(join(folder, "broken.pdf"), "%PDF-1.4\nno more");
     const lines = PAIRS.map((pair) => JSON.stringify(pair)).join("\n");
     await writeFile(join(folder, "questions.jsonl"), lines);
@@ -78,11 +77,13 @@ describe("the page with the real models, from an empty store to a trained prompt
     await answersComplete(page);
   };
 
-  test("documents are added with the progress of each; a broken one is named with the reason", async () => {
+  test("documents are dropped and chosen, with the progress of each; a broken one is named with the reason", async () => {
     const { page, wrongs } = await openPage(browser, server.url);
     await page.click("text=Add documents");
-    const files = ["lighthouse.md", "broken.pdf"].map((name) => join(folder, name));
-    await page.setInputFiles("#files", files);
+    const taken = await drop(page, ".drop", { name: "lighthouse.md", text: LIGHTHOUSE });
+    // Of an event that is not taken the browser would open the file.
+    assert.deepEqual(taken, ["dragenter", "dragover", "drop"]);
+    await page.setInputFiles("#files", join(folder, "broken.pdf"));
     await page.waitForSelector(".uploads .ready", { timeout: 60_000 });
     await page.waitForSelector(".uploads .refused", { timeout: 60_000 });
     assert.match((await page.textContent(".uploads .refused")) ?? "", /broken\.pdf.*PDF/i);
@@ -124,7 +125,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     await page.context().close();
   });
 
-  test("a prompt is trained while the page is reloaded and the server restarted, and compared", async () => {
+  test("a prompt is trained through a stop, a reload and a restart of the server, and compared", async () => {
     const first = await openPage(browser, `${server.url}/#/training`);
     await first.page.setInputFiles("#qa-upload", join(folder, "questions.jsonl"));
     await first.page.waitForSelector('#qa-file option[value="questions.jsonl"]', {
@@ -143,6 +144,9 @@ describe("the page with the real models, from an empty store to a trained prompt
     await first.page.fill("[name=epochs]", "2");
     await first.page.fill("[name=testQuestions]", "2");
     await first.page.click("text=Start training");
+    await first.page.click('.run button:text-is("Stop")');
+    await first.page.locator(".run-status", { hasText: /^Stopped/ }).waitFor({ timeout: 60_000 });
+    await first.page.click('.run button:text-is("Go on")');
     await first.page.waitForSelector(".run .chart", { timeout: 120_000 });
     await first.page.reload();
     await first.page.waitForSelector(".run .chart", { timeout: 60_000 });
@@ -153,6 +157,11 @@ describe("the page with the real models, from an empty store to a trained prompt
     await page.waitForSelector(".comparison", { timeout: 180_000 });
     assert.match((await page.textContent(".comparison h3")) ?? "", /2 questions/);
     assert.equal(await page.locator(".comparison .listing:not(.scores) tbody tr").count(), 2);
+    const captions = await page.locator(".run figcaption").allTextContents();
+    assert.deepEqual(captions, ["Training loss by step", "Held-out F1 by epoch"]);
+    const heldOut = page.locator(".run .chart").nth(1);
+    assert.match((await heldOut.getAttribute("aria-label")) ?? "", /^Held-out F1: \d+ at 2$/);
+    assert.equal(await heldOut.locator(".dot").count(), 2);
     await page.goto(`${server.url}/#/prompts`);
     assert.match((await page.textContent(".card h2")) ?? "", /^mine$/);
     await page.click("text=Ask with it");

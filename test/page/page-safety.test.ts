@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -12,11 +10,33 @@ import { ServerState } from "../../pipeline/server/server-state.ts";
 import type { StoreView } from "../../pipeline/server/store-view.ts";
 import { readSettings } from "../../pipeline/settings.ts";
 import { FakeAnswerer } from "../pipeline/fake-answerer.ts";
-import { answersComplete, openBrowser, openPage } from "./browser.ts";
+import { answersComplete, openBrowser, openPage, violations } from "./browser.ts";
 import { PAYLOADS } from "./payloads.ts";
 
 const everything = PAYLOADS.join("\n\n");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What answers are written in, and what becomes of it. */
+const MARKDOWN = [
+  [
+    "**High** at *noon*, see `tides`",
+    "<p><strong>High</strong> at <em>noon</em>, see <code>tides</code></p>",
+  ],
+  ["one\ntwo\n\nthree", "<p>one<br>two</p><p>three</p>"],
+  [
+    "- a\n- b\n  1. c\n  2. d",
+    '<ul><li>a</li><li>b<ol start="1"><li>c</li><li>d</li></ol></li></ul>',
+  ],
+  ["3. c\n4. d", '<ol start="3"><li>c</li><li>d</li></ol>'],
+  [
+    "| Port | Tide |\n| --- | ---: |\n| Ansel | **2** m |",
+    "<table><thead><tr><th>Port</th><th>Tide</th></tr></thead><tbody><tr><td>Ansel</td><td><strong>2</strong> m</td></tr></tbody></table>",
+  ],
+  [
+    "```js title=a.js\n**a** < b\n```",
+    '<pre tabindex="0"><code data-language="js">**a** &lt; b</code></pre>',
+  ],
+  ["## Tides\n> quoted", "<h4>Tides</h4><blockquote><p>quoted</p></blockquote>"],
+] as const;
 
 /** A store whose every title, name and text is hostile. */
 const hostileView: StoreView = {
@@ -115,7 +135,64 @@ describe("the page, with hostile texts everywhere", () => {
       [...new Set(links)].filter((one) => !/^https?:$/.test(one)),
       [],
     );
+    const expected = { strong: 34, em: 35, h3: 32, li: 31, blockquote: 30, pre: 28 };
+    for (const [element, number] of Object.entries(expected)) {
+      const texts = await page.locator(`.answer-text ${element}`).allTextContents();
+      assert.ok(texts.join("").includes(`pwned(${number})`), `${element}: ${texts}`);
+    }
     assert.deepEqual(wrongs, []);
+    await page.context().close();
+  });
+
+  test("Markdown of answers becomes elements", async () => {
+    const { page } = await openPage(browser, server.url);
+    for (const [text, html] of MARKDOWN) {
+      const shown = await page.evaluate(`import("/scripts/markdown.js").then(({ markdown }) => {
+        const place = document.createElement("div");
+        place.append(markdown(${JSON.stringify(text)}));
+        return place.innerHTML;
+      })`);
+      assert.equal(shown, html);
+    }
+    await page.context().close();
+  });
+
+  test("Regenerate asks for the one answer again, in its place and less predictably", async () => {
+    const { page, wrongs } = await openPage(browser, server.url);
+    await page.waitForSelector("#compare option[value=base]", { state: "attached" });
+    await page.selectOption("#compare", "base");
+    await ask(page, "When is high water?");
+    const before = answerer.requests.length;
+    const shown = await page.locator(".answer-text").allTextContents();
+    await page.locator(".answer", { hasText: "Model alone" }).getByText("Regenerate").click();
+    await answersComplete(page);
+    assert.equal(answerer.requests.length, before + 1);
+    const { mode, sampling, messages } = answerer.requests.at(-1)!;
+    assert.equal(mode, "bare");
+    assert.deepEqual([sampling.temperature, sampling.topP], [0.7, 0.95]);
+    assert.deepEqual(messages, [{ role: "user", text: "When is high water?" }]);
+    assert.deepEqual(await page.locator(".answer-text").allTextContents(), shown);
+    assert.equal(await page.locator(".turn").count(), 1);
+    assert.deepEqual(wrongs, []);
+    await page.context().close();
+  });
+
+  test("the theme button switches and is remembered; the key / goes to the question", async () => {
+    const { page } = await openPage(browser, `${server.url}/#/prompts`);
+    const background = () =>
+      page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
+    const light = await background();
+    await page.click("#theme");
+    assert.notEqual(await background(), light);
+    await page.reload();
+    assert.notEqual(await background(), light);
+    await page.click("#theme");
+    assert.equal(await background(), light);
+    await page.goto(`${server.url}/#/chat`);
+    await page.focus(".wordmark");
+    await page.keyboard.press("/");
+    await page.keyboard.type("1/2");
+    assert.equal(await page.inputValue("#question"), "1/2");
     await page.context().close();
   });
 
@@ -161,13 +238,3 @@ describe("the page, with hostile texts everywhere", () => {
     await page.context().close();
   });
 });
-
-/** What axe finds wrong, in a word each. */
-async function violations(page: Page): Promise<string[]> {
-  // Evaluated by the debugger: the page's own policy would refuse a script that is put into it.
-  await page.evaluate(axe);
-  return page.evaluate(
-    `axe.run().then(({ violations }) =>
-      violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 120)))`,
-  );
-}

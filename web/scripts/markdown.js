@@ -18,7 +18,8 @@ export function markdown(text, reference = () => undefined) {
 /** @typedef {{ nodes: Node[], next: number }} Taken */
 
 const ITEM = /^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/;
-const FENCE = /^\s*(```+|~~~+)\s*([\w+-]*)\s*$/;
+/** What begins code, with whatever is told about it: a language, and perhaps more. */
+const FENCE = /^\s*(`{3,}|~{3,}(?!~))([^`]*)$/;
 const STARTS = [
   /^#{1,6}\s/,
   FENCE,
@@ -89,14 +90,11 @@ const isStart = (line) => line.trim() === "" || STARTS.some((start) => start.tes
 
 /** @param {string[]} lines @param {number} index @returns {Taken} */
 function takeCode(lines, index) {
-  const [, fence = "```", language = ""] = FENCE.exec(lines[index] ?? "") ?? [];
+  const [, fence = "```", about = ""] = FENCE.exec(lines[index] ?? "") ?? [];
+  const language = /^\s*([\w+-]+)/.exec(about)?.[1];
   let next = index + 1;
   while (next < lines.length && (lines[next] ?? "").trim() !== fence) next++;
-  const code = h(
-    "code",
-    { "data-language": language || null },
-    lines.slice(index + 1, next).join("\n"),
-  );
+  const code = h("code", { "data-language": language }, lines.slice(index + 1, next).join("\n"));
   return { nodes: [h("pre", { tabindex: "0" }, code)], next: next + 1 };
 }
 
