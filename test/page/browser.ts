@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -60,6 +61,14 @@ export async function violations(page: Page): Promise<string[]> {
     `axe.run().then(({ violations }) =>
       violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 120)))`,
   );
+}
+
+/** Nothing that axe can find is wrong with what the page shows, light and dark. */
+export async function requireAccessible(page: Page, what: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    assert.deepEqual(await violations(page), [], `${what}, ${colorScheme}`);
+  }
 }
 
 /** Drags a file over a place of the page and lets it go there; gives the events that the page took upon itself. */

@@ -8,7 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { parseTuneSettings } from "../../ptuning/index.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
 import { startForeword } from "../pipeline/foreword.ts";
-import { answersComplete, drop, openBrowser, openPage } from "./browser.ts";
+import { answersComplete, drop, openBrowser, openPage, requireAccessible } from "./browser.ts";
 
 const LIGHTHOUSE = `# The lighthouse of Orrin
 
@@ -88,6 +88,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     await page.waitForSelector(".uploads .refused", { timeout: 60_000 });
     assert.match((await page.textContent(".uploads .refused")) ?? "", /broken\.pdf.*PDF/i);
     await page.waitForSelector("text=The lighthouse of Orrin");
+    await requireAccessible(page, "uploads");
     assert.deepEqual(wrongs, []);
     await page.context().close();
   });
@@ -99,6 +100,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     await page.click(".citation");
     const marked = await page.textContent(".reader-text mark");
     assert.match(marked ?? "", /61 metres tall/);
+    await requireAccessible(page, "a document opened at its citation");
     await page.goto(`${server.url}/#/documents`);
     assert.equal(await page.isVisible(".reader"), false);
     await page.goto(`${server.url}/#/chat`);
@@ -122,6 +124,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     assert.equal(await page.locator(".beside .answer").count(), 2);
     const labels = await page.locator(".answer-by").allTextContents();
     assert.deepEqual(labels, ["Without a learned prompt", "Model alone, no documents"]);
+    await requireAccessible(page, "two answers side by side");
     await page.context().close();
   });
 
@@ -162,6 +165,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     const heldOut = page.locator(".run .chart").nth(1);
     assert.match((await heldOut.getAttribute("aria-label")) ?? "", /^Held-out F1: \d+ at 2$/);
     assert.equal(await heldOut.locator(".dot").count(), 2);
+    await requireAccessible(page, "a training's charts and comparison");
     await page.goto(`${server.url}/#/prompts`);
     assert.match((await page.textContent(".card h2")) ?? "", /^mine$/);
     await page.click("text=Ask with it");

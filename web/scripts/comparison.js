@@ -16,7 +16,11 @@ export function comparison({ prompt, comparison: found }) {
     h(
       "table",
       { class: "listing scores" },
-      h("thead", {}, row("th", ["", "EM", "F1", "F1, 95% interval"])),
+      h(
+        "thead",
+        {},
+        row("th", [h("span", { class: "unseen" }, "Answered"), "EM", "F1", "F1, 95% interval"]),
+      ),
       h(
         "tbody",
         {},
@@ -59,6 +63,6 @@ function questionRow(question, prompt) {
   );
 }
 
-/** @param {"th" | "td"} tag @param {string[]} cells */
+/** @param {"th" | "td"} tag @param {(string | Node)[]} cells */
 const row = (tag, cells) =>
   h("tr", {}, ...cells.map((cell) => h(tag, tag === "th" ? { scope: "col" } : {}, cell)));
