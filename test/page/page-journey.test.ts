@@ -175,7 +175,12 @@ describe("the page with the real models, from an empty store to a trained prompt
     await page.context().close();
   });
 
-  test("the log has no text of documents, questions or answers", () => {
+  test("the log names every request, and has no text of documents, questions or answers", () => {
     assert.doesNotMatch(stderr.join(""), /lighthouse|keeper|Orrin|metres/i);
+    const lines = stderr.join("").split("\n");
+    const requests = lines.filter((line) => line.includes('"msg":"request"'));
+    const ids = requests.map((line) => (JSON.parse(line) as { requestId: string }).requestId);
+    assert.ok(ids.length > 0);
+    assert.equal(new Set(ids).size, ids.length);
   });
 });

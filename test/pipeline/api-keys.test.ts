@@ -3,11 +3,12 @@ import { test } from "node:test";
 import { apiKeysIn, readSettings } from "../../pipeline/settings.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { bodyOf, serveFor } from "./served.ts";
+import { until } from "./until.ts";
 
 const ANNA = "key-of-anna";
 const BEN = "key-of-ben";
 
-test("keys take turns, with at most --per-key under way", { timeout: 60_000 }, async (t) => {
+test("by their keys clients take turns, with at most --per-key under way", async (t) => {
   let open = () => {};
   const gate = new Promise<void>((resolve) => {
     open = resolve;
@@ -34,7 +35,7 @@ test("keys take turns, with at most --per-key under way", { timeout: 60_000 }, a
     [BEN, "Ben 1"],
   ] as const) {
     asked.push(ask(key, content));
-    while ((await underWay()) < asked.length);
+    await until(content, async () => (await underWay()) === asked.length);
   }
   const refused = await ask(ANNA, "Anna 4");
   assert.equal(refused.status, 429);

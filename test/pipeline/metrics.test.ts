@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ServerMetrics } from "../../pipeline/server/metrics.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { serveFor } from "./served.ts";
+import { until } from "./until.ts";
 
 const question = { role: "user", content: "When is high water?" } as const;
 
@@ -19,7 +20,13 @@ test("metrics tell what was answered, by stage, and what the engine says of itse
     'foreword_stage_seconds_count{stage="decode"} 2',
     'foreword_tokens_total{kind="cached"} 60',
     "foreword_first_token_seconds_count 2",
+    "foreword_tokens_per_second_count 2",
+    // Two tokens in 3 ms.
+    'foreword_tokens_per_second_bucket{le="500"} 0',
+    'foreword_tokens_per_second_bucket{le="1000"} 2',
+    "foreword_queue_wait_seconds_count 2",
     "foreword_queue_running 0",
+    "foreword_queue_waiting 0",
     "foreword_engine_running 2",
     "foreword_engine_waiting 1",
     "foreword_engine_places 8",
@@ -34,6 +41,33 @@ test("metrics tell what was answered, by stage, and what the engine says of itse
   }
   const again = await (await fetch(`${url}/metrics`)).text();
   assert.match(again, /^foreword_passage_cache_tokens_total\{result="hit"\} 640$/m);
+});
+
+test("metrics tell how many wait for their turn, and how long they waited", async (t) => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const answerer = new FakeAnswerer({ gate: () => gate });
+  const { url, post } = await serveFor(t, answerer, { maxActive: 1 });
+  const metric = async (name: string) => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(new RegExp(`^foreword_${name} (\\S+)$`, "m").exec(text)?.[1]);
+  };
+  const ask = () => post("/v1/chat/completions", { model: "base", messages: [question] });
+  const asked = [ask(), ask()];
+  await until("one waits", async () => (await metric("queue_waiting")) === 1);
+  assert.equal(await metric("queue_running"), 1);
+  assert.equal(await metric("queue_wait_seconds_count"), 1);
+  const started = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const waitedMs = performance.now() - started;
+  open();
+  await Promise.all(asked);
+  assert.equal(await metric("queue_waiting"), 0);
+  assert.equal(await metric("queue_wait_seconds_count"), 2);
+  const seconds = await metric("queue_wait_seconds_sum");
+  assert.ok(seconds >= waitedMs / 1000, `waited ${seconds} s`);
 });
 
 test("an engine that cannot be read is left out of the metrics, which still answer", async (t) => {

@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import OpenAI from "openai";
-import { silentLog } from "../../core/index.ts";
+import { type Log, silentLog } from "../../core/index.ts";
 import type { Answerer } from "../../pipeline/answerer.ts";
 import { createApp, type PageParts } from "../../pipeline/server/app.ts";
 import { listen } from "../../pipeline/server/listen.ts";
@@ -16,18 +16,19 @@ export interface ServedOptions {
   readonly timeoutMs?: number;
   readonly isLoading?: boolean;
   readonly page?: PageParts | undefined;
+  readonly log?: Log;
 }
 
 /** The real app on a free port until the test ends, with clients for it. */
 export async function serveFor(t: TestContext, answerer: Answerer, options: ServedOptions = {}) {
   const { apiKey, maxActive = 2, maxWaiting = 4, timeoutMs = 60_000 } = options;
-  const { otherKeys = [], perKey, isLoading = false, page } = options;
+  const { otherKeys = [], perKey, isLoading = false, page, log = silentLog } = options;
   const state = new ServerState();
   if (!isLoading) state.becomeReady();
   const app = createApp({
     answerer,
     state,
-    log: silentLog,
+    log,
     apiKeys: apiKey === undefined ? [] : [apiKey, ...otherKeys],
     maxActive,
     maxWaiting,
