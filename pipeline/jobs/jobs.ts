@@ -148,8 +148,9 @@ export class Jobs {
     return this.#store.events(id);
   }
 
-  /** Hears what a job tells from now on, numbered from 0, and its changes of state. Returns how to stop. */
+  /** Hears what a job tells from now on, numbered from 0, and its changes of state. Returns how to stop. @throws RagError request/not-found */
   listen(id: string, listener: (event: JobEvent) => void): () => void {
+    this.get(id);
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners.add(listener));
     return () => listeners.delete(listener);

@@ -88,7 +88,7 @@ const isServersFault = (thrown: unknown): boolean =>
   httpStatusOf(thrown) >= 500 &&
   !(thrown instanceof RagError && thrown.code === "server/unavailable");
 
-/** Errors of express's body parser carry a status and a type; they are about the request. */
+/** Errors of express carry a status, and those of its body parser a type; they are about the request. */
 function toRagError(thrown: unknown): unknown {
   if (thrown instanceof RagError || !(thrown instanceof Error) || !("status" in thrown)) {
     return thrown;
@@ -104,7 +104,9 @@ function toRagError(thrown: unknown): unknown {
   if (!isClients) return thrown;
   return new RagError(
     "request/invalid",
-    "body: expected a JSON object, found something else; check its syntax and encoding.",
+    "type" in thrown
+      ? "body: expected a JSON object, found something else; check its syntax and encoding."
+      : "the request's address or one of its headers cannot be understood; check their encoding.",
     { cause: thrown },
   );
 }

@@ -7,8 +7,8 @@ import { parseBody } from "./request-fields.ts";
 import { beginLifetime } from "./request-lifetime.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-const kind = z.enum(UPLOAD_KINDS);
-const target = z.object({ kind, name: fileName });
+const folder = z.object({ kind: z.enum(UPLOAD_KINDS) });
+const target = folder.extend({ name: fileName });
 
 /** `PUT /api/uploads/{documents|questions}/{name}`: a file's bytes as the body; `GET /api/uploads/{kind}` lists them. */
 export function uploadsRoutes(parts: ServerParts, store: string): Router {
@@ -27,8 +27,8 @@ export function uploadsRoutes(parts: ServerParts, store: string): Router {
     }
   });
   router.get("/api/uploads/:kind", async (request, response) => {
-    const wanted = parseBody(kind, request.params.kind);
-    response.json({ files: await listUploads(store, wanted) });
+    const wanted = parseBody(folder, request.params);
+    response.json({ files: await listUploads(store, wanted.kind) });
   });
   return router;
 }

@@ -60,6 +60,11 @@ test("a job that fails says why, and the next server still knows it", async () =
   assert.equal((await openJobs()).get(id).state, "failed");
 });
 
+test("nobody can listen to a job that there is not, and be remembered for it", async () => {
+  const jobs = await openJobs();
+  assert.throws(() => jobs.listen("job-0001", () => {}), { code: "request/not-found" });
+});
+
 test("files that a system puts into the folder are no jobs", async () => {
   await mkdir(join(store, "jobs"));
   await writeFile(join(store, "jobs", ".DS_Store"), "x");

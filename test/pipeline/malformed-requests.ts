@@ -44,7 +44,8 @@ const LISTED: readonly [path: string, body: unknown][] = [
   ["/v1/embeddings", { model: "x", input: "a", encoding_format: "int8" }],
 ];
 
-const WRONG_VALUES: readonly unknown[] = [
+/** Hardly any field takes these. */
+export const WRONG_VALUES: readonly unknown[] = [
   {},
   [[]],
   "x",
@@ -80,7 +81,7 @@ export function malformedRequests(count: number, seed: number): MalformedRequest
   return requests.slice(0, count);
 }
 
-const post = (
+export const post = (
   path: string,
   body: string,
   headers: Record<string, string> = {},

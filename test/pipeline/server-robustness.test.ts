@@ -1,30 +1,81 @@
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
+import { silentLog } from "../../core/index.ts";
+import { Jobs } from "../../pipeline/jobs/jobs.ts";
+import { readSettings } from "../../pipeline/settings.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
+import { workspaceStoreView } from "../../pipeline/workspace-store-view.ts";
+import { openTestStore } from "../retriever/store.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
-import { malformedRequests } from "./malformed-requests.ts";
+import { malformedPageRequests } from "./malformed-page-requests.ts";
+import { type MalformedRequest, malformedRequests } from "./malformed-requests.ts";
 import { bodyOf, serveFor } from "./served.ts";
 
 const question = { role: "user", content: "When is high water?" } as const;
 const chat = "/v1/chat/completions";
 
+/** A 4xx, and an error in OpenAI's shape. */
+async function requireRefused(url: string, request: MalformedRequest): Promise<void> {
+  const { method, path, body, headers } = request;
+  const init = method === "GET" ? { method, headers } : { method, headers, body };
+  const response = await fetch(`${url}${path}`, init);
+  const said = `${method} ${path} ${body.slice(0, 100)}: ${response.status}`;
+  assert.ok(response.status >= 400 && response.status < 500, said);
+  assert.match(response.headers.get("x-request-id") ?? "", /./, said);
+  const { error } = await bodyOf(response);
+  assert.equal(typeof error.message, "string", said);
+  assert.match(error.type, /_error$/, said);
+  assert.ok("param" in error && "code" in error, said);
+}
+
 test("1,000 malformed requests get a 4xx in OpenAI's shape, and the next good one an answer", async (t) => {
   const { url, post } = await serveFor(t, new FakeAnswerer());
-  for (const { method, path, body, headers } of malformedRequests(1000, 11)) {
-    const init = method === "GET" ? { method, headers } : { method, headers, body };
-    const response = await fetch(`${url}${path}`, init);
-    const said = `${method} ${path} ${body.slice(0, 100)}: ${response.status}`;
-    assert.ok(response.status >= 400 && response.status < 500, said);
-    assert.match(response.headers.get("x-request-id") ?? "", /./, said);
-    const { error } = await bodyOf(response);
-    assert.equal(typeof error.message, "string", said);
-    assert.match(error.type, /_error$/, said);
-    assert.ok("param" in error && "code" in error, said);
-  }
+  for (const request of malformedRequests(1000, 11)) await requireRefused(url, request);
   assert.equal(({} as { polluted?: boolean }).polluted, undefined);
   const good = await post(chat, { model: "base", messages: [question] });
   assert.equal(good.status, 200);
 });
+
+test("400 malformed requests of the page get a 4xx in the same shape, and change nothing", async (t) => {
+  const opened = await openTestStore();
+  const store = opened.folder;
+  const settings = readSettings({
+    flags: { store },
+    environment: {},
+    configPath: join(store, "none.json"),
+    isConfigRequired: false,
+    defaultCache: join(store, "cache"),
+  });
+  const jobs = new Jobs(settings, silentLog);
+  await jobs.start();
+  t.after(async () => {
+    await jobs.close();
+    await opened.close();
+  });
+  await opened.put("lighthouse", "It is 61 metres tall.");
+  // Only what is used of it.
+  const workspace = { corpus: async () => opened.corpus } as unknown as Workspace;
+  const page = { store, view: workspaceStoreView(workspace, settings), jobs };
+  const { url } = await serveFor(t, new FakeAnswerer(), { page });
+  const before = await filesIn(store);
+  for (const request of malformedPageRequests(400, 12)) await requireRefused(url, request);
+  const refusal = async (path: string) => (await bodyOf(await fetch(`${url}${path}`))).error;
+  assert.equal((await refusal("/api/uploads/others")).param, "kind");
+  assert.match((await refusal("/api/jobs/%E0%A4%A")).message, /^the request's address/);
+  assert.deepEqual(await filesIn(store), before);
+  assert.deepEqual(jobs.list(), []);
+  const good = await fetch(`${url}/api/documents`);
+  const { documents } = (await good.json()) as { documents: { id: string }[] };
+  assert.deepEqual(
+    documents.map(({ id }) => id),
+    ["lighthouse"],
+  );
+});
+
+const filesIn = async (folder: string) => (await readdir(folder, { recursive: true })).sort();
 
 test("250 abandoned streams leave no place taken", async (t) => {
   const answerer = new FakeAnswerer({
