@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { RagError } from "../../core/index.ts";
 import { workerModule } from "../../runtime/index.ts";
@@ -54,8 +54,17 @@ export function runJob(
         ),
       ),
     );
-    child.once("error", (cause) => settle(() => reject(cause)));
-    child.send(order);
+    const fail = (cause: unknown) => {
+      // Nobody listens to it any more.
+      child.kill("SIGKILL");
+      settle(() => reject(cause));
+    };
+    child.once("error", fail);
+    try {
+      child.send(order);
+    } catch (cause) {
+      fail(cause);
+    }
     if (signal.aborted) stop();
   });
 }
@@ -69,8 +78,17 @@ function startChild(): ChildProcess {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  if (child.pid !== undefined) setPriority(child.pid, JOB_NICENESS);
+  if (child.pid !== undefined) makeNice(child.pid);
   return child;
+}
+
+/** A job of a server that is nicer already stays as nice as that: only an administrator may make a process less so. */
+function makeNice(pid: number): void {
+  try {
+    setPriority(pid, Math.max(JOB_NICENESS, getPriority()));
+  } catch {
+    // A courtesy to those who ask: where the system refuses it, the job runs as the server does.
+  }
 }
 
 function stopChild(child: ChildProcess): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { syncBuiltinESMExports } from "node:module";
+import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { silentLog } from "../../core/index.ts";
@@ -63,6 +64,25 @@ test("a job that fails says why, and the next server still knows it", async () =
 test("nobody can listen to a job that there is not, and be remembered for it", async () => {
   const jobs = await openJobs();
   assert.throws(() => jobs.listen("job-0001", () => {}), { code: "request/not-found" });
+});
+
+test("a job of a server that is nicer than jobs are stays as nice, and runs where the system refuses a priority", async (context) => {
+  const asked: number[] = [];
+  context.mock.method(os, "getPriority", () => 12);
+  context.mock.method(os, "setPriority", (_: number, niceness: number) => {
+    asked.push(niceness);
+    throw Object.assign(new Error("setPriority EACCES"), { code: "EACCES" });
+  });
+  syncBuiltinESMExports();
+  try {
+    const jobs = await openJobs();
+    const { id } = await jobs.create(REQUEST);
+    assert.match((await until(jobs, id, "failed")).error!, /gone\.jsonl/);
+    assert.deepEqual(asked, [12]);
+  } finally {
+    context.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
 });
 
 test("files that a system puts into the folder are no jobs", async () => {
