@@ -7,5 +7,6 @@ export { groupBy } from "./group-by.ts";
 export { sha256, sha256File } from "./hash.ts";
 export { readBytes, writeBytes } from "./large-file.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
+export { parseJson } from "./parse-json.ts";
 export { Random, type RandomState } from "./random.ts";
 export { type FileLimits, fileBytes, readWholeFile } from "./whole-file.ts";

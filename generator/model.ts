@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { errorMessage, parseWith, RagError } from "../core/index.ts";
+import { parseJson, parseWith, RagError } from "../core/index.ts";
 import {
   chatTemplateOf,
   type EdgeTokens,
@@ -144,15 +144,14 @@ function readJson(path: string): unknown {
 function readJsonIfThere(path: string): unknown {
   const text = readTextIfThere(path, MAX_JSON_BYTES);
   if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new RagError(
-      "model/invalid",
-      `${basename(path)}: expected JSON: ${errorMessage(cause).slice(0, 200)}; the file is damaged, get it again.`,
-      { cause },
-    );
-  }
+  return parseJson(
+    text,
+    (problem) =>
+      new RagError(
+        "model/invalid",
+        `${basename(path)}: is ${problem}; the file is damaged, get it again.`,
+      ),
+  );
 }
 
 function readTextIfThere(path: string, maxBytes: number): string | undefined {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
-import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { errorMessage, parseJson, RagError, systemCode } from "../core/index.ts";
 import { PRECISIONS } from "../retriever/index.ts";
 import { PROVIDERS } from "../runtime/index.ts";
 
@@ -170,16 +170,13 @@ function readConfig(path: string, isRequired: boolean): unknown {
       { cause },
     );
   }
-  try {
-    if (bytes.length > MAX_CONFIG_BYTES) throw new Error(`${bytes.length} bytes`);
-    return JSON.parse(bytes.toString("utf8"));
-  } catch (cause) {
-    throw new RagError(
+  const failure = (found: string) =>
+    new RagError(
       "config/invalid",
-      `${basename(path)}: expected a JSON object of settings, found something else (${errorMessage(cause)}); correct the file.`,
-      { cause },
+      `${basename(path)}: expected a JSON object of settings, found ${found}; correct the file.`,
     );
-  }
+  if (bytes.length > MAX_CONFIG_BYTES) throw failure(`${bytes.length} bytes`);
+  return parseJson(bytes.toString("utf8"), failure);
 }
 
 /** `FOREWORD_MAX_TOKENS` → `maxTokens`. An empty variable counts as not set. */

@@ -1,4 +1,4 @@
-import { errorMessage, RagError } from "../../core/index.ts";
+import { parseJson as parseJsonText, RagError } from "../../core/index.ts";
 import { DocumentBuilder } from "./document-builder.ts";
 import { isWrittenOtherwise, numbersAsText } from "./json-numbers.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
@@ -11,7 +11,10 @@ const MAX_DEPTH = 200;
  * @throws RagError file/invalid
  */
 export function parseJson(text: string): ParsedDocument {
-  const value = parsed(text);
+  const value = parseJsonText(
+    numbersAsText(text, isWrittenOtherwise),
+    (problem) => new RagError("file/invalid", `is ${problem}; correct it.`),
+  );
   const builder = new DocumentBuilder();
   if (Array.isArray(value)) {
     for (const item of value) builder.add("code", linesOf(item, 0).join("\n"));
@@ -22,14 +25,6 @@ export function parseJson(text: string): ParsedDocument {
   } else builder.add("paragraph", String(value));
   const named = isObject(value) ? (value["title"] ?? value["name"]) : undefined;
   return builder.finish(typeof named === "string" ? named : "");
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(numbersAsText(text, isWrittenOtherwise));
-  } catch (cause) {
-    throw new RagError("file/invalid", `is no valid JSON (${errorMessage(cause)}).`, { cause });
-  }
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -41,7 +41,9 @@ async function answer(request: ReaderRequest): Promise<ReaderReply> {
       };
     }
     const how = "loader" in request ? `with ${request.loader.name}` : `as ${request.format}`;
-    const message = `cannot be read ${how} (${errorMessage(thrown).slice(0, MAX_MESSAGE)}).`;
+    // What JSON.parse of a loader says quotes the document.
+    const reason = thrown instanceof SyntaxError ? "its syntax is wrong" : errorMessage(thrown);
+    const message = `cannot be read ${how} (${reason.slice(0, MAX_MESSAGE)}).`;
     return { error: { code: "file/unreadable", message } };
   }
 }

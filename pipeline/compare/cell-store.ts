@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import {
   errorMessage,
+  parseJson,
   parseWith,
   RagError,
   systemCode,
@@ -78,14 +79,16 @@ export class CellStore {
       if (systemCode(cause) === "ENOENT") return undefined;
       throw cause;
     }
-    try {
-      return parse(JSON.parse(text));
-    } catch (cause) {
-      throw new RagError(
+    const damaged = (problem: string) =>
+      new RagError(
         "file/invalid",
-        `cells/${name}.json: is damaged (${errorMessage(cause)}); delete it and it is computed again.`,
-        { cause },
+        `cells/${name}.json: is damaged (${problem}); delete it and it is computed again.`,
       );
+    const raw = parseJson(text, damaged);
+    try {
+      return parse(raw);
+    } catch (cause) {
+      throw damaged(errorMessage(cause));
     }
   }
 

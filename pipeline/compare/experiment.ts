@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
-import { errorMessage, parseWith, RagError, systemCode } from "../../core/index.ts";
+import { errorMessage, parseJson, parseWith, RagError, systemCode } from "../../core/index.ts";
 import { parseTuneSettings } from "../../ptuning/index.ts";
 
 const name = z
@@ -72,7 +72,11 @@ const OWN_SETTINGS = ["name", "seed", "seeds", "limit", "resume", "passages"];
 /** Reads an experiment file; settings of trained arms are checked too. @throws RagError config/invalid, file/* */
 export async function readExperiment(path: string): Promise<Experiment> {
   const source = basename(path);
-  const parsed = parseWith(experiment, parseJson(await readText(path, source), source), source);
+  const raw = parseJson(
+    await readText(path, source),
+    (problem) => new RagError("config/invalid", `${source}: is ${problem}; correct the file.`),
+  );
+  const parsed = parseWith(experiment, raw, source);
   for (const one of parsed.arms) {
     if (one.kind !== "tune") continue;
     const own = OWN_SETTINGS.find((key) => key in one.settings);
@@ -100,14 +104,4 @@ async function readText(path: string, source: string): Promise<string> {
     );
   }
   throw new RagError("file/too-large", `${source}: an experiment has at most ${MAX_BYTES} bytes.`);
-}
-
-function parseJson(text: string, source: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new RagError("config/invalid", `${source}: ${errorMessage(cause)}; correct the file.`, {
-      cause,
-    });
-  }
 }

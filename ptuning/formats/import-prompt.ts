@@ -10,7 +10,7 @@ import { writeTemplate } from "../prompt-template.ts";
 import { contentFromTensors } from "../prompt-tensors.ts";
 import { baseModelOf } from "../training/describe-run.ts";
 import { type AskedOptions, type HowAsked, howAsked, readHowAsked } from "./how-asked.ts";
-import { describeAdapter, parseJson } from "./peft-adapter.ts";
+import { describeAdapter, parseConfig } from "./peft-adapter.ts";
 import { readTorchTensor } from "./torch-tensor.ts";
 
 export interface ImportOptions extends AskedOptions {
@@ -69,7 +69,7 @@ async function readBeside(folder: string): Promise<HowAsked | undefined> {
   if (!existsSync(path)) return undefined;
   const where = `${basename(folder)}: ${ASKED_FILE}`;
   const raw = await readSmall(path, MAX_ASKED_BYTES);
-  return readHowAsked(parseJson(raw, where), where);
+  return readHowAsked(parseConfig(raw, where), where);
 }
 
 function importTensor(bytes: Buffer, source: string, options: ImportOptions): LearnedPrompt {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { errorMessage, parseWith, RagError } from "../../core/index.ts";
+import { parseJson, parseWith, RagError } from "../../core/index.ts";
 import { linearModules, type Model } from "../../generator/index.ts";
 import type { TensorInfo } from "../../runtime/index.ts";
 import { EMBEDDINGS } from "../prompt-tensors.ts";
@@ -78,7 +78,7 @@ interface AdapterSource {
 export function describeAdapter(raw: Buffer, adapter: AdapterSource): AdapterDescription {
   const { source } = adapter;
   const where = `${source}: adapter_config.json`;
-  const json = parseJson(raw, where);
+  const json = parseConfig(raw, where);
   const shared = parseWith(sharedSchema, json, where, "prompt/invalid");
   requireBaseModel(shared.base_model_name_or_path ?? undefined, adapter);
   switch (shared.peft_type) {
@@ -181,12 +181,8 @@ function requireBaseModel(
 }
 
 /** @throws RagError prompt/invalid */
-export function parseJson(raw: Buffer, where: string): unknown {
-  try {
-    return JSON.parse(raw.toString("utf8"));
-  } catch (cause) {
-    throw new RagError("prompt/invalid", `${where}: ${errorMessage(cause)}; save it again.`, {
-      cause,
-    });
-  }
-}
+export const parseConfig = (raw: Buffer, where: string): unknown =>
+  parseJson(
+    raw.toString("utf8"),
+    (problem) => new RagError("prompt/invalid", `${where}: is ${problem}; save it again.`),
+  );

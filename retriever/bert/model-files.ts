@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage, RagError } from "../../core/index.ts";
+import { errorMessage, parseJson, RagError, systemCode } from "../../core/index.ts";
 
 /** A tokenizer of 250,000 words takes about 17 MB. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -11,17 +11,24 @@ const MAX_BYTES = 64 * 1024 * 1024;
  */
 export function readModelJson(folder: string, name: string, model: string): unknown {
   const path = join(folder, name);
-  try {
-    const { size } = statSync(path);
-    if (size > MAX_BYTES) throw new Error(`it has ${size} bytes, at most ${MAX_BYTES} are read`);
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw new RagError(
+  const failure = (problem: string, cause?: unknown) =>
+    new RagError(
       "model/invalid",
-      `${model}: ${name}: expected a readable JSON file (${errorMessage(cause).split(folder).join(".")}); check that the model's folder is complete.`,
+      `${model}: ${name}: expected a readable JSON file (${problem}); check that the model's folder is complete.`,
       { cause },
     );
+  return parseJson(readText(path, failure), failure);
+}
+
+function readText(path: string, failure: (problem: string, cause?: unknown) => Error): string {
+  let size: number;
+  try {
+    size = statSync(path).size;
+    if (size <= MAX_BYTES) return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw failure(systemCode(cause) ?? errorMessage(cause), cause);
   }
+  throw failure(`it has ${size} bytes, at most ${MAX_BYTES} are read`);
 }
 
 /** The same for a file that need not be there. */

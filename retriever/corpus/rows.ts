@@ -1,3 +1,4 @@
+import { parseJson, RagError } from "../../core/index.ts";
 import type { ChunkRecord, DocumentRecord } from "./records.ts";
 
 export const SELECT_DOCUMENT =
@@ -23,7 +24,7 @@ export function toDocument(row: unknown): DocumentRecord {
   return {
     ...rest,
     ...(collection === "" ? {} : { collection }),
-    metadata: JSON.parse(metadata),
+    metadata: parseColumn(metadata, "metadata") as DocumentRecord["metadata"],
   };
 }
 
@@ -35,10 +36,20 @@ export function toChunk(found: unknown): ChunkRecord {
     start: row.start_offset,
     end: row.end_offset,
     ...(row.page === null ? {} : { page: row.page }),
-    heading: JSON.parse(row.heading),
+    heading: parseColumn(row.heading, "heading") as ChunkRecord["heading"],
     text: row.text,
   };
 }
+
+const parseColumn = (text: string, column: string): unknown =>
+  parseJson(
+    text,
+    (problem) =>
+      new RagError(
+        "store/invalid",
+        `the store's database: a ${column} is damaged (${problem}); restore it from a copy, or ingest again.`,
+      ),
+  );
 
 export const toBlob = (vector: Float32Array): Buffer =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { errorMessage, parseWith, RagError } from "../../core/index.ts";
+import { parseJson, parseWith, RagError } from "../../core/index.ts";
 import { openGguf } from "./gguf.ts";
 import { RandomAccessFile } from "./random-access.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -117,12 +117,9 @@ function readIndex(path: string): ReadonlyMap<string, string> {
   const name = basename(path);
   const size = statSync(path).size;
   if (size > MAX_INDEX_BYTES) throw invalid(name, "size", `at most ${MAX_INDEX_BYTES}`, size);
-  let raw: unknown;
-  try {
-    raw = JSON.parse(readFileSync(path, "utf8"));
-  } catch (thrown) {
-    throw invalid(name, "content", "JSON", errorMessage(thrown).slice(0, 80));
-  }
+  const raw = parseJson(readFileSync(path, "utf8"), (problem) =>
+    invalid(name, "content", "JSON", problem),
+  );
   const map = new Map(
     Object.entries(parseWith(indexSchema, raw, name, "model/invalid").weight_map),
   );

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { errorMessage, parseWith } from "../../core/index.ts";
+import { parseJson, parseWith } from "../../core/index.ts";
 import { repeatedKey } from "./json-keys.ts";
 import { RandomAccessFile } from "./random-access.ts";
 import { blockLayout, elementCount, isTensorType, type TensorType } from "./tensor-type.ts";
@@ -74,15 +74,16 @@ function readHeaderLength(file: RandomAccessFile): number {
 
 function parseHeader(file: RandomAccessFile, headerBytes: number): object {
   let text: string;
-  let parsed: unknown;
+  const bytes = file.read(LENGTH_BYTES, headerBytes);
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(file.read(LENGTH_BYTES, headerBytes));
-    parsed = JSON.parse(text);
-  } catch (thrown) {
-    throw invalid(file.name, "header", "JSON in UTF-8", errorMessage(thrown).slice(0, 80));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw invalid(file.name, "header", "JSON in UTF-8", "bytes that are not UTF-8");
   }
+  const parsed = parseJson(text, (problem) => invalid(file.name, "header", "JSON", problem));
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw invalid(file.name, "header", "a JSON object", text.slice(0, 20));
+    const found = parsed === null ? "null" : Array.isArray(parsed) ? "a list" : typeof parsed;
+    throw invalid(file.name, "header", "a JSON object", found);
   }
   const repeated = repeatedKey(text);
   if (repeated !== undefined) {
