@@ -1,10 +1,11 @@
 export { aborted } from "./aborted.ts";
 export { fillFolder, temporaryPath, writeAtomic, writeFileAtomic } from "./atomic-file.ts";
-export { parseWith } from "./config.ts";
+export { nameIn, parseWith, type Source } from "./config.ts";
 export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { groupBy } from "./group-by.ts";
 export { sha256, sha256File } from "./hash.ts";
+export { describeIssue } from "./issue.ts";
 export { readBytes, writeBytes } from "./large-file.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
 export { parseJson } from "./parse-json.ts";

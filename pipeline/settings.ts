@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
-import { errorMessage, parseJson, RagError, systemCode } from "../core/index.ts";
+import {
+  describeIssue,
+  errorMessage,
+  nameIn,
+  parseJson,
+  RagError,
+  type Source,
+  systemCode,
+} from "../core/index.ts";
 import { PRECISIONS } from "../retriever/index.ts";
 import { PROVIDERS } from "../runtime/index.ts";
 
@@ -77,7 +85,6 @@ const settable = z.strictObject({
   debug: toggle,
 });
 type Settable = Partial<z.infer<typeof settable>>;
-type Name = keyof Settable;
 
 /** As the configuration file has them. */
 export const SETTING_NAMES = Object.keys(settable.shape);
@@ -133,29 +140,26 @@ export function readSettings(sources: SettingSources): Settings {
   return {
     ...DEFAULTS,
     cache: sources.defaultCache,
-    ...parseLayer(config, (name) => `${file}: ${name}`),
+    ...parseLayer(config, file),
     ...parseLayer(variables(sources.environment), (name) => `FOREWORD_${upperSnake(name)}`),
-    ...parseLayer(withoutUndefined(sources.flags), (name) => `--${kebab(name)}`),
+    ...parseLayer(withoutUndefined(sources.flags), flagName),
   };
 }
 
-function parseLayer(raw: unknown, describe: (name: string) => string): Settable {
+function parseLayer(raw: unknown, source: Source): Settable {
   const result = settable.partial().safeParse(raw);
   if (result.success) return withoutUndefined(result.data) as Settable;
-  throw new RagError("config/invalid", describeIssue(result.error, raw, describe));
+  throw new RagError("config/invalid", sentenceAbout(result.error, raw, source));
 }
 
 /** One sentence about the first thing wrong. */
-function describeIssue(error: z.ZodError, raw: unknown, describe: (name: string) => string) {
+function sentenceAbout(error: z.ZodError, raw: unknown, source: Source): string {
   const issue = error.issues[0]!;
-  if (issue.code === "unrecognized_keys") {
-    return `${describe(issue.keys[0]!)}: there is no such setting; settings are ${SETTING_NAMES.join(", ")}.`;
-  }
-  const name = String(issue.path[0] ?? "");
-  if (name === "") return `${describe("")} expected an object of settings.`;
-  const found =
-    name === "apiKey" ? "" : `, found ${JSON.stringify((raw as Settable)[name as Name])}`;
-  return `${describe(name)}: ${issue.message}${found}; correct it.`;
+  const key = issue.code === "unrecognized_keys" ? issue.keys[0]! : issue.path[0];
+  const { name, problem, expected } = describeIssue(error, raw, true);
+  const advice =
+    issue.code === "unrecognized_keys" ? `settings are ${SETTING_NAMES.join(", ")}` : "correct it";
+  return `${nameIn(source, name)}: ${key === "apiKey" ? expected : problem}; ${advice}.`;
 }
 
 function readConfig(path: string, isRequired: boolean): unknown {
@@ -191,6 +195,8 @@ function variables(environment: Readonly<Record<string, string | undefined>>) {
 const camel = (name: string) =>
   name.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 const upperSnake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+/** The flag of a setting: `maxTokens` → `--max-tokens`. */
+export const flagName = (name: string) => `--${kebab(name)}`;
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -43,11 +43,11 @@ export const taskOf = (template: PromptTemplate): Task =>
  * Checks a template written by a person.
  * @throws RagError config/invalid naming the mark that is missing, unknown or there twice
  */
-export function checkTemplate(template: PromptTemplate, source: string): void {
+export function checkTemplate(template: PromptTemplate, where: string): void {
   const refuse = (problem: string) => {
     throw new RagError(
       "config/invalid",
-      `${source}: template: ${problem}; expected a text with {passages}, {virtual tokens} and {question} once each, or {virtual tokens} and {input}.`,
+      `${where}: ${problem}; expected a text with {passages}, {virtual tokens} and {question} once each, or {virtual tokens} and {input}.`,
       { param: "template" },
     );
   };
@@ -112,7 +112,7 @@ export function readTemplate(written: string, source: string): PromptTemplate {
   const isInput = !written.startsWith(SYSTEM_LINE);
   const body = written.slice((isInput ? INPUT_LINE : SYSTEM_LINE).length);
   const template = body.replace(PASSAGES_WRITTEN, "{passages}");
-  checkTemplate(template, source);
+  checkTemplate(template, `${source}: template`);
   return template;
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseWith, RagError } from "../core/index.ts";
+import { nameIn, parseWith, RagError, type Source } from "../core/index.ts";
 import { LEARNED_ANSWER_TOKENS } from "./answer-length.ts";
 import { METHOD_NAMES, type PromptDescription, type PromptMethod } from "./prompt-record.ts";
 import {
@@ -76,8 +76,8 @@ export function tuneSettingsJsonSchema(): Readonly<Record<string, unknown>> {
   return fields;
 }
 
-/** Validates raw settings. `source` names the flags or file they came from. @throws RagError config/invalid */
-export function parseTuneSettings(raw: unknown, source: string): TuneSettings {
+/** Validates raw settings. `source` names what they came from, or each of their flags. @throws RagError config/invalid */
+export function parseTuneSettings(raw: unknown, source: Source): TuneSettings {
   const settings = parseWith(schema, raw, source);
   const isPrefix = settings.method === "prefix-tuning";
   const own = settings.template && ownTemplate(settings.template, settings, source);
@@ -86,7 +86,7 @@ export function parseTuneSettings(raw: unknown, source: string): TuneSettings {
   if (isPrefix && placement !== "prefix") {
     throw new RagError(
       "config/invalid",
-      `${source}: placement: the rows of prefix-tuning stand in front of everything; use prefix, or p-tuning-v2 for rows after the passages.`,
+      `${nameIn(source, "placement")}: the rows of prefix-tuning stand in front of everything; use prefix, or p-tuning-v2 for rows after the passages.`,
       { param: "placement" },
     );
   }
@@ -145,18 +145,18 @@ export function ownTemplate(
     method,
     placement,
   }: { readonly method: PromptMethod; readonly placement?: Placement | undefined },
-  source: string,
+  source: Source,
 ): PromptTemplate {
   if (placement !== undefined) {
     throw new RagError(
       "config/invalid",
-      `${source}: template: it says itself where the virtual tokens stand; leave the placement out.`,
+      `${nameIn(source, "template")}: it says itself where the virtual tokens stand; leave the placement out.`,
       { param: "template" },
     );
   }
   const needsNone = WITHOUT_PLACE.includes(method) && !template.includes("{virtual tokens}");
   const marked = needsNone ? `{virtual tokens}${template}` : template;
-  checkTemplate(marked, source);
+  checkTemplate(marked, nameIn(source, "template"));
   return marked;
 }
 

@@ -13,6 +13,7 @@ import { type CommandContext, type CommandHost, withExample } from "../command-h
 import { decimalNumber, nameList, wholeNumber } from "../flag-numbers.ts";
 import { requireDocumentsFor } from "../pair-passages.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
+import { flagName } from "../settings.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `foreword tune`: trains a learned prompt on question-answer pairs. */
@@ -114,7 +115,7 @@ async function tune(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { rerank, reranker, rerankDepth, ...own } = flags; // settings of every search
-  const tuning = parseTuneSettings(own, "foreword tune");
+  const tuning = parseTuneSettings(own, flagName);
   for (const unused of unusedSettings(own, tuning)) terminal.warn(unused);
   const qa = await readQaFile(path, signal);
   for (const { where, problem } of qa.skipped) {

@@ -2,9 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
-  errorMessage,
+  describeIssue,
   parseJson,
-  parseWith,
   RagError,
   systemCode,
   writeFileAtomic,
@@ -51,17 +50,17 @@ export class CellStore {
 
   /** @throws RagError file/invalid when the file is damaged */
   loadTrained(name: string): Promise<TrainedResult | undefined> {
-    return this.#load(name, (raw) => parseWith(trained, raw, name, "file/invalid"));
+    return this.#load(name, trained);
   }
 
   /** @throws RagError file/invalid when the file is damaged */
   loadAnswered(name: string): Promise<AnsweredResult | undefined> {
-    return this.#load(name, (raw) => parseWith(answered, raw, name, "file/invalid"));
+    return this.#load(name, answered);
   }
 
   /** @throws RagError file/invalid when the file is damaged */
   loadRetrieved(name: string): Promise<RetrievedResult | undefined> {
-    return this.#load(name, (raw) => parseWith(retrieved, raw, name, "file/invalid"));
+    return this.#load(name, retrieved);
   }
 
   async save(
@@ -71,7 +70,10 @@ export class CellStore {
     await writeFileAtomic(this.#path(name), `${JSON.stringify(result)}\n`);
   }
 
-  async #load<Result>(name: string, parse: (raw: unknown) => Result): Promise<Result | undefined> {
+  async #load<Schema extends z.ZodType>(
+    name: string,
+    schema: Schema,
+  ): Promise<z.infer<Schema> | undefined> {
     let text: string;
     try {
       text = await readFile(this.#path(name), "utf8");
@@ -85,11 +87,9 @@ export class CellStore {
         `cells/${name}.json: is damaged (${problem}); delete it and it is computed again.`,
       );
     const raw = parseJson(text, damaged);
-    try {
-      return parse(raw);
-    } catch (cause) {
-      throw damaged(errorMessage(cause));
-    }
+    const result = schema.safeParse(raw);
+    if (result.success) return result.data;
+    throw damaged(`${describeIssue(result.error, raw, false).name} is not what it was written as`);
   }
 
   #path(name: string): string {

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { foreword } from "./foreword.ts";
+
+/** What is refused before any model or store is needed: one sentence that names the flag, variable or key, and exit code 2. */
+describe("wrong usage", () => {
+  let folder = "";
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "foreword-usage-"));
+    await writeFile(join(folder, "empty.json"), "{}");
+    await writeFile(join(folder, "list.config.json"), "[1]");
+    await writeFile(join(folder, "null.config.json"), "null");
+    await writeFile(join(folder, "key.config.json"), '{"apiKey": 12345}');
+    await writeFile(
+      join(folder, "arm.json"),
+      '{"name":"x","datasets":[{"name":"d","train":"a","test":"b"}],"arms":[{"kind":"tune","name":"t","settings":{"tokens":0}}]}',
+    );
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const refused: readonly (readonly [line: readonly string[], message: string])[] = [
+    [["tune", "qa.jsonl", "--tokens", "0"], "--tokens: expected at least 1, found 0; correct it."],
+    [["tune", "qa.jsonl", "--limit", "0"], "--limit: expected at least 1, found 0; correct it."],
+    [["tune", "qa.jsonl", "--seed", "-1"], "--seed: expected at least 0, found -1; correct it."],
+    [
+      ["tune", "qa.jsonl", "--max-answer-tokens", "0"],
+      "--max-answer-tokens: expected at least 1, found 0; correct it.",
+    ],
+    [
+      ["tune", "qa.jsonl", "--encoder", "zz"],
+      '--encoder: expected one of "embedding", "mlp", "lstm", found "zz"; correct it.',
+    ],
+    [
+      ["tune", "qa.jsonl", "--placement", "zz"],
+      '--placement: expected one of "between", "prefix", found "zz"; correct it.',
+    ],
+    [
+      ["tune", "qa.jsonl", "--method", "prefix-tuning", "--placement", "between"],
+      "--placement: the rows of prefix-tuning stand in front of everything; use prefix, or p-tuning-v2 for rows after the passages.",
+    ],
+    [
+      ["tune", "qa.jsonl", "--embedder-precision", "zz"],
+      '--embedder-precision: expected one of "f32", "int8", found "zz"; correct it.',
+    ],
+    [
+      ["search", "x", "--k", "51"],
+      '--k: expected a whole number from 1 to 50, found "51"; correct it.',
+    ],
+    [["compare", "empty.json"], "empty.json: name: expected a text, found nothing; correct it."],
+    [
+      ["compare", "arm.json"],
+      'arm.json: arm "t": tokens: expected at least 1, found 0; correct it.',
+    ],
+    [
+      ["verify", "--config", "list.config.json"],
+      "list.config.json: expected an object, found a list; correct it.",
+    ],
+    [
+      ["verify", "--config", "null.config.json"],
+      "null.config.json: expected an object, found null; correct it.",
+    ],
+    [
+      ["verify", "--config", "key.config.json"],
+      "key.config.json: apiKey: expected a text; correct it.",
+    ],
+  ];
+  for (const [line, message] of refused) {
+    test(line.join(" "), async () => {
+      assert.deepEqual(await foreword(line, { cwd: folder }), {
+        code: 2,
+        stdout: "",
+        stderr: `foreword: ${message}\n`,
+      });
+    });
+  }
+});
