@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, constants, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errorMessage, RagError, systemCode } from "./error.ts";
 
@@ -24,12 +24,7 @@ export async function writeAtomic(
     await writeAndRename(path, write);
     await syncFolder(dirname(path));
   } catch (cause) {
-    if (cause instanceof RagError) throw cause;
-    throw new RagError(
-      "file/write-failed",
-      `${path}: could not be written (${errorMessage(cause)}); ${whatToDo(cause)}. Nothing was changed.`,
-      { cause },
-    );
+    throw cause instanceof RagError ? cause : writeFailed(path, cause);
   }
 }
 
@@ -48,8 +43,23 @@ async function writeAndRename(
     }
     await rename(temporary, path);
   } catch (cause) {
-    await rm(temporary, { force: true });
+    // What went wrong first is what matters; where not even the folder is right, nothing was left there.
+    await rm(temporary, { force: true }).catch(() => {});
     throw cause;
+  }
+}
+
+/**
+ * Makes the folder of a file that is written at the end of long work, so that a wrong place is told at the beginning.
+ * @throws RagError file/write-failed
+ */
+export async function prepareFolderOf(path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw writeFailed(path, cause);
   }
 }
 
@@ -66,11 +76,21 @@ export async function fillFolder(path: string, fill: () => Promise<void>): Promi
     if (!isOfTheSystem) throw cause;
     throw new RagError(
       "file/write-failed",
-      `${path}: the folder could not be written (${errorMessage(cause)}); ${whatToDo(cause)}.`,
+      `${path}: the folder could not be written (${reasonOf(cause)}); ${whatToDo(cause)}.`,
       { cause },
     );
   }
 }
+
+const writeFailed = (path: string, cause: unknown): RagError =>
+  new RagError(
+    "file/write-failed",
+    `${path}: could not be written (${reasonOf(cause)}); ${whatToDo(cause)}. Nothing was changed.`,
+    { cause },
+  );
+
+/** The system's own message would name the temporary file, by its absolute path. */
+const reasonOf = (cause: unknown): string => systemCode(cause) ?? errorMessage(cause);
 
 function whatToDo(cause: unknown): string {
   const code = systemCode(cause);

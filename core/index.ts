@@ -1,5 +1,11 @@
 export { aborted } from "./aborted.ts";
-export { fillFolder, temporaryPath, writeAtomic, writeFileAtomic } from "./atomic-file.ts";
+export {
+  fillFolder,
+  prepareFolderOf,
+  temporaryPath,
+  writeAtomic,
+  writeFileAtomic,
+} from "./atomic-file.ts";
 export { nameIn, parseWith, type Source } from "./config.ts";
 export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";

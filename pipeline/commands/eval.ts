@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
-import { RagError, writeFileAtomic } from "../../core/index.ts";
+import { prepareFolderOf, RagError, writeFileAtomic } from "../../core/index.ts";
 import { type QaPair, readQaFile, type Task } from "../../ptuning/index.ts";
 import { DEFAULT_PASSAGES } from "../answer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
@@ -98,7 +98,7 @@ async function evaluateRetrieval(
 
 function limitOf({ limit }: EvalFlags): number | undefined {
   if (limit === undefined || limit >= 1) return limit;
-  throw new RagError("config/invalid", `--limit: expected at least 1, found ${limit}.`);
+  throw new RagError("config/invalid", `--limit: expected at least 1, found ${limit}; correct it.`);
 }
 
 async function evaluateFile(
@@ -107,6 +107,7 @@ async function evaluateFile(
   flags: EvalFlags,
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
+  if (flags.report !== undefined) await prepareFolderOf(flags.report);
   const pairs = await readPairs(context, path, flags);
   await requireDocumentsFor(pairs, workspace);
   const { arms, trainedPassages } = await openArms(workspace, flags, {
@@ -126,14 +127,15 @@ async function evaluateFile(
   } finally {
     progress.end();
   }
-  if (flags.report !== undefined) {
-    await writeFileAtomic(flags.report, htmlReport(result, basename(path)));
-    terminal.note(`Report written to ${flags.report}.`);
-  }
   const { questions: answered, ...scores } = result;
   terminal.result(flags.answers ? { ...scores, questions: answered } : scores, () =>
     evaluationTable(result),
   );
+  // The scores are told by now, should the report not be written.
+  if (flags.report !== undefined) {
+    await writeFileAtomic(flags.report, htmlReport(result, basename(path)));
+    terminal.note(`Report written to ${flags.report}.`);
+  }
 }
 
 const isFolder = (path: string): Promise<boolean> =>

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fillFolder, writeAtomic, writeFileAtomic } from "../../core/index.ts";
+import { fillFolder, prepareFolderOf, writeAtomic, writeFileAtomic } from "../../core/index.ts";
 
 let folder = "";
 before(async () => {
@@ -67,4 +67,17 @@ test("what fails in filling a folder is the system's or stays what it is", async
   await assert.rejects(missing, { code: "file/write-failed", message: /filled.*check free space/ });
   const own = fillFolder(path, () => Promise.reject(new TypeError("mine")));
   await assert.rejects(own, TypeError);
+});
+
+test("below a file nothing is written or prepared, and the error names no other path", async () => {
+  await writeFileAtomic(join(folder, "file"), "x");
+  const path = join(folder, "file", "report.html");
+  const message = `${path}: could not be written (ENOTDIR); a file stands where a folder is needed: choose another name, or move the file away. Nothing was changed.`;
+  for (const refused of [writeFileAtomic(path, "x"), prepareFolderOf(path)]) {
+    await assert.rejects(refused, (error: Error & { code: string }) => {
+      assert.equal(error.code, "file/write-failed");
+      assert.equal(error.message.replace("EEXIST", "ENOTDIR"), message);
+      return true;
+    });
+  }
 });
