@@ -23,9 +23,8 @@ export function describeIssue(error: z.ZodError, raw: unknown, showsText: boolea
   const issue = deepest(error.issues[0]!);
   const name = nameOf(issue.path);
   if (issue.code === "unrecognized_keys") {
-    const key = nameOf([...issue.path, issue.keys[0]!]);
-    const problem = "there is no such setting";
-    return { name: key, problem, expected: problem };
+    const problem = `there is no ${JSON.stringify(issue.keys[0]!.slice(0, MAX_NAME))}`;
+    return { name, problem, expected: problem };
   }
   const expected = expectation(issue);
   // A check of several values together says it all.

@@ -155,11 +155,11 @@ function parseLayer(raw: unknown, source: Source): Settable {
 /** One sentence about the first thing wrong. */
 function sentenceAbout(error: z.ZodError, raw: unknown, source: Source): string {
   const issue = error.issues[0]!;
-  const key = issue.code === "unrecognized_keys" ? issue.keys[0]! : issue.path[0];
+  if (issue.code === "unrecognized_keys") {
+    return `${nameIn(source, issue.keys[0]!)}: there is no such setting; settings are ${SETTING_NAMES.join(", ")}.`;
+  }
   const { name, problem, expected } = describeIssue(error, raw, true);
-  const advice =
-    issue.code === "unrecognized_keys" ? `settings are ${SETTING_NAMES.join(", ")}` : "correct it";
-  return `${nameIn(source, name)}: ${key === "apiKey" ? expected : problem}; ${advice}.`;
+  return `${nameIn(source, name)}: ${name === "apiKey" ? expected : problem}; correct it.`;
 }
 
 function readConfig(path: string, isRequired: boolean): unknown {

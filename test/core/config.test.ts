@@ -28,7 +28,7 @@ for (const [raw, inFile, asFlag] of [
   [{ tokens: "some" }, 'tokens: expected a number or "all", found another text'],
   [{ inner: { depth: {} } }, "inner.depth: expected a number, found an object"],
   [{ inner: {} }, "inner.depth: expected a number, found nothing"],
-  [{ more: "hunter2" }, "more: there is no such setting"],
+  [{ more: "hunter2" }, 'there is no "more"'],
 ] as const) {
   test(`one sentence tells the first thing wrong: ${JSON.stringify(raw)}`, () => {
     assert.throws(() => parseWith(schema, raw, "train.json"), {
