@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { errorMessage, RagError, systemCode } from "../core/index.ts";
+import { errorMessage, RagError } from "../core/index.ts";
 import { defaultCacheFolder } from "../runtime/index.ts";
 import type { CommandAction, CommandHost } from "./command-host.ts";
 import { askCommand } from "./commands/ask.ts";
@@ -19,6 +19,7 @@ import { verifyCommand } from "./commands/verify.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { Output } from "./output.ts";
 import { plainText } from "./plain-text.ts";
 import {
   CONFIG_FILE,
@@ -61,13 +62,9 @@ const SHARED_SETTINGS = [
 
 /** Parses and runs; never throws. The exit code is left in `process.exitCode`. */
 export async function runCommandLine(surroundings: Surroundings): Promise<void> {
-  // A reader that went away (`| head`) is no failure.
-  process.stdout.on("error", (error) => {
-    if (systemCode(error) === "EPIPE") process.exit(EXIT.done);
-    throw error;
-  });
+  const output = new Output(process);
   const isDebug = surroundings.argv.includes("--debug");
-  const program = buildProgram(hostFor(surroundings));
+  const program = buildProgram(hostFor(surroundings, output));
   try {
     await program.parseAsync([...surroundings.argv]);
   } catch (thrown) {
@@ -158,18 +155,22 @@ function setUp(command: Command, called: string): Command {
   return command;
 }
 
-function hostFor(surroundings: Surroundings): CommandHost {
+/** Commands that do nothing but tell: without a reader they end. */
+const FOR_READERS = ["search", "ask", "mcp", "ls", "show"];
+
+function hostFor(surroundings: Surroundings, output: Output): CommandHost {
   return {
     run: async (command, flags, act) => {
+      output.isForReader = FOR_READERS.includes(command.name());
       const settings = settingsOf(surroundings, command, flags);
       const terminal = new Terminal({
-        stdout: process.stdout,
+        stdout: output,
         stderr: process.stderr,
         json: settings.json,
         quiet: settings.quiet,
         color: !surroundings.environment.NO_COLOR,
       });
-      process.exitCode = await runAction({ settings, terminal, act });
+      process.exitCode = output.exitCode(await runAction({ settings, terminal, act }));
     },
   };
 }
