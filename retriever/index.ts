@@ -12,10 +12,12 @@ export {
   type NewDocument,
   PROGRAM_METADATA,
 } from "./corpus/records.ts";
+export { loadSqlite } from "./corpus/sqlite.ts";
 export type { StagedVectors } from "./corpus/staged-vectors.ts";
 export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
 export { BertEmbedder, type EmbedderOptions } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
+export { hnswlib } from "./index/hnswlib.ts";
 export { removeSnapshot as removeSavedIndex } from "./index/snapshot.ts";
 export { CrossEncoder, type CrossEncoderOptions } from "./reranker/cross-encoder.ts";
 export {

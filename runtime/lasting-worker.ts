@@ -1,3 +1,4 @@
+import { onnxRuntime } from "./onnx-runtime.ts";
 import { type CallOptions, WorkerHost } from "./worker-host.ts";
 
 /**
@@ -17,8 +18,10 @@ export class LastingWorker {
     this.#current = this.#start(signal);
   }
 
-  /** @throws RagError what the module's "open" threw; the signal's reason */
+  /** @throws RagError engine/failed without ONNX Runtime; what the module's "open" threw; the signal's reason */
   static async open(module: URL, data: unknown, signal?: AbortSignal): Promise<LastingWorker> {
+    // The process keeps its native part, so that it is not unloaded when the first of the threads ends.
+    onnxRuntime();
     const lasting = new LastingWorker(module, data, signal);
     await lasting.#current;
     return lasting;

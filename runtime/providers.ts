@@ -1,5 +1,5 @@
-import * as ort from "onnxruntime-node";
 import { errorMessage, RagError } from "../core/index.ts";
+import { onnxRuntime } from "./onnx-runtime.ts";
 
 /** Where graphs can run: the processor, or hardware of one maker or system. */
 export const PROVIDERS = ["cpu", "cuda", "coreml", "directml", "webgpu"] as const;
@@ -23,7 +23,9 @@ const KNOWN: Readonly<Record<Provider, { readonly name: string; readonly needs: 
  */
 export function requireProvider(
   provider: Provider,
-  available: readonly string[] = ort.listSupportedBackends().map(({ name }) => name),
+  available: readonly string[] = onnxRuntime()
+    .listSupportedBackends()
+    .map(({ name }) => name),
 ): string {
   const { name, needs } = KNOWN[provider];
   if (available.includes(name)) return name;

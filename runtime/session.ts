@@ -1,5 +1,6 @@
-import * as ort from "onnxruntime-node";
+import type * as ort from "onnxruntime-node";
 import { errorMessage, RagError } from "../core/index.ts";
+import { onnxRuntime } from "./onnx-runtime.ts";
 import { type Provider, providerFailure, requireProvider } from "./providers.ts";
 
 /** What goes in and comes out of a session: elements and their shape, row-major. float16 is carried as its bits. */
@@ -32,12 +33,13 @@ export class Session {
 
   /**
    * Compiles a graph from its bytes, or from a file when it has weights beside it.
-   * @throws RagError config/invalid when the provider is not there or does not start; engine/failed with ONNX Runtime's own words
+   * @throws RagError config/invalid when the provider is not there or does not start; engine/failed without ONNX Runtime, or with ONNX Runtime's own words
    */
   static async create(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
     const { provider = "cpu" } = options;
     // Failures are thrown; ONNX Runtime would print them as well, with paths of this machine.
-    ort.env.logLevel = "fatal";
+    const { env, InferenceSession } = onnxRuntime();
+    env.logLevel = "fatal";
     const settings: ort.InferenceSession.SessionOptions = {
       executionProviders: [requireProvider(provider)],
       graphOptimizationLevel: options.optimize === "none" ? "disabled" : "all",
@@ -51,8 +53,8 @@ export class Session {
     try {
       const session =
         typeof model === "string"
-          ? await ort.InferenceSession.create(model, settings)
-          : await ort.InferenceSession.create(model, settings);
+          ? await InferenceSession.create(model, settings)
+          : await InferenceSession.create(model, settings);
       return new Session(session);
     } catch (cause) {
       if (provider !== "cpu") throw providerFailure(provider, cause);
@@ -87,10 +89,11 @@ export class Session {
     feeds: Readonly<Record<string, Tensor>>,
     fetches?: readonly string[],
   ): Promise<Record<string, Tensor>> {
+    const { Tensor } = onnxRuntime();
     const inputs = Object.fromEntries(
       Object.entries({ ...this.#bound, ...feeds }).map(([name, { type, data, shape }]) => [
         name,
-        new ort.Tensor(type, data, shape),
+        new Tensor(type, data, shape),
       ]),
     );
     try {
@@ -116,7 +119,10 @@ function fromOrt(tensor: ort.Tensor): Tensor {
 }
 
 /** ONNX Runtime's version: a graph it has optimised is for itself alone. */
-export const runtimeVersion = (): string => ort.env.versions.node ?? ort.env.versions.common;
+export function runtimeVersion(): string {
+  const { versions } = onnxRuntime().env;
+  return versions.node ?? versions.common;
+}
 
 /** f32 data with its shape. */
 export const floats = (data: Float32Array, shape: readonly number[]): Tensor => ({

@@ -3,7 +3,8 @@ import { availableParallelism, totalmem } from "node:os";
 import { Command } from "commander";
 import { errorMessage } from "../../core/index.ts";
 import { loadTensorFlow } from "../../ptuning/index.ts";
-import { listModels } from "../../runtime/index.ts";
+import { hnswlib, loadSqlite } from "../../retriever/index.ts";
+import { listModels, runtimeVersion } from "../../runtime/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { describeFindings, type Finding } from "../findings.ts";
@@ -26,6 +27,9 @@ async function diagnose({ settings, terminal }: CommandContext): Promise<ExitCod
     checkMemory(),
     await checkFolder("model cache", settings.cache),
     ...(await checkModels(settings.cache)),
+    checkPackage("SQLite", loadSqlite, "keeps documents"),
+    checkPackage("hnswlib", hnswlib, "finds vectors"),
+    checkPackage("ONNX Runtime", runtimeVersion, "runs models"),
     await checkTraining(),
   ];
   const ok = findings.every((finding) => finding.ok);
@@ -62,6 +66,20 @@ async function checkModels(cache: string): Promise<Finding[]> {
     ok: true,
     detail: cached ? "cached" : `not here yet; foreword models pull ${name}`,
   }));
+}
+
+/** Loads a package with native parts. */
+function checkPackage(check: string, load: () => unknown, purpose: string): Finding {
+  try {
+    const loaded = load();
+    return {
+      check,
+      ok: true,
+      detail: typeof loaded === "string" ? `${loaded}, ${purpose}` : purpose,
+    };
+  } catch (thrown) {
+    return { check, ok: false, detail: errorMessage(thrown) };
+  }
 }
 
 async function checkTraining(): Promise<Finding> {

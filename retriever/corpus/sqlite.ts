@@ -14,12 +14,17 @@ const FIRST_WITH_NODE_API_10 = [22, 14] as const;
 export function loadSqlite(nodeVersion: string = process.versions.node): typeof Database {
   const name = sqlitePackage(nodeVersion);
   try {
-    return createRequire(import.meta.url)(name);
+    const Sqlite: typeof Database = createRequire(import.meta.url)(name);
+    // Its native part is looked for with the first database.
+    new Sqlite(":memory:").close();
+    return Sqlite;
   } catch (cause) {
-    const [reason] = errorMessage(cause).split("\n");
+    const reason = errorMessage(cause)
+      .split("\n")[0]!
+      .replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/]/g, "");
     throw new RagError(
       "file/unreadable",
-      `${name}: SQLite cannot be loaded (${reason}); install Foreword again, and check the limit of open files.`,
+      `${name}: SQLite cannot be loaded (${reason}); install Foreword again for this version of Node, without --ignore-scripts, and check the limit of open files.`,
       { cause },
     );
   }

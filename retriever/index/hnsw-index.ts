@@ -1,5 +1,6 @@
-import hnswlib from "hnswlib-node";
+import type { HierarchicalNSW } from "hnswlib-node";
 import { dotProduct } from "./dot-product.ts";
+import { hnswlib } from "./hnswlib.ts";
 import { IdSet } from "./id-set.ts";
 import { settledBreadth } from "./search-breadth.ts";
 import type { Neighbour, VectorIndex } from "./vector-index.ts";
@@ -27,25 +28,21 @@ export interface SearchBreadth {
 
 /** Approximate nearest neighbours by inner product; removed vectors stay as bridges until it is built again. */
 export class HnswIndex implements VectorIndex {
-  readonly #index: InstanceType<typeof hnswlib.HierarchicalNSW>;
+  readonly #index: HierarchicalNSW;
   readonly #ids: IdSet;
   #stored: number;
   #breadth: SearchBreadth | undefined;
   /** The choice of another under way. */
   #choosing: Generator<void, number> | undefined;
 
-  private constructor(
-    index: InstanceType<typeof hnswlib.HierarchicalNSW>,
-    ids: IdSet,
-    stored: number,
-  ) {
+  private constructor(index: HierarchicalNSW, ids: IdSet, stored: number) {
     this.#index = index;
     this.#ids = ids;
     this.#stored = stored;
   }
 
   static empty(dimension: number): HnswIndex {
-    const index = new hnswlib.HierarchicalNSW("ip", dimension);
+    const index = new (hnswlib().HierarchicalNSW)("ip", dimension);
     index.initIndex(FIRST_CAPACITY, M, EF_CONSTRUCTION, SEED);
     return new HnswIndex(index, new IdSet(), 0);
   }
@@ -59,7 +56,7 @@ export class HnswIndex implements VectorIndex {
       breadth,
     }: { readonly ids: Iterable<number>; readonly breadth?: SearchBreadth | undefined },
   ): Promise<HnswIndex> {
-    const index = new hnswlib.HierarchicalNSW("ip", dimension);
+    const index = new (hnswlib().HierarchicalNSW)("ip", dimension);
     await index.readIndex(path);
     const read = new HnswIndex(index, new IdSet(ids), index.getCurrentCount());
     read.#breadth = breadth;
