@@ -261,8 +261,13 @@ async function entriesOf(store: string, folder: string): Promise<readonly string
   try {
     return await readdir(join(store, folder));
   } catch (cause) {
-    if (systemCode(cause) === "ENOENT") return [];
-    throw cause;
+    const code = systemCode(cause);
+    if (code === "ENOENT") return [];
+    throw new RagError(
+      "file/unreadable",
+      `store/${folder}: cannot be read (${code ?? errorMessage(cause)}); it has to be a folder that may be listed, check its permissions.`,
+      { cause },
+    );
   }
 }
 

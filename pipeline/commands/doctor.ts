@@ -1,7 +1,7 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { Command } from "commander";
-import { errorMessage } from "../../core/index.ts";
+import { errorMessage, systemCode } from "../../core/index.ts";
 import { loadTensorFlow } from "../../ptuning/index.ts";
 import { hnswlib, loadSqlite } from "../../retriever/index.ts";
 import { listModels, runtimeVersion } from "../../runtime/index.ts";
@@ -55,7 +55,11 @@ async function checkFolder(check: string, folder: string): Promise<Finding> {
     await access(folder, constants.W_OK);
     return { check, ok: true, detail: "can be written" };
   } catch (thrown) {
-    return { check, ok: false, detail: `${errorMessage(thrown)}; set FOREWORD_CACHE` };
+    return {
+      check,
+      ok: false,
+      detail: `cannot be written (${systemCode(thrown) ?? errorMessage(thrown)}); set FOREWORD_CACHE`,
+    };
   }
 }
 

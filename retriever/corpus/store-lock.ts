@@ -88,7 +88,7 @@ function tryLock(folder: string, job: string): (() => void) | undefined {
     if (cause instanceof RagError) throw cause;
     throw new RagError(
       "file/write-failed",
-      `${folder}: cannot be written (${errorMessage(cause)}); check permissions and space.`,
+      `${folder}: cannot be written (${systemCode(cause) ?? errorMessage(cause)}); check permissions and space.`,
       { cause },
     );
   }

@@ -67,7 +67,7 @@ function openFile(path: string): number {
     }
     throw new RagError(
       "file/unreadable",
-      `${basename(path)}: could not be opened (${errorMessage(cause)}); check permissions.`,
+      `${basename(path)}: could not be opened (${systemCode(cause) ?? errorMessage(cause)}); check permissions.`,
       { cause },
     );
   }

@@ -54,6 +54,15 @@ test("doctor finds them where they are", async () => {
   }
 });
 
+test("doctor tells a cache that cannot be written without this machine's folders", async () => {
+  await writeFile(join(folder, "file"), "x");
+  const { stdout } = await foreword(["doctor", "--json", "--cache", "file/cache"], { cwd: folder });
+  const { findings } = JSON.parse(stdout);
+  const found = findings.find(({ check }: { check: string }) => check === "model cache");
+  assert.equal(found.ok, false);
+  assert.match(found.detail, /^cannot be written \((ENOTDIR|EEXIST)\); set FOREWORD_CACHE/);
+});
+
 test("a store cannot be opened without SQLite, in one sentence", async () => {
   await writeFile(join(folder, "one.txt"), "A lamp.");
   const { code, stderr } = await run("ingest", "one.txt");

@@ -324,3 +324,11 @@ test("a prompt for other weights is refused with both models named", () => {
     message: /"manuals".*llama-tied \(width 48, fingerprint abab.*smollm2 \(width 576, .*efef/,
   });
 });
+
+test("a place of prompts that is no folder is told by its name in the store", async () => {
+  await writeFile(prompts, "x");
+  await assert.rejects(listPrompts(store), {
+    code: "file/unreadable",
+    message: /^store\/prompts: cannot be read \(ENOTDIR\); /,
+  });
+});
