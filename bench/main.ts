@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeFileAtomic } from "../core/index.ts";
+import { errorMessage, RagError, writeFileAtomic } from "../core/index.ts";
 
 /** One measurement: its result goes to `results/NAME.json`, its lines to the reader. */
 export interface BenchResult {
@@ -53,28 +53,11 @@ const BENCHES: Readonly<
  * [--soak]`
  */
 async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      json: { type: "boolean", default: false },
-      python: { type: "string" },
-      "llama-cpp": { type: "string" },
-      "transformers-js": { type: "string" },
-      data: { type: "string" },
-      stores: { type: "string" },
-      count: { type: "string", default: "100000" },
-      filter: { type: "string", multiple: true, default: [] },
-      threads: { type: "string", default: "2" },
-      seconds: { type: "string", default: "60" },
-      soak: { type: "boolean", default: false },
-    },
-  });
+  const { values, positionals } = readFlags(args);
   const name = positionals[0] ?? "";
   const load = BENCHES[name];
   if (!load) {
-    process.stderr.write(`usage: npm run bench -- <${Object.keys(BENCHES).join("|")}> [--json]\n`);
-    return 2;
+    throw wrongUsage(name === "" ? "no bench is named" : `there is no bench ${name}`);
   }
   const { bench } = await load();
   const { lines, result } = await bench({
@@ -97,4 +80,41 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+function readFlags(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        json: { type: "boolean", default: false },
+        python: { type: "string" },
+        "llama-cpp": { type: "string" },
+        "transformers-js": { type: "string" },
+        data: { type: "string" },
+        stores: { type: "string" },
+        count: { type: "string", default: "100000" },
+        filter: { type: "string", multiple: true, default: [] },
+        threads: { type: "string", default: "2" },
+        seconds: { type: "string", default: "60" },
+        soak: { type: "boolean", default: false },
+      },
+    });
+  } catch (cause) {
+    throw wrongUsage(errorMessage(cause).replace(/\.? To specify.*$|\.$/s, ""));
+  }
+}
+
+const wrongUsage = (problem: string) =>
+  new RagError(
+    "config/invalid",
+    `${problem}; run npm run bench -- <${Object.keys(BENCHES).join("|")}> [--json].`,
+  );
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  // A bench that fails tells whoever works on it where; who calls it wrongly is told how to.
+  if (!(thrown instanceof RagError && thrown.code === "config/invalid")) throw thrown;
+  process.stderr.write(`bench: ${thrown.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { BertEmbedder, PRECISIONS, type Precision } from "../../retriever/index.ts";
 import { defaultCacheFolder, resolveModel } from "../../runtime/index.ts";
 import { best, describeMachine, timed } from "../machine.ts";
@@ -9,6 +9,8 @@ import { EmbeddingProcess } from "../peers/embedding-process.ts";
 
 const PASSAGES = 48;
 const ROUNDS = 3;
+const DEMO = join(import.meta.dirname, "..", "..", "demo", "documents");
+const LEAST_CHARACTERS = 300;
 
 /** One way of embedding: seconds of each round, and what came out of the last. */
 interface Measured {
@@ -25,7 +27,7 @@ interface Contestant extends Measured {
 
 /**
  * Passages a second of the default embedder, f32 and int8, beside sentence-transformers (`--python`) and transformers.js (`--transformers-js`)
- * on the same texts: `--data FILE` names jsonl lines `{text}`, of which the first 48 are taken.
+ * on the same texts: `--data FILE` names jsonl lines `{text}`, of which the first 48 are taken; without it, paragraphs of the demo's documents.
  */
 export async function bench(options: BenchOptions): Promise<BenchResult> {
   const texts = await readTexts(options.data);
@@ -47,9 +49,17 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
 }
 
 async function readTexts(data: string | undefined): Promise<string[]> {
-  if (!data) throw new Error("embed: name a jsonl file of passages with --data");
+  if (data === undefined) return demoTexts();
   const lines = (await readFile(data, "utf8")).split("\n").filter((line) => line !== "");
   return lines.slice(0, PASSAGES).map((line) => (JSON.parse(line) as { text: string }).text);
+}
+
+/** Paragraphs of the demo's Markdown, as long as passages are. */
+async function demoTexts(): Promise<string[]> {
+  const names = (await readdir(DEMO)).filter((name) => name.endsWith(".md")).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(DEMO, name), "utf8")));
+  const paragraphs = texts.flatMap((text) => text.split(/\n{2,}/));
+  return paragraphs.filter((text) => text.length >= LEAST_CHARACTERS).slice(0, PASSAGES);
 }
 
 async function openAll(options: BenchOptions, texts: readonly string[]): Promise<Contestant[]> {

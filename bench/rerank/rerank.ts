@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Random } from "../../core/index.ts";
+import { RagError, Random } from "../../core/index.ts";
 import { Generator } from "../../generator/index.ts";
 import { likelihoodReranker } from "../../pipeline/likelihood-reranker.ts";
 import { CrossEncoder, type Reranker } from "../../retriever/index.ts";
@@ -124,7 +124,9 @@ async function likelihood(
 }
 
 async function readPassages(data: string | undefined) {
-  if (!data) throw new Error("rerank: name a jsonl file of passages with --data");
+  if (!data) {
+    throw new RagError("config/invalid", "rerank: name a jsonl file of passages with --data.");
+  }
   const lines = (await readFile(data, "utf8")).split("\n").filter((line) => line !== "");
   const texts = lines.map((line) => (JSON.parse(line) as { text: string }).text);
   const passages = texts.slice(0, PASSAGES).map((text) => text.slice(0, CHARACTERS));

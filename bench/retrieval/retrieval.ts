@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { RagError } from "../../core/index.ts";
 import { relevantPassages } from "../../pipeline/evaluation/relevance.ts";
 import {
   type RankedQuery,
@@ -38,7 +39,9 @@ interface Measured {
  * `foreword ingest DATASET/passages.jsonl --store STORES/DATASET`.
  */
 export async function bench({ data, stores, threads, say }: BenchOptions): Promise<BenchResult> {
-  if (!data || !stores) throw new Error("give --data FOLDER and --stores FOLDER");
+  if (!data || !stores) {
+    throw new RagError("config/invalid", "retrieval: give --data FOLDER and --stores FOLDER.");
+  }
   const results: Measured[] = [];
   for (const name of readdirSync(stores).sort()) {
     const questions = await questionsOf(join(data, name));
