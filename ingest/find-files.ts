@@ -3,6 +3,7 @@ import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import fastGlob from "fast-glob";
 import { errorMessage, isForbidden, RagError, systemCode } from "../core/index.ts";
+import { isWithin, realPath, realPlaces } from "./real-path.ts";
 
 /** A file to ingest. */
 export interface FoundFile {
@@ -32,7 +33,7 @@ const IS_CLOSED = "may not be listed, so nothing in it was read; check its permi
 
 /**
  * Files, all files below folders, and files that match globs, each once and in order of their names. Hidden files and
- * links to folders are passed over unless named; links to files are followed within the folder they lie in. `without`: a folder whose files are left out unless named one by one (the store).
+ * links to folders are passed over unless named; links to files are followed within the folder they lie in. Each has one name, by whichever links it was reached. `without`: a folder whose files are left out unless named one by one (the store).
  * @throws RagError file/unreadable for a path that may not be looked at
  */
 export async function findFiles(
@@ -46,8 +47,10 @@ export async function findFiles(
   const found = new Set<string>();
   const missing: string[] = [];
   const refused = new Map<string, RefusedEntry>();
-  const left = resolve(options.without) + sep;
-  const nameOf = (path: string) => `${options.origin ?? ""}${sourceOf(path, options.root)}`;
+  const store = realPath(resolve(options.without));
+  const { real, place } = realPlaces(options.root);
+  const root = realPath(options.root);
+  const nameOf = (path: string) => `${options.origin ?? ""}${relativeSource(path, root)}`;
   for (const path of paths) {
     const absolute = resolve(options.root, path);
     const matches = await expand(absolute, path, options.root);
@@ -55,8 +58,8 @@ export async function findFiles(
     for (const match of matches ?? []) {
       if (typeof match !== "string") {
         const { path, reason } = match;
-        refused.set(path, { source: nameOf(path), reason });
-      } else if (match === absolute || !match.startsWith(left)) found.add(match);
+        refused.set(path, { source: nameOf(place(path)), reason });
+      } else if (match === absolute || !isWithin(real(match), store)) found.add(place(match));
     }
   }
   const files = [...found].map((path) => ({ path, source: nameOf(path) }));
@@ -65,7 +68,10 @@ export async function findFiles(
 }
 
 /** How the store calls a file. */
-export function sourceOf(path: string, root: string): string {
+export const sourceOf = (path: string, root: string): string =>
+  relativeSource(realPlaces(root).place(path), realPath(root));
+
+function relativeSource(path: string, root: string): string {
   const inside = relative(root, path);
   // On another drive there is no relative path.
   return (isAbsolute(inside) ? path : inside).split(sep).join("/");

@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
-import { resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import fastGlob from "fast-glob";
 import { systemCode } from "../core/index.ts";
 import type { DocumentRecord } from "../retriever/index.ts";
 import { formatOf } from "./readers/formats.ts";
+import { isWithin, realPath, realPlaces } from "./real-path.ts";
 
 /** Begins the source of a document that was uploaded: no path below the folder where commands run names it. */
 export const UPLOAD_ORIGIN = "upload:";
@@ -19,12 +20,13 @@ export function isGone(
   root: string,
 ): boolean {
   if (source.startsWith(UPLOAD_ORIGIN) || ADDRESS.test(source)) return false;
-  const files = filesOf(source, format).map((file) => resolve(root, file));
+  const realRoot = realPath(root);
+  const files = filesOf(source, format).map((file) => resolve(realRoot, file));
   if (files.some(isThere)) return false;
   return paths.some((path) => {
     const base = resolve(root, fixedPart(path));
-    const below = base.endsWith(sep) ? base : base + sep;
-    return files.some((file) => file === base || file.startsWith(below));
+    const bases = [realPath(base), realPlaces(root).place(base)];
+    return files.some((file) => bases.some((one) => isWithin(file, one)));
   });
 }
 
@@ -48,6 +50,6 @@ function isThere(path: string): boolean {
 function fixedPart(path: string): string {
   if (isThere(path)) return path;
   const parts = path.split(/[\\/]/);
-  const first = parts.findIndex((part) => fastGlob.isDynamicPattern(part));
+  const first = parts.findIndex((part) => part !== "" && fastGlob.isDynamicPattern(part));
   return first < 0 ? path : parts.slice(0, first).join("/") || ".";
 }

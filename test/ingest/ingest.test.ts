@@ -14,6 +14,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { findFiles } from "../../ingest/find-files.ts";
+import { isGone } from "../../ingest/gone-documents.ts";
 import {
   type IngestOptions,
   type IngestProgress,
@@ -427,4 +429,48 @@ test("a run that changes nothing leaves the store's files as they are", async (t
   const before = lockFree(await files());
   assert.equal((await run(["a.jsonl"])).documents.unchanged, 1);
   assert.deepEqual(lockFree(await files()), before);
+});
+
+test("a folder that is reached through a link has each document once, and leaves its store out", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "foreword-places-"));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const [real, link] = [join(root, "real"), join(root, "link")];
+  for (const name of ["docs/a.txt", "outside.txt", "store/uploads/b.txt"]) {
+    await mkdir(dirname(join(real, name)), { recursive: true });
+    await writeFile(join(real, name), "A lamp.");
+  }
+  await symlink(real, link);
+  for (const [at, store, paths] of [
+    [real, join(link, "store"), [".", join(link, "docs"), link]],
+    [link, join(real, "store"), [".", join(real, "docs/a.txt"), join(real, "docs/*.txt")]],
+    [link, join(link, "store"), [real, "docs"]],
+  ] as const) {
+    const { files } = await findFiles(paths, { root: at, without: store });
+    assert.deepEqual(
+      files.map(({ source }) => source),
+      ["docs/a.txt", "outside.txt"],
+    );
+  }
+  await rm(join(real, "docs"), { recursive: true });
+  const gone = { source: "docs/a.txt", format: "txt" };
+  for (const at of [real, link]) {
+    for (const path of ["docs", join(link, "docs"), join(real, "docs"), link]) {
+      assert.equal(isGone(gone, [path], at), true, `${path} from ${at}`);
+    }
+  }
+});
+
+test("a folder that is a link out of the folder keeps its name there", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "foreword-places-"));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  await mkdir(join(root, "work"));
+  await mkdir(join(root, "elsewhere"));
+  await writeFile(join(root, "elsewhere/a.txt"), "A lamp.");
+  await symlink(join(root, "elsewhere"), join(root, "work/handbook"));
+  const options = { root: join(root, "work"), without: join(root, "work/store") };
+  const { files } = await findFiles(["handbook"], options);
+  assert.deepEqual(
+    files.map(({ source }) => source),
+    ["handbook/a.txt"],
+  );
 });
