@@ -31,14 +31,17 @@ const BUSY_TIMEOUT_MS = 10_000;
 export function openCorpus(folder: string, options: CorpusOptions): Corpus {
   const path = join(folder, CORPUS_FILE);
   let database: Database.Database | undefined;
+  let isThere = false;
   try {
-    if (!existsSync(path)) makeFolder(folder, options);
+    isThere = existsSync(path);
+    if (!isThere) makeFolder(folder, options);
     const Sqlite = loadSqlite();
     database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
     prepare(database, path, options.embedder);
     return new Corpus(database, path);
   } catch (thrown) {
     database?.close();
+    if (isThere && mayNotBeWritten(thrown)) throw readOnlyStore(path, thrown);
     const cause = storeError(thrown, path);
     if (cause instanceof RagError) throw cause;
     throw new RagError(
@@ -48,6 +51,17 @@ export function openCorpus(folder: string, options: CorpusOptions): Corpus {
     );
   }
 }
+
+/** Opening writes beside the database, if nothing else, who reads it (SQLite's -shm file). @see SQLite, Write-Ahead Logging */
+const mayNotBeWritten = (thrown: unknown): boolean =>
+  /^SQLITE_(READONLY|CANTOPEN|PERM)/.test(systemCode(thrown) ?? "");
+
+const readOnlyStore = (path: string, cause: unknown): RagError =>
+  new RagError(
+    "file/write-failed",
+    `${path}: this store cannot be written (${systemCode(cause)}), which it has to be also to be read; copy its folder to where you may write, or change its permissions (and check the limit of open files).`,
+    { cause },
+  );
 
 /** A corpus that lives as long as this process: to see what would be done to a store that is not there yet. */
 export function memoryCorpus(embedder: NonNullable<CorpusOptions["embedder"]>): Corpus {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -124,6 +124,29 @@ test("a file that is no database is refused by name and left as it is", async ()
     message: /corpus\.db/,
   });
   await rm(folder, { recursive: true });
+});
+
+test("a store that may not be written is told as one, and that reading needs it", {
+  skip: process.platform === "win32",
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-closed-"));
+  openCorpus(folder, { embedder: hashEmbedder(), create: true }).close();
+  await chmod(join(folder, "corpus.db"), 0o444);
+  await chmod(folder, 0o555);
+  // An administrator may write everything: as nobody it may not.
+  const isRoot = process.getuid!() === 0;
+  if (isRoot) process.seteuid!(65534);
+  try {
+    assert.throws(() => openCorpus(folder, { create: false }), {
+      code: "file/write-failed",
+      message:
+        /corpus\.db: this store cannot be written \(SQLITE_\w+\), which it has to be also to be read; copy its folder/,
+    });
+  } finally {
+    if (isRoot) process.seteuid!(0);
+    await chmod(folder, 0o755);
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a process killed while it writes leaves whole documents, all those it acknowledged", async () => {
