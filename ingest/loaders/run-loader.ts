@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { errorMessage, RagError } from "../../core/index.ts";
+import { constants, Script } from "node:vm";
+import { errorMessage, RagError, systemCode } from "../../core/index.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
 import { type LoaderClass, OWN_LOADERS } from "./loader-class.ts";
@@ -40,25 +40,45 @@ export async function runLoader(path: string, loader: LoaderClass): Promise<Load
 
 /** A path, a package of the folder one works in, or one of Foreword's own. */
 async function importModule({ module }: LoaderClass): Promise<Record<string, unknown>> {
+  if (module === OWN_LOADERS) return await import("./chatgpt-loader.ts");
+  const path = resolve(module);
+  const isFile = existsSync(path);
+  if (!isFile && (isAbsolute(module) || /^\.{1,2}[\\/]/.test(module))) {
+    throw new RagError("config/invalid", `${module}: there is no such file; check the path.`);
+  }
   try {
-    if (module === OWN_LOADERS) return await import("./chatgpt-loader.ts");
-    return await import(locate(module));
+    return await (isFile ? import(pathToFileURL(path).href) : importPackage(module));
   } catch (cause) {
     throw new RagError(
       "config/invalid",
-      `${module}: cannot be loaded (${errorMessage(cause)}); check its name, and that it is installed.`,
+      `${module}: cannot be loaded (${withoutFolders(errorMessage(cause))}); check its name, and that it is installed.`,
       { cause },
     );
   }
 }
 
-function locate(module: string): string {
-  const path = resolve(module);
-  if (existsSync(path)) return pathToFileURL(path).href;
+type ImportFrom = (module: string) => Promise<Record<string, unknown>>;
+
+async function importPackage(module: string): Promise<Record<string, unknown>> {
   try {
-    return pathToFileURL(createRequire(resolve("package.json")).resolve(module)).href;
-  } catch {
+    // import() looks for packages from the file it stands in: here one in the folder where one works. require.resolve finds none that has
+    // ES modules only.
+    const script = new Script("(module) => import(module)", {
+      filename: resolve("foreword-loader.mjs"),
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
+    return await (script.runInThisContext() as ImportFrom)(module);
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") throw cause;
     // It is not installed there.
-    return module;
+    return await import(module);
   }
 }
+
+/** What Node says of a module names the file that imports it. */
+const withoutFolders = (message: string): string =>
+  message
+    .split("\n")[0]!
+    .replace(/ imported from .*$/, "")
+    .replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/]/g, "");

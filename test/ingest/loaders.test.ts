@@ -12,6 +12,8 @@ import {
   TextSplitter,
 } from "@langchain/textsplitters";
 import { ingest, ingestLoaded, ingestWithLoader } from "../../ingest/index.ts";
+import { loaderClass } from "../../ingest/loaders/loader-class.ts";
+import { runLoader } from "../../ingest/loaders/run-loader.ts";
 import { type ChunkRecord, type Corpus, openCorpus } from "../../retriever/index.ts";
 import { hashEmbedder } from "../retriever/hash-embedder.ts";
 
@@ -310,4 +312,37 @@ export class LinesLoader {
   for (const wrong of ["evernote", `${module}#Other`, "no-such-package#Loader"]) {
     await assert.rejects(load(wrong), { code: "config/invalid" });
   }
+});
+
+test("a loader of an ES-only package of the folder one works in is found; a missing file is named without folders", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-own-loader-"));
+  const before = process.cwd();
+  t.after(async () => {
+    process.chdir(before);
+    await rm(folder, { recursive: true, force: true });
+  });
+  const own = join(folder, "node_modules/only-esm");
+  await mkdir(own, { recursive: true });
+  await writeFile(
+    join(own, "package.json"),
+    JSON.stringify({ name: "only-esm", type: "module", exports: { import: "./main.js" } }),
+  );
+  await writeFile(
+    join(own, "main.js"),
+    "export class Lamps { async load() { return [{ pageContent: 'A lamp.', metadata: {} }]; } }",
+  );
+  await writeFile(join(folder, "a.txt"), "x");
+  process.chdir(folder);
+  assert.deepEqual(await runLoader("a.txt", loaderClass("only-esm#Lamps")), [
+    { pageContent: "A lamp.", metadata: {} },
+  ]);
+  await assert.rejects(runLoader("a.txt", loaderClass("./gone.mjs#Lamps")), {
+    code: "config/invalid",
+    message: "./gone.mjs: there is no such file; check the path.",
+  });
+  await assert.rejects(runLoader("a.txt", loaderClass("not-there-at-all#Lamps")), {
+    code: "config/invalid",
+    message:
+      "not-there-at-all: cannot be loaded (Cannot find package 'not-there-at-all'); check its name, and that it is installed.",
+  });
 });
