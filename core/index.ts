@@ -9,6 +9,7 @@ export {
 export { nameIn, parseWith, type Source } from "./config.ts";
 export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
+export { isPlainFileName } from "./file-name.ts";
 export { groupBy } from "./group-by.ts";
 export { sha256, sha256File } from "./hash.ts";
 export { describeIssue } from "./issue.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { RagError } from "../core/index.ts";
+import { isPlainFileName, RagError } from "../core/index.ts";
 
 /** How a prompt was trained; what its files hold follows from it. */
 export type PromptMethod = (typeof METHOD_NAMES)[number];
@@ -177,7 +177,14 @@ export function toRecord(about: PromptDescription, files: PromptRecord["files"])
  * @throws RagError config/invalid
  */
 export function checkPromptName(name: string): void {
-  if (NAME.test(name) && !RESERVED.includes(name)) return;
+  if (NAME.test(name) && !RESERVED.includes(name) && isPlainFileName(name)) return;
+  if (NAME.test(name) && !RESERVED.includes(name)) {
+    throw new RagError(
+      "config/invalid",
+      `prompt name "${name}": Windows has a device of this name; choose another name.`,
+      { param: "name" },
+    );
+  }
   throw new RagError(
     "config/invalid",
     RESERVED.includes(name)

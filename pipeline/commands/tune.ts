@@ -169,7 +169,7 @@ function describePrepared(event: EventOf<"prepared">) {
   const { examples, dev, answersRetrieved, duplicates, unused } = event;
   const repeated = duplicates > 0 ? `; ${duplicates} repeated pairs are left out` : "";
   const beside = unused > 0 ? `; ${unused} about documents of held-out ones are not used` : "";
-  return `Training on ${examples} examples, ${dev} held out; the answer was retrieved for ${answersRetrieved}${repeated}${beside}.`;
+  return `Training on ${examples} examples, ${dev > 0 ? dev : "nothing"} held out; the answer was retrieved for ${answersRetrieved}${repeated}${beside}.`;
 }
 
 function summary(event: EventOf<"done">): string {

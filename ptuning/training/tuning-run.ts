@@ -76,7 +76,9 @@ export class TuningRun {
       yield* this.#trainEpoch();
       this.#epoch++;
       this.#examplesDone = 0;
-      yield await this.#score();
+      const scored = await this.#score();
+      // Nothing held out has no score to tell.
+      if (this.#parts.data.dev.length > 0) yield scored;
       await this.#save(false);
     }
     if (!this.#isFinished) await this.#save(true);

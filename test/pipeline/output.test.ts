@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
-import { ENTRY, startForeword } from "./foreword.ts";
+import { ENTRY, foreword, startForeword } from "./foreword.ts";
 
 const FULL = "/dev/full";
 
@@ -20,6 +20,7 @@ before(async () => {
     JSON.stringify({ id: `p${index}`, input: `Lamp ${index}`, output: "red" }),
   );
   await writeFile(join(folder, "pairs.jsonl"), pairs.join("\n"));
+  await writeFile(join(folder, "one.jsonl"), pairs[0]!);
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
@@ -72,4 +73,14 @@ test("a result that cannot be written is one sentence and exit code 1", {
     stderr,
     "foreword: standard output: could not be written (ENOSPC); check the space and permissions of where it goes.\n",
   );
+});
+
+test("a training that holds nothing out says so, and tells no scores", async () => {
+  const { code, stderr } = await foreword(
+    ["tune", "one.jsonl", "--model", model, "--name", "whole", "--epochs", "2"],
+    { cwd: folder },
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /Training on 1 examples, nothing held out;/);
+  assert.doesNotMatch(stderr, /held-out EM/);
 });

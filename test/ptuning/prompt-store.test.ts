@@ -19,6 +19,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import {
   checkPromptFits,
+  checkPromptName,
   hasPrompt,
   listPrompts,
   loadPrompt,
@@ -331,4 +332,11 @@ test("a place of prompts that is no folder is told by its name in the store", as
     code: "file/unreadable",
     message: /^store\/prompts: cannot be read \(ENOTDIR\); /,
   });
+});
+
+test("a name that is a device on Windows is refused everywhere", () => {
+  for (const name of ["CON", "nul", "com1.v2", "LPT9"]) {
+    assert.throws(() => checkPromptName(name), { code: "config/invalid", message: /device/ });
+  }
+  for (const name of ["console", "null", "com", "v2.con"]) checkPromptName(name);
 });
