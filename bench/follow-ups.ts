@@ -1,15 +1,11 @@
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeFileAtomic } from "../core/index.ts";
 import type { Message } from "../pipeline/answerer.ts";
 import { searchQuery } from "../pipeline/search-query.ts";
-import { readSettings } from "../pipeline/settings.ts";
-import { Terminal } from "../pipeline/terminal.ts";
-import { Workspace } from "../pipeline/workspace.ts";
 import { readQaFile } from "../ptuning/index.ts";
-import { defaultCacheFolder } from "../runtime/index.ts";
+import { storeWorkspace } from "./store-workspace.ts";
 
 /**
  * What rewriting follow-up questions does to retrieval: follow-ups written for the demo documents, searched for as they are and
@@ -18,16 +14,7 @@ import { defaultCacheFolder } from "../runtime/index.ts";
  */
 const PASSAGES = 3;
 const { values } = parseArgs({ options: { store: { type: "string", default: "demo/.foreword" } } });
-const settings = readSettings({
-  flags: { store: values.store, quiet: true },
-  environment: process.env,
-  configPath: "foreword.config.json",
-  isConfigRequired: false,
-  defaultCache: defaultCacheFolder(process.env, process.platform, homedir()),
-});
-const terminal = new Terminal({ ...process, json: false, quiet: true, color: false });
-const { signal } = new AbortController();
-const workspace = new Workspace({ settings, terminal, signal });
+const workspace = storeWorkspace(values.store);
 
 interface Case {
   readonly messages: readonly Message[];

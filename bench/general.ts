@@ -1,25 +1,20 @@
 import assert from "node:assert/strict";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeFileAtomic } from "../core/index.ts";
 import type { Generator } from "../generator/index.ts";
 import { bootstrap, type Interval } from "../pipeline/evaluation/intervals.ts";
-import { readSettings } from "../pipeline/settings.ts";
-import { Terminal } from "../pipeline/terminal.ts";
-import { Workspace } from "../pipeline/workspace.ts";
 import {
   answerTogether,
   answerWords,
   conditioningOf,
   generateAnswer,
   layOutPrompt,
-  loadPrompt,
   type QaPair,
   readQaFile,
   scoreAnswer,
 } from "../ptuning/index.ts";
-import { defaultCacheFolder } from "../runtime/index.ts";
+import { storeWorkspace } from "./store-workspace.ts";
 
 /**
  * What a learned prompt does to what the model knows by itself: general questions without any passage, asked of the bare model, and with
@@ -34,16 +29,7 @@ const { values } = parseArgs({
     qa: { type: "string", default: join(import.meta.dirname, "general.jsonl") },
   },
 });
-const settings = readSettings({
-  flags: { store: values.store, quiet: true },
-  environment: process.env,
-  configPath: "foreword.config.json",
-  isConfigRequired: false,
-  defaultCache: defaultCacheFolder(process.env, process.platform, homedir()),
-});
-const terminal = new Terminal({ ...process, json: false, quiet: true, color: false });
-const { signal } = new AbortController();
-const workspace = new Workspace({ settings, terminal, signal });
+const workspace = storeWorkspace(values.store);
 
 /** Greedy answers without passages; with the virtual tokens of a prompt where one is named. */
 async function answersOf(
@@ -51,7 +37,7 @@ async function answersOf(
   pairs: readonly QaPair[],
   promptName?: string,
 ): Promise<readonly string[]> {
-  const learned = promptName && (await loadPrompt(settings.store, promptName));
+  const learned = promptName && (await workspace.choosePrompt(promptName));
   const conditioning = learned ? conditioningOf(learned) : undefined;
   return answerTogether(pairs, ({ question }) => {
     const room = generator.contextLength - MAX_TOKENS - (conditioning?.count ?? 0);

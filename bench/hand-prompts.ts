@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeFileAtomic } from "../core/index.ts";
@@ -6,11 +5,8 @@ import { handArm, plainRag } from "../pipeline/evaluation/arms.ts";
 import { evaluate } from "../pipeline/evaluation/evaluate.ts";
 import { HAND_PROMPTS } from "../pipeline/evaluation/hand-prompts.ts";
 import { evaluationTable } from "../pipeline/evaluation/table.ts";
-import { readSettings } from "../pipeline/settings.ts";
-import { Terminal } from "../pipeline/terminal.ts";
-import { Workspace } from "../pipeline/workspace.ts";
 import { readQaFile } from "../ptuning/index.ts";
-import { defaultCacheFolder } from "../runtime/index.ts";
+import { storeWorkspace } from "./store-workspace.ts";
 
 /**
  * Which hand-written prompt is best, chosen on training questions so that the comparison on held-out ones is fair to it.
@@ -23,22 +19,7 @@ const { values } = parseArgs({
     limit: { type: "string", default: "60" },
   },
 });
-const settings = readSettings({
-  flags: { store: values.store },
-  environment: process.env,
-  configPath: "foreword.config.json",
-  isConfigRequired: false,
-  defaultCache: defaultCacheFolder(process.env, process.platform, homedir()),
-});
-const { signal } = new AbortController();
-const terminal = new Terminal({
-  stdout: process.stdout,
-  stderr: process.stderr,
-  json: false,
-  quiet: false,
-  color: false,
-});
-const workspace = new Workspace({ settings, terminal, signal });
+const workspace = storeWorkspace(values.store);
 const passages = 3;
 try {
   const { pairs } = await readQaFile(values.qa!);
@@ -60,7 +41,7 @@ try {
     k: passages,
     seed: 1,
   });
-  terminal.line(evaluationTable({ ...result, questions: [] }));
+  process.stdout.write(`${evaluationTable({ ...result, questions: [] })}\n`);
   const file = join(import.meta.dirname, "results", "hand-prompts.json");
   const content = { qa: basename(values.qa!), prompts: HAND_PROMPTS, ...result };
   await writeFileAtomic(file, `${JSON.stringify(content, null, 2)}\n`);

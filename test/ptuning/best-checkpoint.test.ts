@@ -8,7 +8,7 @@ import {
   type TuneEvent,
   tunePrompt,
 } from "../../ptuning/index.ts";
-import { openSafetensors } from "../../runtime/index.ts";
+import { tensorsIn } from "./tensors-in.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
 import { tinyPairs, tinyQa, tinyRetrieve } from "./tiny-pairs.ts";
 
@@ -59,30 +59,16 @@ describe("a training whose second of three epochs scores best", () => {
 
   test("saves the rows of then, not of the end", async (context) => {
     const epochs = await tune(context, { name: "rows" });
-    const saved = readTensors(join(tiny.storeFolder, "prompts/rows/deep_tokens.safetensors"));
+    const saved = tensorsIn(join(tiny.storeFolder, "prompts/rows/deep_tokens.safetensors"));
     assert.deepEqual(saved, epochs[BEST_EPOCH - 1]);
     assert.notDeepEqual(saved, epochs[0]);
   });
 
   test("saves the weights of then, where a whole model is trained", async (context) => {
     const epochs = await tune(context, { name: "whole", method: "full" });
-    const saved = readTensors(join(tiny.storeFolder, "prompts/whole/model/model.safetensors"));
+    const saved = tensorsIn(join(tiny.storeFolder, "prompts/whole/model/model.safetensors"));
     const table = saved.get("model.embed_tokens.weight")!.data;
     assert.deepEqual(table, epochs[BEST_EPOCH - 1]!.get("embedding")!.data);
     assert.notDeepEqual(table, epochs[0]!.get("embedding")!.data);
   });
 });
-
-function readTensors(path: string): TensorMap {
-  const file = openSafetensors(path);
-  try {
-    return new Map(
-      [...file.tensors.values()].map(({ name, shape }) => [
-        name,
-        { shape, data: file.readF32(name) },
-      ]),
-    );
-  } finally {
-    file.close();
-  }
-}

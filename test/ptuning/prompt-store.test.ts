@@ -28,11 +28,10 @@ import {
   removePrompt,
   saveCheckpoint,
   savePrompt,
-  type TensorData,
   type TrainingState,
 } from "../../ptuning/index.ts";
-import { openSafetensors } from "../../runtime/index.ts";
 import { deepPrompt, describePrompt, tokenPrompt } from "./learned-prompts.ts";
+import { tensorsIn } from "./tensors-in.ts";
 
 const golden = join(import.meta.dirname, "../fixtures/golden/models/llama-tied");
 let store = "";
@@ -44,19 +43,6 @@ beforeEach(async () => {
 afterEach(() => rm(store, { recursive: true, force: true }));
 
 const readJson = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, "utf8"));
-const tensorsIn = (path: string): Map<string, TensorData> => {
-  const file = openSafetensors(path);
-  try {
-    return new Map(
-      [...file.tensors.values()].map(({ name, shape }) => [
-        name,
-        { shape, data: file.readF32(name) },
-      ]),
-    );
-  } finally {
-    file.close();
-  }
-};
 
 test("a saved prompt loads as it was, for tokens and for rows at every layer", async () => {
   const saved = [
