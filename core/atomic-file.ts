@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { access, constants, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { errorMessage, RagError, systemCode } from "./error.ts";
+import { RagError, systemCode, systemReason } from "./error.ts";
 
 /**
  * Writes a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the folder.
@@ -76,7 +76,7 @@ export async function fillFolder(path: string, fill: () => Promise<void>): Promi
     if (!isOfTheSystem) throw cause;
     throw new RagError(
       "file/write-failed",
-      `${path}: the folder could not be written (${reasonOf(cause)}); ${whatToDo(cause)}.`,
+      `${path}: the folder could not be written (${systemReason(cause)}); ${whatToDo(cause)}.`,
       { cause },
     );
   }
@@ -85,12 +85,9 @@ export async function fillFolder(path: string, fill: () => Promise<void>): Promi
 const writeFailed = (path: string, cause: unknown): RagError =>
   new RagError(
     "file/write-failed",
-    `${path}: could not be written (${reasonOf(cause)}); ${whatToDo(cause)}. Nothing was changed.`,
+    `${path}: could not be written (${systemReason(cause)}); ${whatToDo(cause)}. Nothing was changed.`,
     { cause },
   );
-
-/** The system's own message would name the temporary file, by its absolute path. */
-const reasonOf = (cause: unknown): string => systemCode(cause) ?? errorMessage(cause);
 
 function whatToDo(cause: unknown): string {
   const code = systemCode(cause);

@@ -68,6 +68,14 @@ export function systemCode(thrown: unknown): string | undefined {
   return typeof thrown.code === "string" ? thrown.code : undefined;
 }
 
+/** What a system error says in words ("EMFILE: too many open files"), without the path that its message names; the message of any other error. */
+export function systemReason(thrown: unknown): string {
+  const code = systemCode(thrown);
+  const message = errorMessage(thrown);
+  if (code === undefined) return message;
+  return message.startsWith(`${code}: `) ? message.replace(/[,'"].*$/s, "") : code;
+}
+
 /** Whether the system refused for lack of permission. */
 export function isForbidden(thrown: unknown): boolean {
   const code = systemCode(thrown);

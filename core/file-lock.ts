@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { lock } from "proper-lockfile";
-import { errorMessage, RagError, systemCode } from "./error.ts";
+import { RagError, systemCode, systemReason } from "./error.ts";
 
 export interface FileLockOptions {
   /** How long to wait for another owner, in milliseconds; 0 fails at once. */
@@ -90,7 +90,7 @@ const takenOver = (path: string): RagError =>
 function failToLock(path: string, cause: unknown): never {
   throw new RagError(
     "file/write-failed",
-    `${path}: could not be locked (${errorMessage(cause)}); check free space and permissions.`,
+    `${path}: could not be locked (${systemReason(cause)}); check free space and permissions.`,
     { cause },
   );
 }

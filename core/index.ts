@@ -7,7 +7,14 @@ export {
   writeFileAtomic,
 } from "./atomic-file.ts";
 export { nameIn, parseWith, type Source } from "./config.ts";
-export { type ErrorCode, errorMessage, isForbidden, RagError, systemCode } from "./error.ts";
+export {
+  type ErrorCode,
+  errorMessage,
+  isForbidden,
+  RagError,
+  systemCode,
+  systemReason,
+} from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { isPlainFileName } from "./file-name.ts";
 export { groupBy } from "./group-by.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { sep } from "node:path";
 import { type FSWatcher, watch as watchFiles } from "chokidar";
-import { errorMessage, isForbidden, RagError, systemCode } from "../core/index.ts";
+import { isForbidden, RagError, systemReason } from "../core/index.ts";
 
 export interface HintOptions {
   /** Absolute. */
@@ -142,7 +142,7 @@ function isIgnored(
 }
 
 function cannotWatch(folders: readonly string[], cause: unknown): RagError {
-  const reason = systemCode(cause) ?? errorMessage(cause);
+  const reason = systemReason(cause);
   return new RagError(
     "file/unreadable",
     `${folders.join(", ")}: cannot be watched (${reason}); raise the system's limit of watched files, or give --poll.`,

@@ -2,7 +2,7 @@ import { type Dirent, readdir } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import fastGlob from "fast-glob";
-import { errorMessage, isForbidden, RagError, systemCode } from "../core/index.ts";
+import { isForbidden, RagError, systemCode, systemReason } from "../core/index.ts";
 import { isWithin, realPath, realPlaces } from "./real-path.ts";
 
 /** A file to ingest. */
@@ -168,7 +168,7 @@ async function isBrokenLink(path: string): Promise<boolean> {
 
 function unreadable(path: string, cause: unknown): RagError {
   if (cause instanceof RagError) return cause;
-  const reason = systemCode(cause) ?? errorMessage(cause);
+  const reason = systemReason(cause);
   return new RagError(
     "file/unreadable",
     `${path}: cannot be read (${reason}); check its permissions.`,

@@ -1,4 +1,4 @@
-import { errorMessage, systemCode } from "../core/index.ts";
+import { systemCode, systemReason } from "../core/index.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { OutputStream } from "./terminal.ts";
 
@@ -49,7 +49,7 @@ export class Output implements OutputStream {
     this.#hasFailed = code !== "EPIPE";
     if (this.#hasFailed) {
       this.#process.stderr.write(
-        `foreword: standard output: could not be written (${code ?? errorMessage(error)}); check the space and permissions of where it goes.\n`,
+        `foreword: standard output: could not be written (${systemReason(error)}); check the space and permissions of where it goes.\n`,
       );
       // Should the command have ended before.
       this.#process.exitCode = this.exitCode(EXIT.done);

@@ -3,12 +3,12 @@ import { basename } from "node:path";
 import { z } from "zod";
 import {
   describeIssue,
-  errorMessage,
   nameIn,
   parseJson,
   RagError,
   type Source,
   systemCode,
+  systemReason,
 } from "../core/index.ts";
 import { PRECISIONS } from "../retriever/index.ts";
 import { PROVIDERS } from "../runtime/index.ts";
@@ -170,7 +170,7 @@ function readConfig(path: string, isRequired: boolean): unknown {
     if (systemCode(cause) === "ENOENT" && !isRequired) return {};
     throw new RagError(
       "config/invalid",
-      `${basename(path)}: the configuration file cannot be read (${systemCode(cause) ?? errorMessage(cause)}); check the path.`,
+      `${basename(path)}: the configuration file cannot be read (${systemReason(cause)}); check the path.`,
       { cause },
     );
   }

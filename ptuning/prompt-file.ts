@@ -7,6 +7,7 @@ import {
   sha256,
   sha256File,
   systemCode,
+  systemReason,
   writeFileAtomic,
 } from "../core/index.ts";
 import { openSafetensors, type WeightFile, writeSafetensors } from "../runtime/index.ts";
@@ -262,7 +263,7 @@ async function readText(folder: string, file: string, name: string): Promise<str
   try {
     return await readFile(join(folder, file), "utf8");
   } catch (cause) {
-    throw damaged(name, file, systemCode(cause) ?? errorMessage(cause), cause);
+    throw damaged(name, file, systemReason(cause), cause);
   }
 }
 

@@ -1,7 +1,14 @@
 import { existsSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { errorMessage, RagError, systemCode, temporaryPath, withFileLock } from "../core/index.ts";
+import {
+  errorMessage,
+  RagError,
+  systemCode,
+  systemReason,
+  temporaryPath,
+  withFileLock,
+} from "../core/index.ts";
 import {
   type LearnedPrompt,
   type PromptBytes,
@@ -265,7 +272,7 @@ async function entriesOf(store: string, folder: string): Promise<readonly string
     if (code === "ENOENT") return [];
     throw new RagError(
       "file/unreadable",
-      `store/${folder}: cannot be read (${code ?? errorMessage(cause)}); it has to be a folder that may be listed, check its permissions.`,
+      `store/${folder}: cannot be read (${systemReason(cause)}); it has to be a folder that may be listed, check its permissions.`,
       { cause },
     );
   }
@@ -291,7 +298,7 @@ function writeFailed(name: string, thrown: unknown): RagError {
   const cause = thrown instanceof RagError ? (thrown.cause ?? thrown) : thrown;
   return new RagError(
     "file/write-failed",
-    `prompt "${name}": its folder could not be changed (${systemCode(cause) ?? errorMessage(cause)}); check free space and permissions. The prompt is as it was.`,
+    `prompt "${name}": its folder could not be changed (${systemReason(cause)}); check free space and permissions. The prompt is as it was.`,
     { cause },
   );
 }

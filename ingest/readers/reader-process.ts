@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type ErrorCode, errorMessage, RagError, systemCode } from "../../core/index.ts";
+import { type ErrorCode, RagError, systemReason } from "../../core/index.ts";
 import { workerModule } from "../../runtime/index.ts";
 import type { LoadedDocument } from "../loaders/loaded-document.ts";
 import type { LoaderClass } from "../loaders/loader-class.ts";
@@ -119,7 +119,7 @@ export class ReaderProcess {
       reject(
         new RagError(
           "file/unreadable",
-          `the reading process failed (${systemCode(cause) ?? errorMessage(cause)}); free some memory and read it again.`,
+          `the reading process failed (${systemReason(cause)}); free some memory and read it again.`,
           { cause },
         ),
       );

@@ -1,7 +1,7 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { Command } from "commander";
-import { errorMessage, systemCode } from "../../core/index.ts";
+import { errorMessage, systemReason } from "../../core/index.ts";
 import { loadTensorFlow } from "../../ptuning/index.ts";
 import { hnswlib, loadSqlite } from "../../retriever/index.ts";
 import { listModels, runtimeVersion } from "../../runtime/index.ts";
@@ -58,7 +58,7 @@ async function checkFolder(check: string, folder: string): Promise<Finding> {
     return {
       check,
       ok: false,
-      detail: `cannot be written (${systemCode(thrown) ?? errorMessage(thrown)}); set FOREWORD_CACHE`,
+      detail: `cannot be written (${systemReason(thrown)}); set FOREWORD_CACHE`,
     };
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { errorMessage, RagError, systemCode } from "../../core/index.ts";
+import { RagError, systemCode, systemReason } from "../../core/index.ts";
 
 /** A client that takes longer to send its headers, or its whole request, is cut off. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -70,7 +70,7 @@ function bindError(cause: Error, host: string, port: number): RagError {
     default:
       return new RagError(
         "config/invalid",
-        `--host: ${JSON.stringify(host)} cannot be listened on (${systemCode(cause) ?? errorMessage(cause)}); use an address of this machine.`,
+        `--host: ${JSON.stringify(host)} cannot be listened on (${systemReason(cause)}); use an address of this machine.`,
         { cause },
       );
   }

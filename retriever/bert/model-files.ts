@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage, parseJson, RagError, systemCode } from "../../core/index.ts";
+import { parseJson, RagError, systemReason } from "../../core/index.ts";
 
 /** A tokenizer of 250,000 words takes about 17 MB. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -26,7 +26,7 @@ function readText(path: string, failure: (problem: string, cause?: unknown) => E
     size = statSync(path).size;
     if (size <= MAX_BYTES) return readFileSync(path, "utf8");
   } catch (cause) {
-    throw failure(systemCode(cause) ?? errorMessage(cause), cause);
+    throw failure(systemReason(cause), cause);
   }
   throw failure(`it has ${size} bytes, at most ${MAX_BYTES} are read`);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
-import { errorMessage, RagError, systemCode } from "../../core/index.ts";
+import { errorMessage, RagError, systemCode, systemReason } from "../../core/index.ts";
 import { Corpus } from "./corpus.ts";
 import { hasCurrentKeywords, renewKeywords } from "./keyword-rows.ts";
 import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
@@ -78,7 +78,7 @@ function makeFolder(folder: string, { create }: CorpusOptions): void {
   } catch (cause) {
     throw new RagError(
       "file/write-failed",
-      `${folder}: cannot be made (${systemCode(cause) ?? errorMessage(cause)}); check permissions and free space.`,
+      `${folder}: cannot be made (${systemReason(cause)}); check permissions and free space.`,
       { cause },
     );
   }

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { errorMessage, RagError, systemCode } from "../../core/index.ts";
+import { RagError, systemCode, systemReason } from "../../core/index.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 
@@ -88,7 +88,7 @@ function tryLock(folder: string, job: string): (() => void) | undefined {
     if (cause instanceof RagError) throw cause;
     throw new RagError(
       "file/write-failed",
-      `${folder}: cannot be written (${systemCode(cause) ?? errorMessage(cause)}); check permissions and space.`,
+      `${folder}: cannot be written (${systemReason(cause)}); check permissions and space.`,
       { cause },
     );
   }

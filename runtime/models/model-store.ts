@@ -8,7 +8,7 @@ import {
   RagError,
   sha256File,
   silentLog,
-  systemCode,
+  systemReason,
   withFileLock,
 } from "../../core/index.ts";
 import { missingFiles, modelFolder, partialFolder, verifyFiles, writeManifest } from "./cache.ts";
@@ -124,7 +124,7 @@ async function resolveFromCatalogue(
       const reason = isWriting ? (thrown.cause ?? thrown) : thrown;
       throw new RagError(
         "file/write-failed",
-        `model cache: ${model.name} could not be stored (${systemCode(reason) ?? errorMessage(reason)}); check free space and permissions, or set FOREWORD_CACHE to another folder.`,
+        `model cache: ${model.name} could not be stored (${systemReason(reason)}); check free space and permissions, or set FOREWORD_CACHE to another folder.`,
         { cause: thrown },
       );
     }

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";
-import { errorMessage, RagError, systemCode } from "../../core/index.ts";
+import { RagError, systemCode, systemReason } from "../../core/index.ts";
 
 /** One `read` call may not ask for more than 2 GB on some systems. */
 const READ_BYTES = 1 << 30;
@@ -67,7 +67,7 @@ function openFile(path: string): number {
     }
     throw new RagError(
       "file/unreadable",
-      `${basename(path)}: could not be opened (${systemCode(cause) ?? errorMessage(cause)}); check permissions.`,
+      `${basename(path)}: could not be opened (${systemReason(cause)}); check permissions.`,
       { cause },
     );
   }

@@ -72,11 +72,11 @@ test("what fails in filling a folder is the system's or stays what it is", async
 test("below a file nothing is written or prepared, and the error names no other path", async () => {
   await writeFileAtomic(join(folder, "file"), "x");
   const path = join(folder, "file", "report.html");
-  const message = `${path}: could not be written (ENOTDIR); a file stands where a folder is needed: choose another name, or move the file away. Nothing was changed.`;
-  for (const refused of [writeFileAtomic(path, "x"), prepareFolderOf(path)]) {
-    await assert.rejects(refused, (error: Error & { code: string }) => {
+  const message = `${path}: could not be written (E…); a file stands where a folder is needed: choose another name, or move the file away. Nothing was changed.`;
+  for (const write of [() => writeFileAtomic(path, "x"), () => prepareFolderOf(path)]) {
+    await assert.rejects(write, (error: Error & { code: string }) => {
       assert.equal(error.code, "file/write-failed");
-      assert.equal(error.message.replace("EEXIST", "ENOTDIR"), message);
+      assert.equal(error.message.replace(/\(E\w+: [a-z ]+\)/, "(E…)"), message);
       return true;
     });
   }

@@ -36,6 +36,6 @@ test("a report where there can be no folder is refused before the evaluation", a
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(
     stderr,
-    /^foreword: pairs\.jsonl\/report\.html: could not be written \(E\w+\); a file stands where a folder is needed: [^\n]*\n$/,
+    /^foreword: pairs\.jsonl\/report\.html: could not be written \(E\w+: [a-z ]+\); a file stands where a folder is needed: [^\n]*\n$/,
   );
 });

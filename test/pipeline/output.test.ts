@@ -71,7 +71,7 @@ test("a result that cannot be written is one sentence and exit code 1", {
   assert.equal(code, 1);
   assert.equal(
     stderr,
-    "foreword: standard output: could not be written (ENOSPC); check the space and permissions of where it goes.\n",
+    "foreword: standard output: could not be written (ENOSPC: no space left on device); check the space and permissions of where it goes.\n",
   );
 });
 

@@ -316,7 +316,7 @@ test("a place of prompts that is no folder is told by its name in the store", as
   await writeFile(prompts, "x");
   await assert.rejects(listPrompts(store), {
     code: "file/unreadable",
-    message: /^store\/prompts: cannot be read \(ENOTDIR\); /,
+    message: /^store\/prompts: cannot be read \(ENOTDIR: not a directory\); /,
   });
 });
 
