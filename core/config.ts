@@ -19,7 +19,8 @@ export function parseWith<Schema extends z.ZodType>(
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
   const { name, problem } = describeIssue(result.error, raw, typeof source === "function");
-  throw new RagError(code, `${nameIn(source, name)}: ${problem}; ${adviceFor(code)}.`);
+  const advice = problem.includes("; ") ? "" : `; ${adviceFor(code)}`;
+  throw new RagError(code, `${nameIn(source, name)}: ${problem}${advice}.`);
 }
 
 /** What a message calls a value of what came from `source`. */

@@ -27,10 +27,8 @@ export function describeIssue(error: z.ZodError, raw: unknown, showsText: boolea
     return { name, problem, expected: problem };
   }
   const expected = expectation(issue);
-  // A check of several values together says it all.
-  if (issue.code === "custom" && !expected.startsWith("expected ")) {
-    return { name, problem: expected, expected };
-  }
+  // A message of our own says it all.
+  if (!expected.startsWith("expected ")) return { name, problem: expected, expected };
   const found = shown(valueAt(raw, issue.path), showsText);
   return { name, problem: `${expected}, found ${found}`, expected };
 }
@@ -71,8 +69,9 @@ function expectation(issue: Issue): string {
     .replace("expected object", "expected an object")
     .replace("expected boolean", "expected true or false")
     .replace("expected never", "expected nothing");
-  if (expected.startsWith("expected ") || issue.code === "custom") return expected;
-  return `expected another value (${expected})`;
+  return /^(?:Invalid|Too|Unrecognized) /.test(expected)
+    ? `expected another value (${expected})`
+    : expected;
 }
 
 function nameOf(path: readonly PropertyKey[]): string {
