@@ -73,7 +73,7 @@ export function systemReason(thrown: unknown): string {
   const code = systemCode(thrown);
   const message = errorMessage(thrown);
   if (code === undefined) return message;
-  return message.startsWith(`${code}: `) ? message.replace(/[,'"].*$/s, "") : code;
+  return message.startsWith(`${code}: `) ? message.replace(/\s*[,'"].*$/s, "") : code;
 }
 
 /** Whether the system refused for lack of permission. */

@@ -60,7 +60,10 @@ test("doctor tells a cache that cannot be written without this machine's folders
   const { findings } = JSON.parse(stdout);
   const found = findings.find(({ check }: { check: string }) => check === "model cache");
   assert.equal(found.ok, false);
-  assert.match(found.detail, /^cannot be written \((ENOTDIR|EEXIST)\); set FOREWORD_CACHE/);
+  assert.match(
+    found.detail,
+    /^cannot be written \((ENOTDIR|EEXIST): [a-z ]+\); set FOREWORD_CACHE/,
+  );
 });
 
 test("a store cannot be opened without SQLite, in one sentence", async () => {
