@@ -76,6 +76,12 @@ export function systemReason(thrown: unknown): string {
   return message.startsWith(`${code}: `) ? message.replace(/\s*[,'"].*$/s, "") : code;
 }
 
+/** The first line of a message of Node's or a library's, without the folders of this machine. */
+export function withoutFolders(message: string): string {
+  const [line = ""] = message.split("\n");
+  return line.replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/]/g, "");
+}
+
 /** Whether the system refused for lack of permission. */
 export function isForbidden(thrown: unknown): boolean {
   const code = systemCode(thrown);

@@ -14,6 +14,7 @@ export {
   RagError,
   systemCode,
   systemReason,
+  withoutFolders,
 } from "./error.ts";
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { isPlainFileName } from "./file-name.ts";

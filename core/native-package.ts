@@ -1,4 +1,4 @@
-import { errorMessage, RagError, systemCode } from "./error.ts";
+import { errorMessage, RagError, systemCode, withoutFolders } from "./error.ts";
 
 /**
  * A package with parts that are compiled for a machine, loaded when first asked for: where it is missing, what needs nothing of it still
@@ -14,15 +14,9 @@ export function nativePackage<Package>(name: string, load: () => Package): () =>
     } catch (cause) {
       throw new RagError(
         "engine/failed",
-        `${name} cannot be loaded (${reasonOf(cause)}); install Foreword again for this system and version of Node, without --ignore-scripts.`,
+        `${name} cannot be loaded (${withoutFolders(errorMessage(cause)) || (systemCode(cause) ?? "")}); install Foreword again for this system and version of Node, without --ignore-scripts.`,
         { cause },
       );
     }
   };
-}
-
-/** A line without the folders of this machine. */
-function reasonOf(cause: unknown): string {
-  const [line = ""] = errorMessage(cause).split("\n");
-  return line.replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/]/g, "") || (systemCode(cause) ?? "");
 }

@@ -89,6 +89,7 @@ export type {
   TensorMap,
   Trainable,
 } from "./trainable.ts";
+export { UNRESUMABLE } from "./training/checkpoint.ts";
 export type { TuneEvent } from "./training/tune-events.ts";
 export type { TuneParts } from "./tune.ts";
 export { tunePrompt } from "./tune-seeds.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { constants, Script } from "node:vm";
-import { errorMessage, RagError, systemCode } from "../../core/index.ts";
+import { errorMessage, RagError, systemCode, withoutFolders } from "../../core/index.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
 import { type LoaderClass, OWN_LOADERS } from "./loader-class.ts";
@@ -51,7 +51,7 @@ async function importModule({ module }: LoaderClass): Promise<Record<string, unk
   } catch (cause) {
     throw new RagError(
       "config/invalid",
-      `${module}: cannot be loaded (${withoutFolders(errorMessage(cause))}); check its name, and that it is installed.`,
+      `${module}: cannot be loaded (${reasonOf(cause)}); check its name, and that it is installed.`,
       { cause },
     );
   }
@@ -76,9 +76,6 @@ async function importPackage(module: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** What Node says of a module names the file that imports it. */
-const withoutFolders = (message: string): string =>
-  message
-    .split("\n")[0]!
-    .replace(/ imported from .*$/, "")
-    .replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/]/g, "");
+/** What Node says of a module also names the file that imports it. */
+const reasonOf = (cause: unknown): string =>
+  withoutFolders(errorMessage(cause)).replace(/ imported from .*$/, "");

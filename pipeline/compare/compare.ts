@@ -3,6 +3,7 @@ import { RagError } from "../../core/index.ts";
 import type { Generator } from "../../generator/index.ts";
 import type { QaPair } from "../../ptuning/index.ts";
 import { taskOfPairs } from "../evaluation/prompt-task.ts";
+import { isQuestion } from "../pair-passages.ts";
 import { answerCells } from "./answer-cells.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
 import { type EvaluationCell, evaluationCells, readsPassages, type TrainingCell } from "./cells.ts";
@@ -80,7 +81,7 @@ async function* compareOn(
   const { experiment, outFolder } = parts;
   const { train, test } = await parts.data.dataset(dataset);
   const { model } = await parts.model.open();
-  const isAsked = [train, test].some(({ pairs }) => pairs.some(({ task }) => task !== "input"));
+  const isAsked = [train, test].some(({ pairs }) => pairs.some(isQuestion));
   const retrieval = isAsked ? [await parts.retrievalOf(dataset)] : [];
   const inputs = [model.fingerprint, train.hash, test.hash, ...retrieval];
   const cells = evaluationCells({ ...experiment, datasets: [dataset] });

@@ -8,6 +8,7 @@ import {
   type Retrieve,
   type TuneEvent,
   tunePrompt,
+  UNRESUMABLE,
 } from "../../ptuning/index.ts";
 import type { TrainedResult } from "./cell-store.ts";
 import type { TrainingCell } from "./cells.ts";
@@ -28,8 +29,6 @@ export interface TrainingParts {
 }
 
 const MEMORY_INTERVAL_MS = 200;
-/** A comparison that was stopped goes on by itself, whatever became of its checkpoints. */
-const ANEW_AT = ["prompt/invalid", "config/invalid"] as const;
 
 /**
  * Trains one arm; a run that was interrupted goes on from its checkpoint. Passages are kept on disk, not in memory, so that peak memory is
@@ -50,7 +49,8 @@ export async function trainArm(
   const memory = watchMemory();
   let allParameters = 0;
   try {
-    for await (const event of tunePrompt(settings, { ...parts, anewAt: ANEW_AT })) {
+    // A comparison that was stopped goes on by itself, whatever became of its checkpoints.
+    for await (const event of tunePrompt(settings, { ...parts, anewAt: UNRESUMABLE })) {
       if (event.event === "prepared") allParameters = event.allParameters;
       parts.onEvent(event);
     }

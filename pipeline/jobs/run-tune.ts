@@ -7,6 +7,7 @@ import {
   readQaFile,
   type TuneSettings,
   tunePrompt,
+  UNRESUMABLE,
 } from "../../ptuning/index.ts";
 import { learnedArm, plainRag } from "../evaluation/arms.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
@@ -46,7 +47,7 @@ export async function runTune(
       retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
       storeFolder: settings.store,
       // It was asked for without a word about what there was.
-      anewAt: ["prompt/invalid", "config/invalid"],
+      anewAt: UNRESUMABLE,
       signal,
     },
   );

@@ -59,7 +59,8 @@ export async function loadCheckpoint(
 }
 
 /** What is saved of a prompt and cannot be resumed: it is damaged, or of another run. */
-export type Unresumable = "prompt/invalid" | "config/invalid";
+export const UNRESUMABLE = ["prompt/invalid", "config/invalid"] as const;
+export type Unresumable = (typeof UNRESUMABLE)[number];
 
 /** What a run to be resumed finds: where it stands, or why it begins anew, which is null where nothing is saved. */
 export type Found =
