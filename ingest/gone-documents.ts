@@ -11,23 +11,25 @@ export const UPLOAD_ORIGIN = "upload:";
 const ADDRESS = /^[a-z][a-z\d+.-]*:\/\//i;
 
 /**
- * Whether a stored document lies below one of the given paths and its file is there no more; never for an upload or an address. A glob
- * reaches as far as the folder its fixed part names.
+ * Tells whether a stored document lies below one of the given paths and its file is there no more; never for an upload or an address. A
+ * glob reaches as far as the folder its fixed part names.
  */
-export function isGone(
-  { source, format }: Pick<DocumentRecord, "source" | "format">,
+export function goneBelow(
   paths: readonly string[],
   root: string,
-): boolean {
-  if (source.startsWith(UPLOAD_ORIGIN) || ADDRESS.test(source)) return false;
+): (document: Pick<DocumentRecord, "source" | "format">) => boolean {
   const realRoot = realPath(root);
-  const files = filesOf(source, format).map((file) => resolve(realRoot, file));
-  if (files.some(isThere)) return false;
-  return paths.some((path) => {
+  const { place } = realPlaces(root);
+  const bases = paths.flatMap((path) => {
     const base = resolve(root, fixedPart(path));
-    const bases = [realPath(base), realPlaces(root).place(base)];
-    return files.some((file) => bases.some((one) => isWithin(file, one)));
+    return [realPath(base), place(base)];
   });
+  return ({ source, format }) => {
+    if (source.startsWith(UPLOAD_ORIGIN) || ADDRESS.test(source)) return false;
+    const files = filesOf(source, format).map((file) => resolve(realRoot, file));
+    if (files.some(isThere)) return false;
+    return files.some((file) => bases.some((base) => isWithin(file, base)));
+  };
 }
 
 /** A line's id may hold "#" and "/" like a path, so that more than one file can be meant. */

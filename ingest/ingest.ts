@@ -21,7 +21,7 @@ import {
 import { type Cutting, cutDocument, cuttingName } from "./chunks/cut-document.ts";
 import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
-import { isGone } from "./gone-documents.ts";
+import { goneBelow } from "./gone-documents.ts";
 import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
 import { isFromLoader } from "./loaders/loaded-document.ts";
 import { requireReadableSize } from "./readers/file-size.ts";
@@ -291,9 +291,9 @@ class IngestJob {
   /** Ids of documents that were read from files which are there no more. A loader names its sources as it likes, and prunes its own. */
   #goneFrom(paths: readonly string[]): string[] {
     const { corpus, root } = this.#options;
+    const isGone = goneBelow(paths, root);
     const documents = [...corpus.documents()].filter(
-      (document) =>
-        !isFromProgram(document) && !isFromLoader(document) && isGone(document, paths, root),
+      (document) => !isFromProgram(document) && !isFromLoader(document) && isGone(document),
     );
     return documents.map(({ id }) => id);
   }

@@ -1,9 +1,6 @@
-import type { QaPair } from "../ptuning/index.ts";
+import { isQuestion, type QaPair } from "../ptuning/index.ts";
 import type { Passage } from "./passage.ts";
 import type { Workspace } from "./workspace.ts";
-
-/** What is asked of the documents; an input stands alone. */
-export const isQuestion = ({ task }: QaPair): boolean => task !== "input";
 
 /** Fails before anything slow is started. @throws RagError store/empty when there are questions and nothing to search */
 export async function requireDocumentsFor(

@@ -3,7 +3,7 @@ import type { Model, TrainingExample } from "../generator/index.ts";
 import { documentNames, type FoundPassage, namedPassage } from "./found-passage.ts";
 import { type LaidOutPrompt, layOutPrompt, type PassageText } from "./prompt-layout.ts";
 import type { PromptTemplate } from "./prompt-template.ts";
-import type { QaPair } from "./qa-record.ts";
+import { isQuestion, type QaPair } from "./qa-record.ts";
 import { answerWords } from "./scores.ts";
 
 /** The best `count` passages for each question, best first. */
@@ -107,7 +107,7 @@ export async function retrievePairs(
   },
 ): Promise<RetrievedPair[]> {
   const { retrieve, count, toLearn, signal } = options;
-  const asked = pairs.filter(({ task }) => task !== "input");
+  const asked = pairs.filter(isQuestion);
   const searched = toLearn ? Math.max(count, SEARCHED_TO_LEARN) : count;
   const questions = asked.map(({ question }) => question);
   const found = asked.length > 0 ? await retrieve(questions, searched, signal) : [];
@@ -115,7 +115,7 @@ export async function retrievePairs(
     toLearn ? bestWithAnswer(passages, count) : passages.slice(0, count),
   );
   return pairs.map((pair) => {
-    const passages = pair.task === "input" ? [] : (left.shift() ?? []);
+    const passages = isQuestion(pair) ? (left.shift() ?? []) : [];
     const prompt = layOutPair(pair, passages, options);
     const used = passages.slice(0, prompt.usedPassages);
     return { pair, passages, prompt, isAnswerRetrieved: isRetrieved(pair, used) };
@@ -194,11 +194,11 @@ export function holdsAnswer(passages: readonly PassageText[], answers: readonly 
  * @throws RagError qa/invalid when nothing is left
  */
 export function usablePairs(pairs: readonly RetrievedPair[]): readonly RetrievedPair[] {
-  const questions = pairs.filter(({ pair }) => pair.task !== "input");
+  const questions = pairs.filter(({ pair }) => isQuestion(pair));
   const areRetrieved = isMost(questions.map(({ isAnswerRetrieved }) => isAnswerRetrieved));
   const usable = pairs.filter(
     ({ pair, prompt, isAnswerRetrieved }) =>
-      prompt.takesPrompt && (pair.task === "input" || !areRetrieved || isAnswerRetrieved),
+      prompt.takesPrompt && (!isQuestion(pair) || !areRetrieved || isAnswerRetrieved),
   );
   if (usable.length > 0) return usable;
   if (pairs.length === 0) {

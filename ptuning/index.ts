@@ -72,7 +72,7 @@ export {
 } from "./prompt-template.ts";
 export type { DeepTokens, PromptContent } from "./prompt-tensors.ts";
 export { type QaFile, readQaFile } from "./qa-file.ts";
-export type { QaPair } from "./qa-record.ts";
+export { isQuestion, type QaPair, taskOfPairs } from "./qa-record.ts";
 export { type LaidOutQuestion, layOutQuestion } from "./question-layout.ts";
 export { type AnswerScore, answerWords, meanScore, scoreAnswer } from "./scores.ts";
 export { sparkline } from "./sparkline.ts";

@@ -130,9 +130,15 @@ export async function listPrompts(store: string): Promise<readonly ListedPrompt[
   return listed;
 }
 
-/** Deletes a prompt and its checkpoint, at once for every reader. @throws RagError prompt/not-found, file/write-failed */
+/**
+ * Deletes a prompt and its checkpoint, at once for every reader, and the passages that its training keeps; these may be all there is, of a
+ * training that was killed before its first checkpoint.
+ * @throws RagError prompt/not-found, file/write-failed
+ */
 export async function removePrompt(store: string, name: string): Promise<void> {
-  if (!hasPrompt(store, name)) throw await notFound(store, name);
+  if (!hasPrompt(store, name) && !existsSync(passageFolderPath(store, name))) {
+    throw await notFound(store, name);
+  }
   try {
     // The checkpoint first: it would stand in for the prompt.
     await removeFolder(checkpointPlacesOf(store, name));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Task } from "./prompt-template.ts";
 
 /** A question with its accepted answers, none blank. Without any, the documents do not answer it. */
 export interface QaPair {
@@ -12,6 +13,13 @@ export interface QaPair {
   /** The document or article it is about, where the file says so. */
   readonly document?: string;
 }
+
+/** What is asked of the documents; an input stands alone. */
+export const isQuestion = ({ task }: Pick<QaPair, "task">): boolean => task !== "input";
+
+/** What pairs are, as training takes them: inputs only where all of them stand alone. */
+export const taskOfPairs = (pairs: readonly Pick<QaPair, "task">[]): Task =>
+  pairs.some(isQuestion) ? "question" : "input";
 
 /** Why an entry cannot be used. */
 export interface QaProblem {

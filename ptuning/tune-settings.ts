@@ -10,6 +10,9 @@ import {
   templateAt,
 } from "./prompt-template.ts";
 
+/** More lead a small model astray: docs/decisions/2026-11-28-one-passage.md. */
+export const USUAL_PASSAGES = 1;
+
 const schema = z.strictObject({
   name: z.string().default("default"),
   method: z.enum(METHOD_NAMES).default("p-tuning-v2"),
@@ -30,7 +33,7 @@ const schema = z.strictObject({
   warmupSteps: z.int().min(0).max(100_000).default(10),
   batch: z.int().min(1).max(256).default(8), // examples per optimizer step
   accumulate: z.int().min(1).max(1024).default(1), // batches per optimizer step
-  passages: z.int().min(1).max(20).default(1), // retrieved passages per example, at most
+  passages: z.int().min(1).max(20).default(USUAL_PASSAGES), // retrieved passages per example, at most
   passagesMin: z.int().min(0).max(20).optional(), // a random number from this up; default: always all
   shufflePassages: z.boolean().default(false), // random order
   distractors: z.int().min(0).max(20).default(0), // passages of other questions mixed in

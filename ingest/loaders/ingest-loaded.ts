@@ -9,7 +9,7 @@ import {
 } from "../../retriever/index.ts";
 import { type Cutting, cutDocument, cuttingName } from "../chunks/cut-document.ts";
 import { DocumentWriter } from "../document-writer.ts";
-import { isGone } from "../gone-documents.ts";
+import { goneBelow } from "../gone-documents.ts";
 import type { IngestProgress } from "../ingest.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { FailedDocument, IngestSummary } from "../tally.ts";
@@ -138,13 +138,12 @@ function removeGone(
 ): number {
   const ids = new Set(groups.map(({ id }) => id));
   const sources = new Set(groups.map(({ source }) => source));
+  const isGone = goneBelow(pruneBelow, root);
   return corpus.transaction(() => {
     let removed = 0;
     for (const document of [...corpus.documents()]) {
       if (!isFromLoader(document) || ids.has(document.id)) continue;
-      const isToGo =
-        sources.has(document.source) ||
-        (namesSource(document) && isGone(document, pruneBelow, root));
+      const isToGo = sources.has(document.source) || (namesSource(document) && isGone(document));
       if (isToGo && corpus.removeDocument(document.id)) removed++;
     }
     return removed;

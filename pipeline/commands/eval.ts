@@ -2,7 +2,13 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command } from "commander";
 import { prepareFolderOf, RagError, writeFileAtomic } from "../../core/index.ts";
-import { type QaPair, readQaFile, type Task } from "../../ptuning/index.ts";
+import {
+  isQuestion,
+  type QaPair,
+  readQaFile,
+  type Task,
+  taskOfPairs,
+} from "../../ptuning/index.ts";
 import { DEFAULT_PASSAGES } from "../answer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import {
@@ -15,13 +21,13 @@ import {
 } from "../evaluation/arms.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { BEST_HAND_PROMPT } from "../evaluation/hand-prompts.ts";
-import { requireTask, taskOfPairs } from "../evaluation/prompt-task.ts";
+import { requireTask } from "../evaluation/prompt-task.ts";
 import { htmlReport } from "../evaluation/report.ts";
 import { retrievalMetrics } from "../evaluation/retrieval-metrics.ts";
 import { rankedDocuments, readRetrievalSet } from "../evaluation/retrieval-set.ts";
 import { evaluationTable, retrievalLine } from "../evaluation/table.ts";
 import { wholeNumber } from "../flag-numbers.ts";
-import { isQuestion, passagesFor, requireDocumentsFor } from "../pair-passages.ts";
+import { passagesFor, requireDocumentsFor } from "../pair-passages.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
 import type { Workspace } from "../workspace.ts";
 

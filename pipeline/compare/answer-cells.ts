@@ -1,5 +1,5 @@
 import { isAdaptation } from "../../generator/index.ts";
-import { ANSWERS_AT_ONCE, type QaPair } from "../../ptuning/index.ts";
+import { ANSWERS_AT_ONCE, isQuestion, type QaPair } from "../../ptuning/index.ts";
 import { answerGroup } from "../evaluation/answer-group.ts";
 import { type Arm, withLikeLengths } from "../evaluation/arms.ts";
 import type { AnsweredResult } from "./cell-store.ts";
@@ -29,7 +29,7 @@ export async function* answerCells(
   parts: ComparisonParts,
 ): AsyncGenerator<CompareEvent, readonly AnsweredResult[]> {
   const { pairs, train } = await parts.data.dataset(cells[0]!.dataset);
-  const hasInputs = pairs.some(({ task }) => task === "input");
+  const hasInputs = !pairs.every(isQuestion);
   const arms: Arm[] = [];
   for (const cell of cells) arms.push(await comparedArm(cell, train.pairs, given.trainedOf(cell)));
   const open: OpenCell[] = [];

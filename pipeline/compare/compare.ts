@@ -1,9 +1,7 @@
 import { rm } from "node:fs/promises";
 import { RagError } from "../../core/index.ts";
 import type { Generator } from "../../generator/index.ts";
-import type { QaPair } from "../../ptuning/index.ts";
-import { taskOfPairs } from "../evaluation/prompt-task.ts";
-import { isQuestion } from "../pair-passages.ts";
+import { isQuestion, type QaPair, taskOfPairs } from "../../ptuning/index.ts";
 import { answerCells } from "./answer-cells.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
 import { type EvaluationCell, evaluationCells, readsPassages, type TrainingCell } from "./cells.ts";

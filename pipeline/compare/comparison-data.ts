@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { RagError, Random } from "../../core/index.ts";
-import { type QaFile, type QaPair, readQaFile } from "../../ptuning/index.ts";
+import { type QaFile, type QaPair, readQaFile, taskOfPairs } from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
 import type { Dataset } from "./experiment.ts";
 
@@ -72,7 +72,7 @@ export class ComparisonData {
   /** What the test questions are answered from; nothing for inputs that stand alone. */
   async testPassages(dataset: Dataset, k: number): Promise<readonly (readonly Passage[])[]> {
     const { pairs } = await this.dataset(dataset);
-    if (pairs.every(({ task }) => task === "input")) return [];
+    if (taskOfPairs(pairs) === "input") return [];
     return this.passages(
       dataset,
       pairs.map(({ question }) => question),

@@ -1,9 +1,5 @@
 import { RagError } from "../../core/index.ts";
-import type { LearnedPrompt, QaPair, Task } from "../../ptuning/index.ts";
-
-/** What pairs are, as training takes them: inputs only where all of them stand alone. */
-export const taskOfPairs = (pairs: readonly QaPair[]): Task =>
-  pairs.every(({ task }) => task === "input") ? "input" : "question";
+import { type LearnedPrompt, type QaPair, type Task, taskOfPairs } from "../../ptuning/index.ts";
 
 const MEANING: Readonly<Record<Task, string>> = {
   question: "questions that are answered from passages",

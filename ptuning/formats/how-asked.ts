@@ -15,7 +15,7 @@ import {
   taskOf,
   templateAt,
 } from "../prompt-template.ts";
-import { ownTemplate } from "../tune-settings.ts";
+import { ownTemplate, USUAL_PASSAGES } from "../tune-settings.ts";
 
 /** What a user says of a prompt that comes from elsewhere; it wins over what lies beside the prompt. */
 export interface AskedOptions {
@@ -38,9 +38,6 @@ export interface HowAsked {
   /** Of an answer that was learned, in tokens; undefined where nobody tells. */
   readonly maxAnswerTokens?: number | undefined;
 }
-
-/** What `foreword tune` trains with unless told otherwise. */
-const USUAL_PASSAGES = 1;
 
 /**
  * What lies beside an adapter, checked: it is as untrusted as the rest.

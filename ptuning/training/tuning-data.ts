@@ -16,7 +16,7 @@ import {
 import { METHODS } from "../methods/methods.ts";
 import type { PassageText } from "../prompt-layout.ts";
 import { taskOf } from "../prompt-template.ts";
-import type { QaPair } from "../qa-record.ts";
+import { isQuestion, type QaPair, taskOfPairs } from "../qa-record.ts";
 import type { TuneSettings } from "../tune-settings.ts";
 import { requireEndMark, unanswerableCount, unanswerablePairs } from "./unanswerable.ts";
 
@@ -96,13 +96,13 @@ export async function prepareData(
     duplicates: pairs.length - different.length,
     unused: all.length - train.length - heldOut.length,
     hash: sha256(JSON.stringify([examplesOf(0), dev.map(({ prompt }) => prompt)])),
-    isInput: different.every(({ task }) => task === "input"),
+    isInput: taskOfPairs(different) === "input",
   };
 }
 
 /** Questions in a template for inputs would be read by nobody. */
 function requireQuestionInTemplate({ template }: TuneSettings, pairs: readonly QaPair[]): void {
-  if (taskOf(template) !== "input" || pairs.every(({ task }) => task === "input")) return;
+  if (taskOf(template) !== "input" || taskOfPairs(pairs) === "input") return;
   throw new RagError(
     "config/invalid",
     "template: it has {input}, but the pairs are questions; use {passages}, {virtual tokens} and {question}, or pairs {input, output}.",
@@ -136,7 +136,7 @@ function examplesOfEpoch(
   const { maxAnswerTokens } = settings;
   const options = { keepsPassages, maxAnswerTokens };
   return pairs.map((one, index) => {
-    const isVaried = varies(settings) && one.pair.task !== "input";
+    const isVaried = varies(settings) && isQuestion(one.pair);
     if (!isVaried) return trainingExample(layout.model, one, options);
     const passages = drawPassages(settings, pairs, index, epoch % settings.variants);
     const prompt = layOutPair(one.pair, passages, layout);

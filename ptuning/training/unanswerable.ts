@@ -1,7 +1,7 @@
 import { RagError, type Random } from "../../core/index.ts";
 import type { Model } from "../../generator/index.ts";
 import { holdsAnswer, type LayoutOptions, layOutPair, type RetrievedPair } from "../examples.ts";
-import type { QaPair } from "../qa-record.ts";
+import { isQuestion, type QaPair } from "../qa-record.ts";
 
 /** Draws of other passages that may hold the answer after all, before a question is given up. */
 const MAX_DRAWS = 20;
@@ -34,7 +34,7 @@ export function unanswerablePairs(
 ): RetrievedPair[] {
   const { count, random, layout } = options;
   const found = own.filter(({ prompt }) => prompt.takesPrompt).slice(0, count);
-  const questions = pairs.filter(({ pair }) => pair.task !== "input");
+  const questions = pairs.filter(({ pair }) => isQuestion(pair));
   for (const { pair } of random.shuffle(questions)) {
     if (found.length >= count) break;
     const passages = otherPassages(pair, questions, random);

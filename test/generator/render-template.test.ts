@@ -22,6 +22,13 @@ test("a range that would fill the memory is refused, wherever a template asks fo
   assert.throws(() => renderTemplate(macro, {}), /asks for 1000000000/);
 });
 
+test("loops in loops are stopped, and what follows is rendered as ever", () => {
+  const loop = "{% for i in range(100000) %}";
+  const nested = `${loop.repeat(3)}${"{% endfor %}".repeat(3)}`;
+  assert.throws(() => renderTemplate(nested, {}), { code: "ERR_SCRIPT_EXECUTION_TIMEOUT" });
+  assert.equal(renderTemplate("{{ text }}", { text: "x" }), "x");
+});
+
 test("a template that begins with a line break keeps it", () => {
   assert.equal(renderTemplate("\n{{ text }}", { text: "x" }), "\nx");
 });

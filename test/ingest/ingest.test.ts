@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { findFiles } from "../../ingest/find-files.ts";
-import { isGone } from "../../ingest/gone-documents.ts";
+import { goneBelow } from "../../ingest/gone-documents.ts";
 import {
   type IngestOptions,
   type IngestProgress,
@@ -455,7 +455,7 @@ test("a folder that is reached through a link has each document once, and leaves
   const gone = { source: "docs/a.txt", format: "txt" };
   for (const at of [real, link]) {
     for (const path of ["docs", join(link, "docs"), join(real, "docs"), link]) {
-      assert.equal(isGone(gone, [path], at), true, `${path} from ${at}`);
+      assert.equal(goneBelow([path], at)(gone), true, `${path} from ${at}`);
     }
   }
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { requireTask, taskOfPairs } from "../../pipeline/evaluation/prompt-task.ts";
+import { requireTask } from "../../pipeline/evaluation/prompt-task.ts";
 import { choosePrompt } from "../../pipeline/prompt-choice.ts";
-import { type QaPair, savePrompt } from "../../ptuning/index.ts";
+import { type QaPair, savePrompt, taskOfPairs } from "../../ptuning/index.ts";
 import { describePrompt, tokenPrompt } from "../ptuning/learned-prompts.ts";
 import { temporaryFolder } from "../runtime/temporary-folder.ts";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import {
   appendFile,
   cp,
@@ -30,6 +31,7 @@ import {
   savePrompt,
   type TrainingState,
 } from "../../ptuning/index.ts";
+import { passageFolderPath } from "../../ptuning/prompt-store.ts";
 import { deepPrompt, describePrompt, tokenPrompt } from "./learned-prompts.ts";
 import { tensorsIn } from "./tensors-in.ts";
 
@@ -289,6 +291,15 @@ test("a missing prompt is refused with the names there are; a removed one is mis
   });
   await assert.rejects(removePrompt(store, "manuals"), { code: "prompt/not-found" });
   assert.deepEqual(await readdir(prompts), ["other"]);
+});
+
+test("what a training keeps that was killed before its first checkpoint is removed by its name", async () => {
+  const passages = passageFolderPath(store, "killed");
+  await mkdir(passages, { recursive: true });
+  assert.deepEqual(await listPrompts(store), []);
+  await removePrompt(store, "killed");
+  assert.equal(existsSync(passages), false);
+  await assert.rejects(removePrompt(store, "killed"), { code: "prompt/not-found" });
 });
 
 test("a name that is a path, empty, too long or a reserved word is refused", async () => {
