@@ -4,7 +4,7 @@ import { Random } from "../core/index.ts";
 export interface Sampling {
   /** 0 is greedy. */
   readonly temperature: number;
-  /** Keeps the most likely tokens whose probabilities sum to this, in (0, 1]. */
+  /** Keeps the most likely tokens whose probabilities sum to this, in [0, 1]; 0 keeps the likeliest one. */
   readonly topP: number;
   /** Keeps this many of the most likely tokens, before `topP`; all unless given. */
   readonly topK?: number;

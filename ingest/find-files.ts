@@ -54,7 +54,7 @@ export async function findFiles(
   for (const path of paths) {
     const absolute = resolve(options.root, path);
     const matches = await expand(absolute, path, options.root);
-    if (matches === undefined) missing.push(path);
+    if (matches === undefined) missing.push(isAbsolute(path) ? nameOf(place(absolute)) : path);
     for (const match of matches ?? []) {
       if (typeof match !== "string") {
         const { path, reason } = match;

@@ -6,7 +6,7 @@ export {
   type TensorFlow,
 } from "./backend.ts";
 export { conditioningOf } from "./conditioning-of.ts";
-export type { Retrieve } from "./examples.ts";
+export { holdsAnswer, type Retrieve } from "./examples.ts";
 export { withFirstTokens } from "./first-tokens.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportPrompt } from "./formats/export-prompt.ts";
 export { type ImportOptions, importPrompt } from "./formats/import-prompt.ts";

@@ -1,3 +1,4 @@
+import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { RagError } from "../../core/index.ts";
 import { readModel } from "../../generator/index.ts";
@@ -6,6 +7,7 @@ import {
   EXPORT_FORMATS,
   type ExportFormat,
   exportPrompt,
+  hasPrompt,
   importPrompt,
   listPrompts,
   loadPrompt,
@@ -50,6 +52,14 @@ export function promptsCommand(host: CommandHost): Command {
   );
 }
 
+/** Of a prompt's name, what is written where nothing else is asked for. */
+const SUFFIXES: Readonly<Record<ExportFormat, string>> = {
+  peft: "-adapter",
+  spring: ".pt",
+  vllm: ".prompt_embeds",
+  merged: "-model",
+};
+
 function addExport(prompts: Command, host: CommandHost): void {
   const command = prompts
     .command("export")
@@ -59,7 +69,10 @@ function addExport(prompts: Command, host: CommandHost): void {
       "--format <format>",
       "peft (adapter folder), spring (.pt file), vllm (prompt_embeds as base64), merged (model folder)",
     )
-    .requiredOption("--out <path>", "the folder or file to write")
+    .option(
+      "--out <path>",
+      "the folder or file to write (default: the name with -adapter, .pt, .prompt_embeds or -model)",
+    )
     .action((name: string, flags: ExportFlags) =>
       host.run(command, {}, (context) => exportOne(context, name, flags)),
     );
@@ -71,7 +84,10 @@ function addImport(prompts: Command, host: CommandHost): void {
     .command("import")
     .description("take a PEFT adapter folder, a SPRING .pt file or a vLLM prompt_embeds part")
     .argument("<path>")
-    .requiredOption("--name <name>", "the prompt's name in the store")
+    .option(
+      "--name <name>",
+      "the prompt's name in the store (default: of the file or folder, if no prompt has it)",
+    )
     .option(
       "--placement <place>",
       "of virtual tokens: between or prefix (default: as exported here, else the format's own)",
@@ -143,15 +159,16 @@ async function removeOne({ settings, terminal }: CommandContext, name: string): 
 
 interface ExportFlags {
   readonly format: string;
-  readonly out: string;
+  readonly out?: string;
 }
 
 async function exportOne(
   { settings, terminal, workspace }: CommandContext,
   name: string,
-  { format, out }: ExportFlags,
+  { format, out: asked }: ExportFlags,
 ): Promise<void> {
   const wanted = requireFormat(format);
+  const out = asked ?? name + SUFFIXES[wanted];
   const prompt = await loadPrompt(settings.store, name);
   const generator = () => workspace.generator();
   await exportPrompt(prompt, { format: wanted, out, generator });
@@ -171,7 +188,7 @@ function requireFormat(format: string): ExportFormat {
 }
 
 interface ImportFlags {
-  readonly name: string;
+  readonly name?: string;
   readonly placement?: string;
   readonly template?: string;
   readonly passages?: number;
@@ -181,8 +198,9 @@ interface ImportFlags {
 async function importOne(
   { settings, terminal, workspace }: CommandContext,
   path: string,
-  { name, placement, template, passages, trustBaseModel = false }: ImportFlags,
+  { name: given, placement, template, passages, trustBaseModel = false }: ImportFlags,
 ): Promise<void> {
+  const name = given ?? freeName(settings.store, path);
   const asked = { placement: requirePlacement(placement), template, passages };
   const model = readModel(await workspace.resolveModel(settings.model));
   const prompt = await importPrompt(path, { name, model, trustBaseModel, ...asked });
@@ -194,6 +212,19 @@ async function importOne(
     { name, method, virtualTokens, placement: prompt.about.placement },
     () =>
       `Prompt "${name}" was imported (${method}; ${read}). Use it: foreword ask "…" --prompt ${name}`,
+  );
+}
+
+/** What export would have written there is called so, unless a prompt has the name. @throws RagError config/invalid */
+function freeName(store: string, path: string): string {
+  const file = basename(resolve(path));
+  const suffix = Object.values(SUFFIXES).find((one) => file.endsWith(one)) ?? "";
+  const name = file.slice(0, file.length - suffix.length);
+  if (!hasPrompt(store, name)) return name;
+  throw new RagError(
+    "config/invalid",
+    `prompt "${name}": is in the store already; give --name ${name} to replace it, or another name.`,
+    { param: "name" },
   );
 }
 

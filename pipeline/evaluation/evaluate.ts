@@ -29,7 +29,7 @@ export interface Evaluation {
   readonly n: number;
   readonly k: number;
   readonly arms: Readonly<Record<string, ArmResult>>;
-  /** Absent when the question file does not say where the answers are. */
+  /** Of the questions whose answer is known; absent where there are none. */
   readonly retrieval?: RetrievalMetrics;
   readonly questions: readonly AnsweredQuestion[];
 }

@@ -8,6 +8,7 @@ import {
   parseGeneration,
   type SharedSettings,
   tokenLimit,
+  UNSUPPORTED_FIELDS,
 } from "./generation-fields.ts";
 import {
   hasEntries,
@@ -20,13 +21,15 @@ const textPart = z.object({ type: z.literal("text"), text: z.string().max(MAX_CH
 /** As vLLM takes it: base64 of a saved torch tensor [tokens, H]. */
 const embeddingsPart = z.object({ type: z.literal("prompt_embeds"), data: z.string().min(1) });
 const part = z.discriminatedUnion("type", [textPart, embeddingsPart]);
+const CONTENT_EXPECTED =
+  "expected a string or a list of text and prompt_embeds parts (images and sound are not supported)";
 const content = z.union([z.string().max(MAX_CHARACTERS), z.array(part).max(MAX_MESSAGES)], {
-  error:
-    "expected a string or a list of text and prompt_embeds parts (images and sound are not supported)",
+  error: CONTENT_EXPECTED,
 });
 const message = z.object({
   role: z.enum(["system", "developer", "user", "assistant"]),
-  content,
+  /** Null or left out only by an assistant that said nothing. */
+  content: content.nullish(),
 });
 /** A conversation as OpenAI's clients send it. */
 export const conversation = z.array(message).min(1).max(MAX_MESSAGES);
@@ -56,11 +59,7 @@ export interface ChatRequest extends SharedSettings {
 
 /** What a conversation may ask for beyond an answer in words. */
 export const UNSUPPORTED_IN_CHAT: UnsupportedFields = {
-  tools: hasEntries,
-  tool_choice: (value) => value !== "none" && value !== "auto",
-  functions: hasEntries,
-  function_call: (value) => value !== "none" && value !== "auto",
-  response_format: (value) => (value as { readonly type?: unknown }).type !== "text",
+  ...UNSUPPORTED_FIELDS,
   audio: hasEntries,
   modalities: (value) => !Array.isArray(value) || value.some((one) => one !== "text"),
   // An empty object asks for a search, too.
@@ -99,6 +98,11 @@ export function toMessages(sent: z.infer<typeof conversation>): readonly Message
 
 function toMessage({ role, content: own }: z.infer<typeof message>, index: number): Message {
   const name = role === "developer" ? "system" : role;
+  if (own === null || own === undefined) {
+    if (role === "assistant") return { role, text: "" };
+    const param = `messages[${index}].content`;
+    throw new RagError("request/invalid", `${param}: ${CONTENT_EXPECTED}.`, { param });
+  }
   if (typeof own === "string") return { role: name, text: own };
   const text = own.flatMap((one) => (one.type === "text" ? [one.text] : [])).join("\n");
   if (own.every(({ type }) => type === "text")) return { role: name, text };

@@ -5,6 +5,8 @@ import { type ResponseHead, usageOf } from "./response-parts.ts";
 
 /** What of an answer's making goes with it. */
 export interface EvidenceOptions {
+  /** The documents were asked: then a client finds the lists even where they are empty. */
+  readonly isRetrieval: boolean;
   /** Every passage, used or not, the search, and the times. */
   readonly isFull: boolean;
 }
@@ -67,9 +69,9 @@ export const usageChunk = (head: ResponseHead, answers: readonly Answer[]) => ({
 });
 
 /** The passages behind an answer, as OpenAI's annotations and as Azure's `context`. */
-export function evidence(answer: Answer, { isFull }: EvidenceOptions) {
+export function evidence(answer: Answer, { isRetrieval, isFull }: EvidenceOptions) {
   const { citations, abstention } = answer;
-  if (citations.length === 0 && !abstention && !isFull) return {};
+  if (!isRetrieval && !abstention && !isFull) return {};
   return {
     annotations: citations.map(({ source, title }) => ({
       type: "url_citation",

@@ -41,7 +41,7 @@ function chatFormat(
   asked: AnswerRequest,
 ): ChoicesFormat<Answer> {
   const head = newHead("chatcmpl", chat.model);
-  const options = { isFull: chat.includesEvidence };
+  const options = { isRetrieval: asked.mode === "retrieval", isFull: chat.includesEvidence };
   const { sampling } = asked;
   return {
     count: chat.choices,

@@ -7,6 +7,7 @@ import {
   parseGeneration,
   type SharedSettings,
   tokenLimit,
+  UNSUPPORTED_FIELDS,
 } from "./generation-fields.ts";
 import { MAX_CHARACTERS, type UnsupportedFields } from "./request-fields.ts";
 
@@ -45,6 +46,7 @@ export interface CompletionRequestBody extends SharedSettings {
 }
 
 const UNSUPPORTED: UnsupportedFields = {
+  ...UNSUPPORTED_FIELDS,
   suffix: (value) => value !== "",
 };
 

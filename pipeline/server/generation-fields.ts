@@ -13,6 +13,8 @@ const MAX_CHOICES = 8;
 /** Alternatives a client can ask for at each token. */
 export const MAX_TOP_LOG_PROBABILITIES = 20;
 
+const CHOICES = { error: `expected a whole number from 1 to ${MAX_CHOICES}` };
+
 const penalty = z.number().min(-2).max(2).nullish();
 const stopText = z.string().max(MAX_STOP_CHARACTERS);
 export const tokenLimit = z.int().min(0).max(1_000_000).nullish();
@@ -21,18 +23,27 @@ export const tokenLimit = z.int().min(0).max(1_000_000).nullish();
 export const generationFields = {
   model: z.string().min(1).max(256),
   temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  stop: z
+    .union([stopText, z.array(stopText).max(MAX_STOPS)], {
+      error: `expected a text, or a list of at most ${MAX_STOPS}, of at most ${MAX_STOP_CHARACTERS} characters each`,
+    })
+    .nullish(),
   frequency_penalty: penalty,
   presence_penalty: penalty,
   seed: z.int().nullish(),
-  n: z.int().min(1).max(MAX_CHOICES).nullish(),
+  n: z.int(CHOICES).min(1, CHOICES).max(MAX_CHOICES, CHOICES).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
 };
 
-/** OpenAI's fields that change the answer; clients send some of them at the values that change nothing. */
-const UNSUPPORTED: UnsupportedFields = {
+/** OpenAI's fields that change any answer; clients send some of them at the values that change nothing. */
+export const UNSUPPORTED_FIELDS: UnsupportedFields = {
+  tools: hasEntries,
+  tool_choice: (value) => value !== "none" && value !== "auto",
+  functions: hasEntries,
+  function_call: (value) => value !== "none" && value !== "auto",
+  response_format: (value) => (value as { readonly type?: unknown }).type !== "text",
   logit_bias: hasEntries,
   // As many as are answered are not the best of more.
   best_of: (value, { n }) => value !== 1 && value !== n,
@@ -52,15 +63,15 @@ export interface SharedSettings {
 }
 
 /**
- * Checks a body: what it asks for in common with other requests as `shared`, all of it as `data`. `unsupported`: the fields of its kind,
- * beside those that all kinds have.
+ * Checks a body: what it asks for in common with other requests as `shared`, all of it as `data`. `unsupported`: {@link UNSUPPORTED_FIELDS}
+ * and those of its kind.
  * @throws RagError request/invalid or request/unsupported, with the field as `param`
  */
 export function parseGeneration<Schema extends z.ZodType<GenerationFields>>(
   body: unknown,
   { schema, unsupported }: { readonly schema: Schema; readonly unsupported: UnsupportedFields },
 ): { readonly data: z.infer<Schema>; readonly shared: SharedSettings } {
-  refuseUnsupported(body, { ...UNSUPPORTED, ...unsupported });
+  refuseUnsupported(body, unsupported);
   const data = parseBody(schema, body);
   return { data, shared: sharedSettings(data) };
 }

@@ -257,6 +257,60 @@ test("what would not change the answer is accepted: text format, no tools, no pe
   }
 });
 
+test("a top_p of 0 asks for the likeliest tokens", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  const body = { model: "base", messages: [question], top_p: 0, temperature: 1 };
+  assert.equal((await post(chat, body)).status, 200);
+  assert.equal(answerer.requests[0]!.sampling.topP, 0);
+});
+
+test("an assistant that said nothing is taken as it was sent; a user who says nothing is not", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  const ask = (role: string, message: object) =>
+    post(chat, { model: "base", messages: [question, { role, ...message }, question] });
+  for (const silent of [{ content: null, refusal: null }, {}]) {
+    assert.equal((await ask("assistant", silent)).status, 200);
+    assert.deepEqual(answerer.requests.at(-1)!.messages[1], { role: "assistant", text: "" });
+  }
+  const refusal = await ask("user", { content: null });
+  assert.equal(refusal.status, 400);
+  assert.equal((await bodyOf(refusal)).error.param, "messages[1].content");
+});
+
+test("wrong stops and counts are told what would be right", async (t) => {
+  const { post } = await serveFor(t, new FakeAnswerer());
+  for (const [wrong, expected] of [
+    [{ stop: ["1", "2", "3", "4", "5"] }, /^stop: expected a text, or a list of at most 4/],
+    [{ stop: 5 }, /^stop: expected a text/],
+    [{ n: 9 }, /^n: expected a whole number from 1 to 8/],
+    [{ n: 0.5 }, /^n: expected a whole number from 1 to 8/],
+  ] as const) {
+    const response = await post(chat, { model: "base", messages: [question], ...wrong });
+    assert.match((await bodyOf(response)).error.message, expected);
+  }
+});
+
+test("an answer from documents has its lists even where it cites nothing; the bare model has none", async (t) => {
+  const { post } = await serveFor(t, new FakeAnswerer({ isUncited: true }));
+  const messageOf = async (model: string) => {
+    const response = await post(chat, { model, messages: [question] });
+    const { choices } = (await response.json()) as { choices: { message: object }[] };
+    return choices[0]!.message;
+  };
+  const said = { role: "assistant", content: "at noon", refusal: null };
+  const lists = { annotations: [], context: { citations: [] } };
+  assert.deepEqual(await messageOf("foreword"), { ...said, ...lists });
+  assert.deepEqual(await messageOf("base"), said);
+  const raw = await post(chat, { model: "foreword", messages: [question], stream: true });
+  const deltas = (await raw.text())
+    .split("\n\n")
+    .filter((event) => event.startsWith("data: {"))
+    .map((event) => JSON.parse(event.slice(6)).choices[0].delta);
+  assert.deepEqual(deltas.at(-1), lists);
+});
+
 test("a body that is too large is 413", async (t) => {
   const { post } = await serveFor(t, new FakeAnswerer());
   const content = "x".repeat(5 * 2 ** 20);

@@ -138,6 +138,12 @@ const refused: readonly [name: string, body: object, param: string][] = [
   ["a suffix", { model: "base", prompt: "a", suffix: "b" }, "suffix"],
   ["a penalty of 3", { model: "base", prompt: "a", presence_penalty: 3 }, "presence_penalty"],
   ["the best of more", { model: "base", prompt: "a", n: 2, best_of: 3 }, "best_of"],
+  ["tools", { model: "base", prompt: "a", tools: [{ type: "function" }] }, "tools"],
+  [
+    "a response format",
+    { model: "base", prompt: "a", response_format: { type: "json_object" } },
+    "response_format",
+  ],
   ["too many stops", { model: "base", prompt: "a", stop: ["1", "2", "3", "4", "5"] }, "stop"],
   ["embeddings that are no base64", { model: "base", prompt_embeds: "%%" }, "prompt_embeds"],
   ["embeddings that are no tensor", { model: "base", prompt_embeds: "AAAA" }, "prompt_embeds"],

@@ -30,6 +30,8 @@ export interface FakeOptions {
   readonly failure?: unknown;
   /** Of the passage that is cited. */
   readonly passage?: { readonly title: string; readonly text: string; readonly source: string };
+  /** The answer cites nothing. */
+  readonly isUncited?: boolean;
   /** What the engine says of itself. */
   readonly engine?: EngineStatus | "unreadable";
   /** Waited for before every piece but the first. */
@@ -71,7 +73,9 @@ export class FakeAnswerer implements Answerer {
         };
       }
       isComplete = true;
-      return answerOf(request, pieces.join(""), { ...PASSAGE, ...this.#options.passage });
+      const { passage, isUncited } = this.#options;
+      const answer = answerOf(request, pieces.join(""), { ...PASSAGE, ...passage });
+      return isUncited ? { ...answer, citations: [] } : answer;
     } finally {
       if (!isComplete) this.#resolveStopped();
     }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -111,8 +111,15 @@ describe("training on inputs that stand alone, from the command line on a tiny m
     assert.deepEqual(await bytesOf("copy"), await bytesOf("lamps"));
     assert.equal((await json("prompts", "show", "copy")).task, "input");
     const flags = ["--placement", "prefix", "--passages", "2"];
-    await json("prompts", "export", "lamps", "--format", "spring", "--out", "lamps.pt");
+    const written = await json("prompts", "export", "lamps", "--format", "spring");
+    assert.deepEqual(written, { name: "lamps", format: "spring", out: "lamps.pt" });
+    const taken = await run("prompts", "import", "lamps.pt", ...flags);
+    assert.equal(taken.code, 2);
+    assert.match(taken.stderr, /"lamps": is in the store already; give --name lamps to replace it/);
     await json("prompts", "import", "lamps.pt", "--name", "rows", ...flags);
+    await rename(join(folder, "lamps.pt"), join(folder, "lanterns.pt"));
+    assert.equal((await json("prompts", "import", "lanterns.pt", ...flags)).name, "lanterns");
+    await json("prompts", "rm", "lanterns");
     const rows = await json("prompts", "show", "rows");
     assert.deepEqual([rows.placement, rows.training.passagesMax], ["prefix", 2]);
     const { code, stderr } = await run("prompts", "export", "lamps", "--format", "x", "--out", "y");
