@@ -45,13 +45,16 @@ const GROUPINGS: readonly ((pair: QaPair) => string)[] = [
 
 /**
  * Splits pairs so that no document is on both sides; where the documents are too large for that, no passage, and at last no question.
- * At most as many as are held out belong to neither side. Reproducible from the seed.
+ * At most as many as are held out belong to neither side. A share of two pairs or more holds out one at least, so that there is a score
+ * to tell. Reproducible from the seed.
  */
 export function splitPairs(
   pairs: readonly QaPair[],
   options: { readonly devShare: number; readonly maxDev: number; readonly seed: number },
 ): { train: QaPair[]; dev: QaPair[] } {
-  const wanted = Math.min(options.maxDev, Math.round(pairs.length * options.devShare));
+  const least = options.devShare > 0 && pairs.length > 1 ? 1 : 0;
+  const share = Math.max(least, Math.round(pairs.length * options.devShare));
+  const wanted = Math.min(options.maxDev, share);
   const groups = groupsToHoldOut(pairs, wanted);
   const dev: QaPair[] = [];
   const taken = new Set<QaPair>();

@@ -3,6 +3,7 @@ import { GREEDY } from "../../generator/index.ts";
 import { answerQuestion } from "../answer.ts";
 import { answerSettings, withAnswerFlags } from "../answer-flags.ts";
 import type { Answer } from "../answerer.ts";
+import { askedText } from "../asked-text.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage } from "../passage-text.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
@@ -13,7 +14,7 @@ export function askCommand(host: CommandHost): Command {
   const command = withAnswerFlags(
     new Command("ask")
       .description("answer a question from the documents of the store")
-      .argument("<question>"),
+      .argument("<question>", "about the documents", askedText),
   )
     .option("--no-retrieval", "ask the model alone")
     .action((question: string, flags) =>

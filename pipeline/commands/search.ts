@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { SearchOptions } from "../../retriever/index.ts";
+import { askedText } from "../asked-text.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { describePassage, excerpt } from "../passage-text.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
@@ -11,7 +12,7 @@ const DEFAULT_RESULTS = 5;
 export function searchCommand(host: CommandHost): Command {
   const command = new Command("search")
     .description("find passages in the documents of the store")
-    .argument("<query>")
+    .argument("<query>", "a question or words", askedText)
     .option("--k <count>", `passages to show (default: ${DEFAULT_RESULTS})`)
     .addOption(
       new Option("--mode <mode>", "how to search")

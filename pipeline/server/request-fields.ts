@@ -13,6 +13,12 @@ export function parseBody<Schema extends z.ZodType>(
   schema: Schema,
   body: unknown,
 ): z.infer<Schema> {
+  if (body === undefined) {
+    throw new RagError(
+      "request/invalid",
+      'body: there is no JSON; send an object, with the header "content-type: application/json".',
+    );
+  }
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   throw invalidRequest(result.error);

@@ -311,6 +311,14 @@ test("an answer from documents has its lists even where it cites nothing; the ba
   assert.deepEqual(deltas.at(-1), lists);
 });
 
+test("a body that does not say that it is JSON is refused with the header it needs", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  const body = JSON.stringify({ model: "base", messages: [question] });
+  const response = await fetch(`${url}${chat}`, { method: "POST", body });
+  assert.equal(response.status, 400);
+  assert.match((await bodyOf(response)).error.message, /^body: .*content-type: application\/json/);
+});
+
 test("a body that is too large is 413", async (t) => {
   const { post } = await serveFor(t, new FakeAnswerer());
   const content = "x".repeat(5 * 2 ** 20);

@@ -49,6 +49,8 @@ describe("wrong usage", () => {
       ["search", "x", "--k", "51"],
       '--k: expected a whole number from 1 to 50, found "51"; correct it.',
     ],
+    [["search", " "], "question: it is empty; write it as one argument in quotes."],
+    [["ask", ""], "question: it is empty; write it as one argument in quotes."],
     [["compare", "empty.json"], "empty.json: name: expected a text, found nothing; correct it."],
     [
       ["compare", "arm.json"],

@@ -271,6 +271,19 @@ describe("what is held out", () => {
   });
 });
 
+test("of a few pairs one is held out, of a single one none, and none where nothing is asked to be", () => {
+  const few = (count: number): QaPair[] =>
+    Array.from({ length: count }, (_, i) => ({ id: `${i}`, question: `${i}?`, answers: ["it"] }));
+  const sizes = (count: number, devShare: number) => {
+    const { train, dev } = splitPairs(few(count), { devShare, maxDev: 40, seed: 1 });
+    return [train.length, dev.length];
+  };
+  assert.deepEqual(sizes(4, 0.1), [3, 1]);
+  assert.deepEqual(sizes(2, 0.1), [1, 1]);
+  assert.deepEqual(sizes(1, 0.1), [1, 0]);
+  assert.deepEqual(sizes(4, 0), [4, 0]);
+});
+
 test("settings that a method does not use are named", () => {
   const unused = (raw: Record<string, unknown>) =>
     unusedSettings(raw, parseTuneSettings(raw, "test"));
