@@ -9,11 +9,6 @@ export interface FileLockOptions {
   readonly signal?: AbortSignal;
   /** Called once when somebody else holds the lock. */
   readonly onWait?: () => void;
-  /**
-   * Called when another process took the lock over, because this one was too busy or asleep to renew it. Without, the lock's owner is told
-   * by an error at once; what the work still does cannot be called back.
-   */
-  readonly onLost?: () => void;
 }
 
 const RETRY_MS = 250;
@@ -22,8 +17,8 @@ const STALE_MS = 10_000;
 
 /**
  * Runs `work` while holding the lock beside `path` (a folder `path.lock`), across processes.
- * @throws RagError file/locked when another process keeps it longer than `waitMs`, or took it over and there is no `onLost`;
- *   file/write-failed when the lock cannot be made
+ * @throws RagError file/locked when another process keeps it longer than `waitMs`, or took it over because this one was too busy or asleep
+ *   to renew it (what the work still does cannot be called back); file/write-failed when the lock cannot be made
  */
 export async function withFileLock<Result>(
   path: string,
@@ -39,8 +34,7 @@ export async function withFileLock<Result>(
   // The library's own answer is to throw out of a timer, which ends the process.
   const release = await acquire(path, options, () => {
     isLost = true;
-    if (options.onLost) options.onLost();
-    else fail(takenOver(path));
+    fail(takenOver(path));
   });
   try {
     return await Promise.race([work(), lost]);

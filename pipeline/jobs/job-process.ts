@@ -17,7 +17,7 @@ export interface JobOrder {
 /** Answers come first, but a job still gets on beside a busy machine. 0 is like everything else, 19 only what nobody wants. */
 const JOB_NICENESS = 5;
 /** How long a job may take to save its state once it is to stop. */
-const STOP_MS = 5000;
+export const STOP_MS = 5000;
 
 /**
  * Runs a job in a process of its own, with less of the processor than answers get: what crashes or blocks it is no concern of the
@@ -42,7 +42,8 @@ export function runJob(
       else if (message.kind === "result") settle(() => resolve(message.result));
       else settle(() => reject(new RagError("internal", message.message)));
     });
-    child.once("exit", (code, killedBy) =>
+    // Not "exit", which may come before what it said last has been read.
+    child.once("close", (code, killedBy) =>
       settle(() =>
         reject(
           signal.aborted

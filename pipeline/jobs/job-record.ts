@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RagError } from "../../core/index.ts";
 import { tuneSettingsJsonSchema } from "../../ptuning/index.ts";
 import { fileName } from "../file-name.ts";
 import type { Settings } from "../settings.ts";
@@ -34,10 +35,19 @@ export function tuneRequestJsonSchema(): Readonly<Record<string, unknown>> {
 }
 
 /**
- * "waiting" for its turn; "running"; "stopped" by its user, who can resume it; and the two ends. A job that a server left running is
- * waiting again when the next one starts.
+ * "waiting" for its turn; "running"; "stopped" by its user, who can resume it; and the two ends. A server that closes leaves what runs
+ * "waiting" for the next one: what is "running" without a server was cut off.
  */
 export const JOB_STATES = ["waiting", "running", "stopped", "done", "failed"] as const;
+
+/** Whether nothing more is to come of a job that nobody resumes. */
+export const isOver = (state: JobRecord["state"]): boolean =>
+  state !== "waiting" && state !== "running";
+
+/** @throws RagError request/not-found */
+export function noSuchJob(): never {
+  throw new RagError("request/not-found", "there is no job with this id; see GET /api/jobs.");
+}
 
 /** Also the name of the job's folder. */
 export const JOB_ID = /^[0-9a-z-]{8,64}$/;
@@ -49,8 +59,10 @@ export const jobRecordSchema = z.strictObject({
   state: z.enum(JOB_STATES),
   createdAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
-  /** How often it was started; a job that keeps taking the server down is not started for ever. */
+  /** How often it was started. */
   starts: z.int().min(0),
+  /** How many servers ended without a goodbye while it ran, since its user last let it go on. */
+  crashes: z.int().min(0).default(0),
   result: z.unknown().nullable(),
   error: z.string().nullable(),
 });

@@ -1,18 +1,16 @@
-import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type FileLockOptions,
-  parseWith,
-  RagError,
-  systemCode,
-  withFileLock,
-  writeFileAtomic,
-} from "../../core/index.ts";
+import { parseWith, RagError, systemCode, writeFileAtomic } from "../../core/index.ts";
+import { type StoreLockOptions, withStoreLock } from "../../retriever/index.ts";
 import { JOB_ID, type JobEvent, type JobRecord, jobRecordSchema } from "./job-record.ts";
 
 const RECORD = "job.json";
 const EVENTS = "events.jsonl";
+const NEWLINE = 10;
+const NO_BYTES = Buffer.alloc(0);
+/** Folders of locks, of the kind that the store's writer has: they end with their process, however it ends. */
 const OWNER = ".owner";
+const CHILD = ".child";
 
 /** Jobs on disk: `jobs/ID/job.json`, and what each told in `events.jsonl` beside it. */
 export class JobStore {
@@ -25,9 +23,19 @@ export class JobStore {
   /** Runs `work` as the one process that runs this store's jobs; waits for another until `signal` ends. */
   asOwner(
     work: () => Promise<void>,
-    options: Pick<FileLockOptions, "onWait" | "onLost" | "signal">,
+    options: Pick<StoreLockOptions, "onWait" | "signal">,
   ): Promise<void> {
-    return withFileLock(join(this.#folder, OWNER), { ...options, waitMs: Infinity }, work);
+    const lock = { ...options, job: "jobs", waitMs: Infinity };
+    return withStoreLock(join(this.#folder, OWNER), lock, work);
+  }
+
+  /**
+   * Runs `work` as the one process that does a job of this store: one whose server was killed may not have noticed yet, and is waited for
+   * until `signal` ends.
+   */
+  asOnlyChild(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const lock = { job: "job", waitMs: Infinity, signal };
+    return withStoreLock(join(this.#folder, CHILD), lock, work);
   }
 
   /** All jobs, the oldest first; one whose record is damaged is left out and named. */
@@ -46,6 +54,11 @@ export class JobStore {
     return { jobs, damaged };
   }
 
+  /** Undefined where there is none. @throws RagError file/invalid when its record is damaged */
+  async find(id: string): Promise<JobRecord | undefined> {
+    return (await this.#ids()).includes(id) ? this.#read(id) : undefined;
+  }
+
   async save(job: JobRecord): Promise<void> {
     await mkdir(join(this.#folder, job.id), { recursive: true });
     await writeFileAtomic(join(this.#folder, job.id, RECORD), JSON.stringify(job));
@@ -55,13 +68,18 @@ export class JobStore {
     await appendFile(join(this.#folder, id, EVENTS), `${JSON.stringify(event)}\n`);
   }
 
-  /** What a job has told so far; half a line at the end, from a crash, is left out. */
-  async events(id: string): Promise<JobEvent[]> {
-    const text = await readText(join(this.#folder, id, EVENTS));
-    return (text ?? "").split("\n").flatMap((line) => {
-      const event = parseLine(line);
-      return event ? [event] : [];
-    });
+  /**
+   * What a job has told, from a byte of the file on, and where the next begins: half a line at the end is left for later, or for ever where
+   * a crash left it.
+   */
+  async events(
+    id: string,
+    from = 0,
+  ): Promise<{ readonly events: JobEvent[]; readonly end: number }> {
+    const bytes = (await orNothing(readFrom(join(this.#folder, id, EVENTS), from))) ?? NO_BYTES;
+    const whole = bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
+    const events = whole.toString("utf8").split("\n").flatMap(eventIn);
+    return { events, end: from + whole.length };
   }
 
   async remove(id: string): Promise<void> {
@@ -69,29 +87,43 @@ export class JobStore {
   }
 
   async #ids(): Promise<string[]> {
-    try {
-      // A system puts files of its own into folders.
-      return (await readdir(this.#folder)).filter((name) => JOB_ID.test(name));
-    } catch (cause) {
-      if (systemCode(cause) === "ENOENT") return [];
-      throw cause;
-    }
+    const names = await orNothing(readdir(this.#folder));
+    // A system puts files of its own into folders.
+    return (names ?? []).filter((name) => JOB_ID.test(name));
   }
 
   async #read(id: string): Promise<JobRecord> {
-    const text = await readText(join(this.#folder, id, RECORD));
-    const raw = parseLine(text ?? "");
-    return parseWith(jobRecordSchema, raw, `job ${id}`, "file/invalid");
+    const text = await orNothing(readFile(join(this.#folder, id, RECORD), "utf8"));
+    return parseWith(jobRecordSchema, parseLine(text ?? ""), `job ${id}`, "file/invalid");
   }
 }
 
-async function readText(path: string): Promise<string | undefined> {
+/** What a file holds from a byte on. */
+async function readFrom(path: string, position: number): Promise<Buffer> {
+  const file = await open(path);
   try {
-    return await readFile(path, "utf8");
+    const { size } = await file.stat();
+    const buffer = Buffer.alloc(Math.max(0, size - position));
+    const { bytesRead } = await file.read({ buffer, position });
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined for a file or folder that is not there. */
+async function orNothing<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reading;
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return undefined;
     throw cause;
   }
+}
+
+function eventIn(line: string): JobEvent[] {
+  const event = parseLine(line);
+  return event ? [event] : [];
 }
 
 function parseLine(line: string): JobEvent | undefined {

@@ -2,7 +2,6 @@ import { type Request, type Response, Router } from "express";
 import { RagError } from "../../core/index.ts";
 import { checkPromptName, parseTuneSettings } from "../../ptuning/index.ts";
 import {
-  type JobEvent,
   type JobRecord,
   jobRequestSchema,
   type TuneRequest,
@@ -18,8 +17,8 @@ import type { ServerParts } from "./server-parts.ts";
 /** `/api/jobs`: ingest and training in the background; `/api/tune-request`: what a training can be told. */
 export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   const router = Router();
-  router.get("/api/jobs", (_request, response) => {
-    response.json({ jobs: jobs.list().map(withoutResult) });
+  router.get("/api/jobs", async (_request, response) => {
+    response.json({ jobs: (await jobs.list()).map(withoutResult) });
   });
   router.post("/api/jobs", async (request, response) => {
     parts.state.requireReady();
@@ -30,8 +29,8 @@ export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   router.get("/api/tune-request", (_request, response) => {
     response.json(tuneRequestJsonSchema());
   });
-  router.get("/api/jobs/:id", (request, response) => {
-    response.json(jobs.get(request.params.id));
+  router.get("/api/jobs/:id", async (request, response) => {
+    response.json(await jobs.get(request.params.id));
   });
   router.get("/api/jobs/:id/events", (request, response) =>
     sendEvents(parts, jobs, request, response),
@@ -61,65 +60,35 @@ function requireTuneSettings(settings: TuneRequest["settings"]): void {
 /** Lists stay small: a result holds every compared answer. */
 const withoutResult = ({ result: _, ...job }: JobRecord) => job;
 
-/** Everything the job has told, then what it tells, until it ends, the reader goes, or the server shuts down. */
+/** Everything the job has told, then what it tells, until it is over, the reader goes, or the server shuts down. */
 async function sendEvents(
   { state: server, log }: ServerParts,
   jobs: Jobs,
   request: Request<{ id: string }>,
   response: Response,
 ): Promise<void> {
-  const { id } = request.params;
-  const early: JobEvent[] = [];
-  let hear = (event: JobEvent): void => void early.push(event);
-  const unlisten = jobs.listen(id, (event) => hear(event));
-  const stop = () => {
-    unlisten();
-    server.draining.removeEventListener("abort", onDraining);
-  };
-  const line = writeLine(response, (thrown) => {
-    stop();
-    logFailure(log, response, thrown);
-    response.destroy();
-  });
-  const tell = (event: JobEvent) => {
-    line.send(event);
-    if (event.event !== "state" || !isOver(event["state"])) return;
-    stop();
-    line.end();
-  };
-  const onDraining = () => {
-    stop();
-    line.send(errorBody(server.draining.reason));
-    line.end();
-  };
-  response.once("close", stop);
+  const stream = new EventStream(response);
+  const following = new AbortController();
+  const onClose = () => following.abort();
+  const onDraining = () => following.abort(server.draining.reason);
+  response.once("close", onClose);
   server.draining.addEventListener("abort", onDraining, { once: true });
   if (server.draining.aborted) onDraining();
-  const past = await jobs.events(id);
-  for (const event of past) line.send(event);
-  // What was told while the file was read may be in it already.
-  for (const event of early) {
-    if (Number(event["number"]) >= past.length) line.send(event);
+  try {
+    for await (const event of jobs.follow(request.params.id, following.signal)) {
+      await stream.send(event);
+    }
+  } catch (thrown) {
+    if (response.destroyed) return;
+    if (!stream.hasBegun) throw thrown;
+    logFailure(log, response, thrown);
+    await stream.send(errorBody(thrown));
+  } finally {
+    response.off("close", onClose);
+    server.draining.removeEventListener("abort", onDraining);
   }
-  hear = tell;
-  tell({ event: "state", state: jobs.get(id).state });
+  stream.end();
 }
-
-/** Writes one after the other, without anybody waiting; `onFailure` hears what could not be written. */
-function writeLine(response: Response, onFailure: (thrown: unknown) => void) {
-  const stream = new EventStream(response);
-  let written = Promise.resolve();
-  const next = (write: () => void | Promise<void>) => {
-    written = written.then(write).catch(onFailure);
-  };
-  return {
-    send: (event: object) => next(() => stream.send(event)),
-    end: () => next(() => stream.end()),
-  };
-}
-
-const isOver = (state: unknown): boolean =>
-  state === "done" || state === "failed" || state === "stopped";
 
 const ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
 
@@ -131,7 +100,12 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     summary: "What a training job can be told, as JSON Schema with defaults and ranges.",
     content: json(object("type", "properties")),
   },
-  { method: "get", path: "/api/jobs", id: "listJobs", summary: "Jobs, the newest first." },
+  {
+    method: "get",
+    path: "/api/jobs",
+    id: "listJobs",
+    summary: "Jobs, the newest first.",
+  },
   {
     method: "post",
     path: "/api/jobs",

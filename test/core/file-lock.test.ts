@@ -53,7 +53,7 @@ test("a lock that cannot be made is told in one sentence", async () => {
   }
 });
 
-test("who loses the lock and does not ask to be told fails, and the process lives", async () => {
+test("who loses the lock fails, and the process lives", async () => {
   const folder = await mkdtemp(join(tmpdir(), "foreword-lock-"));
   let end: () => void = () => {};
   // The lock is looked after by timers that do not keep the process alive.

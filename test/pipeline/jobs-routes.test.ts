@@ -1,32 +1,43 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { RagError } from "../../core/index.ts";
 import type { JobEvent } from "../../pipeline/jobs/job-record.ts";
 import type { PageParts } from "../../pipeline/server/app.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { serveFor } from "./served.ts";
+import { until } from "./until.ts";
 
-type Hear = (event: JobEvent) => void;
-
-/** One job whose events are told and read as a test wants. */
+/** One job that tells what a test wants. */
 class FakeJob {
   readonly id = "job-0001";
-  state = "running";
-  hear: Hear | undefined;
-  readPast: () => Promise<readonly JobEvent[]> = async () => [];
+  record: object = { id: this.id };
+  isFollowed = false;
+  readonly #told: JobEvent[] = [];
+  #wake = () => {};
 
-  list = () => [];
-  get = () => ({ id: this.id, state: this.state });
-  events = () => this.readPast();
-  listen = (_id: string, listener: Hear) => {
-    this.hear = listener;
-    return () => {
-      this.hear = undefined;
-    };
-  };
+  list = async () => [this.record];
+  async *follow(_id: string, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
+    this.isFollowed = true;
+    try {
+      for (;;) {
+        for (const event of this.#told.splice(0)) {
+          yield event;
+          if (event["state"] === "done") return;
+        }
+        signal.throwIfAborted();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      }
+    } finally {
+      this.isFollowed = false;
+    }
+  }
 
-  end(): void {
-    this.state = "done";
-    this.hear?.({ event: "state", state: "done" });
+  tell(event: JobEvent): void {
+    this.#told.push(event);
+    this.#wake();
   }
 }
 
@@ -43,46 +54,56 @@ const told = (text: string): JobEvent[] =>
     .split("\n\n")
     .map((line) => JSON.parse(line.replace(/^data: /, "")) as JobEvent);
 const step = (number: number): JobEvent => ({ event: "step", number });
+const RUNNING: JobEvent = { event: "state", state: "running" };
+const DONE: JobEvent = { event: "state", state: "done" };
 
-test("a job that ends while its past is read is told whole, and ends the stream once", async (t) => {
-  const job = new FakeJob();
-  const past = Array.from({ length: 50 }, (_, number) => step(number));
-  job.readPast = async () => {
-    for (const number of [49, 50]) job.hear?.(step(number));
-    job.end();
-    // Time for an end that was written too early.
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-    return past;
+/** Reads on until a piece has come, and gives everything since. */
+function readerOf(response: Response) {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  return async (piece: string): Promise<string> => {
+    let text = "";
+    while (!text.includes(piece)) text += (await reader.read()).value;
+    return text;
   };
-  const { url, open } = await serveJob(t, job);
-  const response = await open();
-  assert.equal(response.status, 200);
-  const events = told(await response.text());
-  assert.deepEqual(events, [...past, step(50), { event: "state", state: "done" }]);
-  assert.equal((await fetch(`${url}/healthz`)).status, 200);
-});
+}
 
 test("what a job tells is sent as it comes, until it ends", async (t) => {
   const job = new FakeJob();
-  job.readPast = async () => [step(0)];
+  job.tell(step(0));
+  job.tell(RUNNING);
+  const { open } = await serveJob(t, job);
+  const readUntil = readerOf(await open());
+  const first = await readUntil("running");
+  job.tell(step(1));
+  job.tell(DONE);
+  assert.deepEqual(told(first + (await readUntil("done"))), [step(0), RUNNING, step(1), DONE]);
+});
+
+test("events of a job that there is not are no stream, but a 404", async (t) => {
+  const job = new FakeJob();
+  job.follow = async function* () {
+    yield* [];
+    throw new RagError("request/not-found", "there is no such job.");
+  };
   const { open } = await serveJob(t, job);
   const response = await open();
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  while (!text.includes("running")) text += (await reader.read()).value;
-  job.hear?.(step(1));
-  job.end();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
-  assert.deepEqual(told(text), [
-    step(0),
-    { event: "state", state: "running" },
-    step(1),
-    { event: "state", state: "done" },
-  ]);
+  assert.equal(response.status, 404);
+  assert.match(await response.text(), /no such job/);
+});
+
+test("a reader that goes away is no longer told", async (t) => {
+  const job = new FakeJob();
+  job.tell(RUNNING);
+  const { open } = await serveJob(t, job);
+  const response = await open();
+  assert.equal(job.isFollowed, true);
+  await response.body!.cancel();
+  await until("the end of what follows the job", () => !job.isFollowed);
 });
 
 test("an open stream of a running job does not hold up a shutdown", async (t) => {
   const job = new FakeJob();
+  job.tell(RUNNING);
   const { open, state, server } = await serveJob(t, job);
   const response = await open();
   const started = performance.now();
@@ -91,5 +112,5 @@ test("an open stream of a running job does not hold up a shutdown", async (t) =>
   assert.ok(performance.now() - started < 4000, "the stream was waited for");
   const { error } = told(text).at(-1) as unknown as { error: { message: string } };
   assert.match(error.message, /shutting down/);
-  assert.equal(job.hear, undefined);
+  assert.equal(job.isFollowed, false);
 });

@@ -66,7 +66,7 @@ test("400 malformed requests of the page get a 4xx in the same shape, and change
   assert.equal((await refusal("/api/uploads/others")).param, "kind");
   assert.match((await refusal("/api/jobs/%E0%A4%A")).message, /^the request's address/);
   assert.deepEqual(await filesIn(store), before);
-  assert.deepEqual(jobs.list(), []);
+  assert.deepEqual(await jobs.list(), []);
   const good = await fetch(`${url}/api/documents`);
   const { documents } = (await good.json()) as { documents: { id: string }[] };
   assert.deepEqual(
