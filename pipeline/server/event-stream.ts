@@ -12,6 +12,14 @@ export class EventStream {
     this.response = response;
   }
 
+  /** A comment, which readers skip: proxies cut a stream that is quiet for long. Not before the first event, nor to a reader that is slow. */
+  beat(): void {
+    const { headersSent, writableEnded, destroyed, writableNeedDrain } = this.response;
+    if (headersSent && !writableEnded && !destroyed && !writableNeedDrain) {
+      this.response.write(": \n\n");
+    }
+  }
+
   get hasBegun(): boolean {
     return this.response.headersSent;
   }

@@ -2,6 +2,7 @@ import { type Request, type Response, Router } from "express";
 import { RagError } from "../../core/index.ts";
 import { checkPromptName, parseTuneSettings } from "../../ptuning/index.ts";
 import {
+  isOver,
   type JobRecord,
   jobRequestSchema,
   type TuneRequest,
@@ -14,11 +15,16 @@ import { EVENTS, json, type Operation, object } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import type { ServerParts } from "./server-parts.ts";
 
+/** How often a stream is given a sign of life, in milliseconds. */
+const BEAT_MS = 20_000;
+/** Files named of an ingest in a list. */
+const LISTED_FILES = 100;
+
 /** `/api/jobs`: ingest and training in the background; `/api/tune-request`: what a training can be told. */
 export function jobsRoutes(parts: ServerParts, jobs: Jobs): Router {
   const router = Router();
   router.get("/api/jobs", async (_request, response) => {
-    response.json({ jobs: (await jobs.list()).map(withoutResult) });
+    response.json({ jobs: (await jobs.list()).map(listed) });
   });
   router.post("/api/jobs", async (request, response) => {
     parts.state.requireReady();
@@ -57,8 +63,16 @@ function requireTuneSettings(settings: TuneRequest["settings"]): void {
   parseTuneSettings(settings, "settings");
 }
 
-/** Lists stay small: a result holds every compared answer. */
-const withoutResult = ({ result: _, ...job }: JobRecord) => job;
+/**
+ * Lists stay small: a result holds every compared answer, and an ingest may be of thousands of files, of which one that has ended is known
+ * by the first.
+ */
+function listed({ result: _, ...job }: JobRecord) {
+  const { request, state } = job;
+  if (request.kind !== "ingest") return job;
+  const files = isOver(state) ? request.files.slice(0, LISTED_FILES) : request.files;
+  return { ...job, request: { ...request, files }, fileCount: request.files.length };
+}
 
 /** Everything the job has told, then what it tells, until it is over, the reader goes, or the server shuts down. */
 async function sendEvents(
@@ -74,6 +88,7 @@ async function sendEvents(
   response.once("close", onClose);
   server.draining.addEventListener("abort", onDraining, { once: true });
   if (server.draining.aborted) onDraining();
+  const beats = setInterval(() => stream.beat(), BEAT_MS);
   try {
     for await (const event of jobs.follow(request.params.id, following.signal)) {
       await stream.send(event);
@@ -84,6 +99,7 @@ async function sendEvents(
     logFailure(log, response, thrown);
     await stream.send(errorBody(thrown));
   } finally {
+    clearInterval(beats);
     response.off("close", onClose);
     server.draining.removeEventListener("abort", onDraining);
   }
@@ -104,7 +120,8 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     method: "get",
     path: "/api/jobs",
     id: "listJobs",
-    summary: "Jobs, the newest first.",
+    summary:
+      "Jobs, the newest first, without results; of an ingest that has ended the first 100 files.",
   },
   {
     method: "post",

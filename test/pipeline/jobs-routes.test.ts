@@ -79,6 +79,22 @@ test("what a job tells is sent as it comes, until it ends", async (t) => {
   assert.deepEqual(told(first + (await readUntil("done"))), [step(0), RUNNING, step(1), DONE]);
 });
 
+test("a stream of a job that says nothing for long is kept alive by comments", async (t) => {
+  const job = new FakeJob();
+  job.tell(RUNNING);
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { open } = await serveJob(t, job);
+  const response = await open();
+  const readUntil = readerOf(response);
+  await readUntil("running");
+  t.mock.timers.tick(20_000);
+  assert.equal(await readUntil("\n\n"), ": \n\n");
+  t.mock.timers.tick(20_000);
+  assert.equal(await readUntil("\n\n"), ": \n\n");
+  job.tell(DONE);
+  assert.deepEqual(told(await readUntil("done")), [DONE]);
+});
+
 test("events of a job that there is not are no stream, but a 404", async (t) => {
   const job = new FakeJob();
   job.follow = async function* () {
@@ -113,4 +129,28 @@ test("an open stream of a running job does not hold up a shutdown", async (t) =>
   const { error } = told(text).at(-1) as unknown as { error: { message: string } };
   assert.match(error.message, /shutting down/);
   assert.equal(job.isFollowed, false);
+});
+
+/** What is read of a listed job. */
+interface Listed {
+  readonly request: { readonly files: readonly string[] };
+  readonly fileCount: number;
+}
+
+test("a list names few files of an ingest that has ended, and says how many there were", async (t) => {
+  const job = new FakeJob();
+  const files = Array.from({ length: 300 }, (_, index) => `${index}.txt`);
+  const { url } = await serveJob(t, job);
+  const list = async (state: string) => {
+    job.record = { id: job.id, state, request: { kind: "ingest", files }, result: { big: true } };
+    const response = await fetch(`${url}/api/jobs`);
+    const { jobs } = (await response.json()) as { jobs: Listed[] };
+    return jobs[0]!;
+  };
+  const running = await list("running");
+  assert.deepEqual([running.request.files.length, running.fileCount], [300, 300]);
+  const done = await list("done");
+  assert.deepEqual(done.request.files, files.slice(0, 100));
+  assert.equal(done.fileCount, 300);
+  assert.equal("result" in done, false);
 });

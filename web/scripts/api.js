@@ -74,7 +74,7 @@ export async function* jobEvents(id, signal) {
 }
 
 /**
- * What a stream tells; an error in it is thrown.
+ * What a stream tells, comments aside; an error in it is thrown.
  * @param {Response} response
  * @returns {AsyncGenerator<any, void>}
  */
@@ -90,7 +90,7 @@ async function* events(response) {
       held = whole.pop() ?? "";
       for (const event of whole) {
         const data = event.replace(/^data: /, "");
-        if (data === "[DONE]" || data === "") continue;
+        if (data === "[DONE]" || data === "" || data.startsWith(":")) continue;
         const value = JSON.parse(data);
         if (value.error?.message) throw new Error(value.error.message);
         yield value;
