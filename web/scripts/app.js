@@ -17,7 +17,7 @@ let leaving = new AbortController();
 /** Shows the view that the address names; what the one before still did is stopped. */
 function show() {
   const [, name = "chat", argument = ""] = location.hash.split("/");
-  const key = name in VIEWS ? name : "chat";
+  const key = Object.hasOwn(VIEWS, name) ? name : "chat";
   const view = /** @type {typeof VIEWS[string]} */ (VIEWS[key]);
   leaving.abort();
   leaving = new AbortController();
@@ -30,7 +30,23 @@ function show() {
     if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  view.open(main, leaving.signal, decodeURIComponent(argument));
+  view.open(main, leaving.signal, decoded(argument));
+}
+
+/** What an address says; one that is typed wrong says nothing. @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch (thrown) {
+    if (thrown instanceof URIError) return "";
+    throw thrown;
+  }
+}
+
+/** The link's own address would be taken for a view's. @param {Event} event */
+function skipToContent(event) {
+  event.preventDefault();
+  main.focus();
 }
 
 function followTheme() {
@@ -48,6 +64,7 @@ function switchTheme() {
 }
 
 followTheme();
+document.querySelector(".skip")?.addEventListener("click", skipToContent);
 document.getElementById("theme")?.addEventListener("click", switchTheme);
 addEventListener("hashchange", show);
 show();
