@@ -6,7 +6,7 @@ import { openPassage } from "./reader.js";
 
 /** @typedef {{ content: string, title: string, filepath: string, document_id: string, page: number | null, start: number, end: number, score: number, used: boolean, cited: boolean, chunk_id: number, heading: string[] }} Passage */
 /** @typedef {{ passages?: Passage[], prompt?: string | null, query?: string | null, timings?: Record<string, number>, abstention?: { reason: string } }} Evidence */
-/** @typedef {{ model: string, text: string, evidence: Evidence | null, tokens: number, problem: string, isStopped: boolean, isCut: boolean }} Answer */
+/** @typedef {{ model: string, text: string, evidence: Evidence | null, tokens: number, problem: string, isStopped: boolean, isCut: boolean, isUnanswered: boolean }} Answer */
 /** @typedef {{ role: string, content: string }} Message */
 
 /** @param {string} model @returns {Answer} */
@@ -18,6 +18,7 @@ export const emptyAnswer = (model) => ({
   problem: "",
   isStopped: false,
   isCut: false,
+  isUnanswered: true,
 });
 
 /** How a model is called where people choose it. @param {string} model */
@@ -83,6 +84,7 @@ export class AnswerCard {
       else this.answer.problem = messageOf(thrown);
     } finally {
       this.isRunning = false;
+      this.answer.isUnanswered = false;
       this.show();
     }
   }
@@ -103,7 +105,7 @@ export class AnswerCard {
   }
 
   show() {
-    const { text, evidence, problem, isStopped, isCut } = this.answer;
+    const { text, evidence, problem, isStopped, isCut, isUnanswered } = this.answer;
     this.by.textContent = answeredBy(this.answer);
     this.element.classList.toggle("running", this.isRunning);
     this.element.setAttribute("aria-busy", String(this.isRunning));
@@ -111,6 +113,9 @@ export class AnswerCard {
     this.body.replaceChildren(shown);
     if (this.isRunning && text === "") {
       this.body.replaceChildren(h("p", { class: "waiting" }, "Searching and reading…"));
+    }
+    if (isUnanswered && !this.isRunning) {
+      this.body.append(h("p", { class: "aside" }, "The page was left before the answer came."));
     }
     if (problem) this.body.append(h("p", { class: "problem", role: "alert" }, problem));
     if (isStopped) this.body.append(h("p", { class: "aside" }, "Stopped."));
@@ -153,13 +158,17 @@ export class AnswerCard {
         passage.page ? h("span", { class: "faint" }, `p. ${passage.page}`) : null,
       ),
     );
+    const { isUnanswered } = this.answer;
+    const again = isUnanswered ? "Ask again" : "Regenerate";
     return [
       ...citations,
       h(
         "span",
         { class: "answer-actions" },
-        h("button", { type: "button", class: "quiet", onclick: this.onRegenerate }, "Regenerate"),
-        h("button", { type: "button", class: "quiet", onclick: copy }, "Copy"),
+        h("button", { type: "button", class: "quiet", onclick: this.onRegenerate }, again),
+        isUnanswered
+          ? null
+          : h("button", { type: "button", class: "quiet", onclick: copy }, "Copy"),
       ),
     ];
   }

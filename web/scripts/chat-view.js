@@ -12,7 +12,8 @@ const MAX_HISTORY = 4;
 const REGENERATED = { temperature: 0.7, top_p: 0.95 };
 
 /**
- * Ask and be answered, one way or two ways side by side. The conversation outlives a reload.
+ * Ask and be answered, one way or two ways side by side. The conversation outlives a reload; a question that waits for its answer then can be
+ * asked again.
  * @param {HTMLElement} main
  * @param {AbortSignal} signal
  * @param {string} wanted a model to begin with
@@ -39,6 +40,10 @@ class Chat {
     this.model = h("select", { id: "model", "aria-label": "Answer with" });
     this.other = h("select", { id: "compare", "aria-label": "Compare with" });
     this.send = h("button", { type: "submit", class: "primary" }, "Ask");
+    this.send.addEventListener("click", (event) => {
+      // The second click of a double click would stop what the first has asked.
+      if (this.isBusy && event.detail > 1) event.preventDefault();
+    });
     main.append(h("h1", { class: "unseen" }, "Ask"), this.log, this.composer());
     signal.addEventListener("abort", () => this.stopper.abort());
   }
@@ -60,7 +65,8 @@ class Chat {
     this.input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      form.requestSubmit();
+      // A key that is held down would stop what it has asked.
+      if (!event.repeat) form.requestSubmit();
     });
     addEventListener(
       "keydown",
@@ -173,6 +179,7 @@ class Chat {
     const turn = { question, answers: models.map(emptyAnswer) };
     this.log.querySelector(".welcome")?.remove();
     this.turns.push(turn);
+    keep(this.turns);
     const { cards, element } = this.turnNode(turn);
     this.log.append(element);
     this.input.value = "";
@@ -184,10 +191,11 @@ class Chat {
   /** @param {Turn} turn @param {number} index */
   regenerate(turn, index) {
     if (this.isBusy) return;
+    const sampling = turn.answers[index]?.isUnanswered ? {} : REGENERATED;
     const { cards, element } = this.turnNode(turn);
     this.log.children[this.turns.indexOf(turn)]?.replaceWith(element);
     const card = cards[index];
-    if (card) void this.answer(turn, [card], REGENERATED);
+    if (card) void this.answer(turn, [card], sampling);
   }
 
   /** @param {Turn} turn @param {AnswerCard[]} cards @param {object} [sampling] */
@@ -230,14 +238,15 @@ class Chat {
 const user = (content) => ({ role: "user", content });
 
 /**
- * What was said before in the same column; turns without an answer are left out.
+ * What was said before in the same column; turns without an answer are left out. That there is no answer in the documents is one: the next
+ * question may speak of what this one named.
  * @param {Turn[]} turns
  * @param {number} column
  */
 function history(turns, column) {
   return turns.flatMap(({ question, answers }) => {
     const answer = answers[column] ?? answers[0];
-    if (!answer || answer.text === "" || answer.evidence?.abstention) return [];
+    if (!answer || answer.text === "") return [];
     return [user(question), { role: "assistant", content: answer.text }];
   });
 }
