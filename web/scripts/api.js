@@ -7,13 +7,38 @@ export class ApiError extends Error {
   }
 }
 
+/** The server could not be reached, or broke off what it was telling. */
+export class ConnectionError extends Error {}
+
+/** What a server answers, or a proxy before it, that is busy, loading or restarting. */
+const PASSING_STATUSES = [429, 502, 503, 504];
+
+/** Whether the same request may be answered in a while. @param {unknown} thrown */
+export const isPassing = (thrown) =>
+  thrown instanceof ConnectionError ||
+  (thrown instanceof ApiError && PASSING_STATUSES.includes(thrown.status));
+
+/**
+ * @template T
+ * @param {Promise<T>} transfer of fetch, which calls every failure of the network a TypeError
+ * @returns {Promise<T>}
+ */
+async function overNetwork(transfer) {
+  try {
+    return await transfer;
+  } catch (thrown) {
+    if (!(thrown instanceof TypeError)) throw thrown;
+    throw new ConnectionError("the server cannot be reached.", { cause: thrown });
+  }
+}
+
 /**
  * @param {string} path
  * @param {RequestInit} [init]
  * @returns {Promise<Response>}
  */
 async function request(path, init) {
-  const response = await fetch(path, init);
+  const response = await overNetwork(fetch(path, init));
   if (response.ok) return response;
   throw new ApiError(response.status, await errorText(response));
 }
@@ -26,9 +51,13 @@ async function errorText(response) {
 
 /**
  * @param {string} path
+ * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export const getJson = async (path) => (await request(path)).json();
+export async function getJson(path, signal) {
+  const response = await request(path, signal ? { signal } : {});
+  return overNetwork(response.json());
+}
 
 /**
  * @param {string} path
@@ -64,7 +93,7 @@ export async function* streamChat(body, signal) {
 }
 
 /**
- * What a job told and tells, until it ends.
+ * What a job told and tells, until it ends or the server does.
  * @param {string} id
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<any, void>}
@@ -84,7 +113,7 @@ async function* events(response) {
   let held = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await overNetwork(reader.read());
       held += decoder.decode(value, { stream: !done });
       const whole = held.split("\n\n");
       held = whole.pop() ?? "";
@@ -92,7 +121,7 @@ async function* events(response) {
         const data = event.replace(/^data: /, "");
         if (data === "[DONE]" || data === "" || data.startsWith(":")) continue;
         const value = JSON.parse(data);
-        if (value.error?.message) throw new Error(value.error.message);
+        if (value.error?.message) throw new ConnectionError(value.error.message);
         yield value;
       }
       if (done) return;

@@ -1,8 +1,10 @@
-import { getJson, jobEvents, postJson, remove, upload } from "./api.js";
-import { counted, h, messageOf, notify } from "./dom.js";
+import { getJson, postJson, remove, upload } from "./api.js";
+import { counted, h, messageOf, notify, press } from "./dom.js";
+import { JobFollower } from "./job-follower.js";
 import { openReader } from "./reader.js";
 
-const MAX_SHOWN = 500;
+/** Documents that are listed at first, and that each press of "Show more" adds. */
+const LISTED = 500;
 /** Begins the source of every upload. */
 const UPLOAD_ORIGIN = "upload:";
 
@@ -19,6 +21,8 @@ class Documents {
   /** @param {HTMLElement} main @param {AbortSignal} signal */
   constructor(main, signal) {
     this.signal = signal;
+    this.follower = new JobFollower(signal);
+    this.listed = LISTED;
     this.uploads = h("ul", { class: "uploads", "aria-live": "polite" });
     this.list = h("div", { class: "document-list" });
     this.count = h("p", { class: "faint" });
@@ -34,7 +38,7 @@ class Documents {
 
   open() {
     void this.refresh();
-    void this.followRunning();
+    void this.showJobs();
   }
 
   dropZone() {
@@ -97,53 +101,102 @@ class Documents {
     if (names.length === 0) return;
     try {
       const job = await postJson("/api/jobs", { kind: "ingest", files: names });
-      await this.follow(job);
+      void this.follow(job);
+    } catch (thrown) {
+      notify(messageOf(thrown));
+    }
+  }
+
+  /** After a reload: what is still being read, and what was stopped and not uploaded again since. */
+  async showJobs() {
+    try {
+      const { jobs } = await getJson("/api/jobs", this.signal);
+      const ingests = jobs.filter((/** @type {any} */ job) => job.request.kind === "ingest");
+      const later = new Set();
+      const open = [];
+      for (const job of ingests) {
+        if (job.state === "waiting" || job.state === "running") open.unshift(job);
+        const isReplaced = job.request.files.every((/** @type {string} */ name) => later.has(name));
+        if (job.state === "stopped" && !isReplaced) this.showStopped(job);
+        for (const name of job.request.files) later.add(name);
+      }
+      for (const job of open) void this.follow(job);
     } catch (thrown) {
       if (!this.signal.aborted) notify(messageOf(thrown));
     }
   }
 
-  /** After a reload: what is still being read. */
-  async followRunning() {
-    try {
-      const { jobs } = await getJson("/api/jobs");
-      for (const job of jobs.reverse()) {
-        const isOpen = job.state === "waiting" || job.state === "running";
-        if (job.request.kind === "ingest" && isOpen) await this.follow(job);
-      }
-    } catch (thrown) {
-      if (!this.signal.aborted) notify(messageOf(thrown));
-    }
+  /** One line for all files of a stopped job, which goes on as a whole. @param {any} job */
+  showStopped({ id, request: { files } }) {
+    const others = files.length > 1 ? ` and ${counted(files.length - 1, "other")}` : "";
+    const goOn = async () => {
+      const job = await postJson(`/api/jobs/${id}/resume`);
+      item.remove();
+      void this.follow(job);
+    };
+    const button = h("button", { type: "button", onclick: () => press(button, goOn) }, "Go on");
+    const item = h(
+      "li",
+      { class: "stopped" },
+      h("span", { class: "upload-name" }, `${files[0]}${others}`),
+      h("span", { class: "upload-state" }, "stopped"),
+      button,
+    );
+    this.uploads.append(item);
   }
 
   /** @param {any} job */
   async follow({ id, request }) {
-    for (const name of request.files) this.row(name).state.textContent = "waiting to be read";
-    for await (const event of jobEvents(id, this.signal)) {
-      if (event.event === "loading") {
-        for (const name of request.files) this.row(name).state.textContent = "reading";
-      }
-      if (event.event !== "file") continue;
-      const row = this.row(fileOf(event.source, request.files));
-      row.progress.value = 0.5 + event.done / event.total / 2;
-      row.state.textContent = event.done < event.total ? "read" : "storing";
+    const say = (/** @type {string} */ text) => {
+      for (const name of request.files) this.row(name).state.textContent = text;
+    };
+    let isCutOff = false;
+    const onCutOff = () => {
+      isCutOff = true;
+      say("the server cannot be reached just now; trying again");
+    };
+    const onEvent = (/** @type {any} */ event) => {
+      if (isCutOff) say("waiting to be read");
+      isCutOff = false;
+      if (event.event === "loading") say("reading");
+      if (event.event === "file") this.showProgress(event, request.files);
+    };
+    say("waiting to be read");
+    try {
+      await this.showResult(await this.follower.follow(id, { onEvent, onCutOff }));
+    } catch (thrown) {
+      if (!this.signal.aborted) notify(messageOf(thrown));
     }
-    await this.showResult(await getJson(`/api/jobs/${id}`));
+  }
+
+  /** @param {{ source: string, done: number, total: number }} event @param {string[]} files */
+  showProgress({ source, done, total }, files) {
+    const row = this.row(fileOf(source, files));
+    row.progress.value = 0.5 + done / total / 2;
+    row.state.textContent = done < total ? "read" : "storing";
   }
 
   /** @param {any} job */
-  async showResult({ request, result, state, error }) {
+  async showResult(job) {
+    const { request, result, state, error } = job;
     const failed = new Map();
     for (const { source, reason } of result?.documents.failed ?? []) {
       failed.set(fileOf(source, request.files), reason);
     }
     for (const name of request.files) {
-      if (state === "failed") this.end(name, error, true);
-      else if (state === "stopped") this.end(name, "stopped", true);
+      if (state === "stopped") this.forget(name);
+      else if (state === "failed") this.end(name, error, true);
       else if (failed.has(name)) this.end(name, failed.get(name), true);
       else this.end(name, "ready", false);
     }
+    if (state === "stopped") this.showStopped(job);
     await this.refresh();
+  }
+
+  /** @param {string} name */
+  forget(name) {
+    this.rows.get(name)?.item.remove();
+    this.rows.delete(name);
   }
 
   /** @param {string} name */
@@ -167,17 +220,40 @@ class Documents {
     item.className = isProblem ? "refused" : "ready";
   }
 
+  /** Reads anew as many documents as are listed. */
   async refresh() {
     try {
-      const [{ documents }, status] = await Promise.all([
-        getJson(`/api/documents?limit=${MAX_SHOWN}`),
-        getJson("/api/status"),
+      const [documents, status] = await Promise.all([
+        this.readDocuments(),
+        getJson("/api/status", this.signal),
       ]);
       this.count.textContent = `${counted(status.documents, "document")}, ${counted(status.passages, "passage")}`;
       this.list.replaceChildren(this.table(documents, status.documents));
     } catch (thrown) {
+      if (this.signal.aborted) return;
       this.list.replaceChildren(h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
     }
+  }
+
+  async readDocuments() {
+    const all = [];
+    while (all.length < this.listed) {
+      const path = `/api/documents?offset=${all.length}&limit=${LISTED}`;
+      const { documents } = await getJson(path, this.signal);
+      all.push(...documents);
+      if (documents.length < LISTED) break;
+    }
+    return all;
+  }
+
+  /** The keyboard goes on with the first of those that are new. */
+  async showMore() {
+    const before = this.listed;
+    this.listed += LISTED;
+    await this.refresh();
+    /** @type {HTMLElement | null} */ (
+      this.list.querySelector(`tbody tr:nth-child(${before + 1}) button`)
+    )?.focus();
   }
 
   /** @param {any[]} documents @param {number} total */
@@ -185,6 +261,16 @@ class Documents {
     if (documents.length === 0) return h("p", { class: "faint" }, "Nothing here yet.");
     const rows = documents.map((document_) => {
       const open = () => void openReader(document_);
+      const removal = h(
+        "button",
+        {
+          type: "button",
+          class: "quiet",
+          "aria-label": `Remove ${document_.title}`,
+          onclick: () => press(removal, () => this.remove(document_)),
+        },
+        "Remove",
+      );
       return h(
         "tr",
         {},
@@ -199,22 +285,14 @@ class Documents {
         ),
         h("td", { class: "faint" }, document_.source),
         h("td", { class: "faint" }, document_.format),
-        h(
-          "td",
-          {},
-          h(
-            "button",
-            {
-              type: "button",
-              class: "quiet",
-              "aria-label": `Remove ${document_.title}`,
-              onclick: () => this.remove(document_),
-            },
-            "Remove",
-          ),
-        ),
+        h("td", {}, removal),
       );
     });
+    const more = h(
+      "button",
+      { type: "button", onclick: () => press(more, () => this.showMore()) },
+      "Show more",
+    );
     const head = ["Title", "File", "Format", ""].map((name) =>
       h("th", { scope: "col" }, name || h("span", { class: "unseen" }, "Actions")),
     );
@@ -228,7 +306,7 @@ class Documents {
         h("tbody", {}, ...rows),
       ),
       total > documents.length
-        ? h("p", { class: "faint" }, `The first ${documents.length} of ${total}.`)
+        ? h("p", { class: "list-end faint" }, `The first ${documents.length} of ${total}. `, more)
         : null,
     );
   }
@@ -236,12 +314,8 @@ class Documents {
   /** @param {{ id: string, title: string }} document_ */
   async remove({ id, title }) {
     if (!confirm(`Remove "${title}" from the store?`)) return;
-    try {
-      await remove(`/api/documents?id=${encodeURIComponent(id)}`);
-      await this.refresh();
-    } catch (thrown) {
-      notify(messageOf(thrown));
-    }
+    await remove(`/api/documents?id=${encodeURIComponent(id)}`);
+    await this.refresh();
   }
 }
 

@@ -70,6 +70,22 @@ export function notify(text) {
   line.dataset["timer"] = String(setTimeout(() => line.classList.remove("shown"), 5000));
 }
 
+/**
+ * Has a button do its work, once at a time; what goes wrong is shown.
+ * @param {HTMLButtonElement} button
+ * @param {() => Promise<void>} work
+ */
+export async function press(button, work) {
+  button.disabled = true;
+  try {
+    await work();
+  } catch (thrown) {
+    notify(messageOf(thrown));
+  } finally {
+    button.disabled = false;
+  }
+}
+
 /** @param {unknown} thrown */
 export const messageOf = (thrown) => (thrown instanceof Error ? thrown.message : String(thrown));
 

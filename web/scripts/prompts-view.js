@@ -1,14 +1,14 @@
 import { getJson, remove } from "./api.js";
 import { lineChart, smoothed } from "./chart.js";
-import { counted, h, messageOf, notify } from "./dom.js";
+import { counted, h, messageOf, press } from "./dom.js";
 import { methodLabel } from "./methods.js";
 
 /**
  * The store's learned prompts, and how each was trained.
  * @param {HTMLElement} main
- * @param {AbortSignal} _signal
+ * @param {AbortSignal} signal
  */
-export function promptsView(main, _signal) {
+export function promptsView(main, signal) {
   const list = h("div", { class: "prompt-list" });
   main.append(
     h(
@@ -23,15 +23,20 @@ export function promptsView(main, _signal) {
     ),
     list,
   );
-  void refresh(list);
+  const refresh = () => fill(list, refresh, signal);
+  void refresh();
 }
 
-/** @param {HTMLElement} list */
-async function refresh(list) {
+/**
+ * @param {HTMLElement} list
+ * @param {() => Promise<void>} refresh
+ * @param {AbortSignal} signal
+ */
+async function fill(list, refresh, signal) {
   try {
-    const { prompts } = await getJson("/api/prompts");
+    const { prompts } = await getJson("/api/prompts", signal);
     if (prompts.length > 0)
-      list.replaceChildren(...prompts.map((/** @type {any} */ one) => card(one, list)));
+      list.replaceChildren(...prompts.map((/** @type {any} */ one) => card(one, refresh)));
     else {
       list.replaceChildren(
         h(
@@ -44,12 +49,22 @@ async function refresh(list) {
       );
     }
   } catch (thrown) {
+    if (signal.aborted) return;
     list.replaceChildren(h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
   }
 }
 
-/** @param {{ name: string, problem?: string, about?: any }} prompt @param {HTMLElement} list */
-function card({ name, problem, about }, list) {
+/** @param {{ name: string, problem?: string, about?: any }} prompt @param {() => Promise<void>} refresh */
+function card({ name, problem, about }, refresh) {
+  const removal = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      onclick: () => press(removal, () => removePrompt(name, refresh)),
+    },
+    "Remove",
+  );
   const actions = h(
     "p",
     { class: "card-actions" },
@@ -60,11 +75,7 @@ function card({ name, problem, about }, list) {
           "Ask with it",
         )
       : null,
-    h(
-      "button",
-      { type: "button", class: "quiet", onclick: () => removePrompt(name, list) },
-      "Remove",
-    ),
+    removal,
   );
   if (!about) {
     return h(
@@ -115,13 +126,9 @@ function card({ name, problem, about }, list) {
 const madeAt = (time) =>
   new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** @param {string} name @param {HTMLElement} list */
-async function removePrompt(name, list) {
+/** @param {string} name @param {() => Promise<void>} refresh */
+async function removePrompt(name, refresh) {
   if (!confirm(`Remove the learned prompt "${name}"?`)) return;
-  try {
-    await remove(`/api/prompts/${encodeURIComponent(name)}`);
-    await refresh(list);
-  } catch (thrown) {
-    notify(messageOf(thrown));
-  }
+  await remove(`/api/prompts/${encodeURIComponent(name)}`);
+  await refresh();
 }

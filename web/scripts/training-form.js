@@ -1,5 +1,5 @@
 import { getJson, postJson, upload } from "./api.js";
-import { h, messageOf, notify } from "./dom.js";
+import { h, messageOf, notify, press } from "./dom.js";
 import { METHODS } from "./methods.js";
 
 const ENCODERS = [
@@ -34,11 +34,15 @@ export class TrainingForm {
       rank: field("Rank", number("rank")),
     };
     this.method.addEventListener("change", () => this.showMethodFields());
+    this.submit = h("button", { type: "submit", class: "primary" }, "Start training");
     this.element = h(
       "form",
       {
         class: "panel form",
-        onsubmit: (/** @type {SubmitEvent} */ event) => void this.start(event),
+        onsubmit: (/** @type {SubmitEvent} */ event) => {
+          event.preventDefault();
+          void press(this.submit, () => this.start());
+        },
       },
       this.fileField(),
       field("Name", nameInput()),
@@ -51,7 +55,7 @@ export class TrainingForm {
         field("Examples per step", number("batch")),
         field("Seed", number("seed")),
       ),
-      h("button", { type: "submit", class: "primary" }, "Start training"),
+      this.submit,
     );
     this.showMethodFields();
   }
@@ -116,23 +120,17 @@ export class TrainingForm {
     }
   }
 
-  /** @param {SubmitEvent} event */
-  async start(event) {
-    event.preventDefault();
+  async start() {
     const data = new FormData(this.element);
     const testQuestions = Number(data.get("testQuestions"));
     data.delete("testQuestions");
-    try {
-      const job = await postJson("/api/jobs", {
-        kind: "tune",
-        questions: this.file.value,
-        testQuestions,
-        settings: settingsOf(data),
-      });
-      this.onStarted(job);
-    } catch (thrown) {
-      notify(messageOf(thrown));
-    }
+    const job = await postJson("/api/jobs", {
+      kind: "tune",
+      questions: this.file.value,
+      testQuestions,
+      settings: settingsOf(data),
+    });
+    this.onStarted(job);
   }
 }
 

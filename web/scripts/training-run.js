@@ -1,14 +1,19 @@
-import { getJson, jobEvents, postJson } from "./api.js";
+import { postJson } from "./api.js";
 import { lineChart, smoothed } from "./chart.js";
 import { comparison } from "./comparison.js";
-import { h, messageOf, notify } from "./dom.js";
+import { h, messageOf, press } from "./dom.js";
+
+/** @typedef {import("./job-follower.js").JobFollower} JobFollower */
 
 /** One training run, live or over. */
 export class TrainingRun {
-  /** @param {any} job @param {AbortSignal} signal */
-  constructor(job, signal) {
+  /** @param {any} job @param {JobFollower} follower @param {AbortSignal} signal */
+  constructor(job, follower, signal) {
     this.job = job;
+    this.follower = follower;
     this.signal = signal;
+    this.following = new AbortController();
+    this.isCutOff = false;
     /** @type {any[]} */
     this.losses = [];
     /** @type {any[]} */
@@ -19,6 +24,7 @@ export class TrainingRun {
     this.warning = h("p", { class: "run-status", hidden: true });
     this.charts = h("div", { class: "charts" });
     this.actions = h("p", { class: "card-actions" });
+    this.actionsFor = "";
     this.result = h("div", { class: "result" });
     this.isFrameWaiting = false;
     this.element = h(
@@ -33,20 +39,30 @@ export class TrainingRun {
     );
   }
 
-  /** Reads what was told and what comes, until the run ends. */
+  /** Reads what was told and what comes, until the run ends; from the beginning where it was being followed. */
   async follow() {
+    this.following.abort();
+    this.following = new AbortController();
+    const signal = AbortSignal.any([this.signal, this.following.signal]);
+    const listener = {
+      onEvent: (/** @type {any} */ event) => this.take(event),
+      onCutOff: () => {
+        this.isCutOff = true;
+        this.paint();
+      },
+    };
     try {
-      for await (const event of jobEvents(this.job.id, this.signal)) this.take(event);
-      this.job = await getJson(`/api/jobs/${this.job.id}`);
+      this.job = await this.follower.follow(this.job.id, listener, signal);
       this.paint();
       if (this.job.result?.comparison) this.result.replaceChildren(comparison(this.job.result));
     } catch (thrown) {
-      if (!this.signal.aborted) this.status.textContent = messageOf(thrown);
+      if (!signal.aborted) this.status.textContent = messageOf(thrown);
     }
   }
 
   /** @param {any} event */
   take(event) {
+    this.isCutOff = false;
     if (event.event === "state") this.job.state = event.state;
     else this.note = noteOn(event) ?? this.note;
     if (event.event === "step") {
@@ -73,7 +89,7 @@ export class TrainingRun {
 
   paint() {
     const { state, error, request } = this.job;
-    this.status.textContent = statusText(state, this.note, error);
+    this.status.textContent = this.isCutOff ? CUT_OFF : statusText(state, this.note, error);
     /** @param {Node} chart @param {string} caption */
     const figure = (chart, caption) => h("figure", {}, chart, h("figcaption", {}, caption));
     this.charts.replaceChildren(
@@ -100,36 +116,37 @@ export class TrainingRun {
           ]
         : []),
     );
-    this.actions.replaceChildren(...this.buttons(state));
+    // A button that is drawn anew with every step loses the focus, and a click that has begun on it.
+    if (this.actionsFor === state) return;
+    this.actionsFor = state;
+    this.actions.replaceChildren(this.action(state));
   }
 
   /** @param {string} state */
-  buttons(state) {
-    const act = (/** @type {"stop" | "resume"} */ verb) => async () => {
-      try {
-        this.job = await postJson(`/api/jobs/${this.job.id}/${verb}`);
-        this.paint();
-        if (verb === "resume") await this.follow();
-      } catch (thrown) {
-        notify(messageOf(thrown));
-      }
-    };
-    if (state === "running" || state === "waiting") {
-      return [h("button", { type: "button", onclick: act("stop") }, "Stop")];
-    }
-    if (state === "stopped" || state === "failed") {
-      return [h("button", { type: "button", onclick: act("resume") }, "Go on")];
-    }
+  action(state) {
+    if (state === "running" || state === "waiting") return this.button("Stop", "stop");
+    if (state === "stopped" || state === "failed") return this.button("Go on", "resume");
     const { name } = this.job.request.settings;
-    return [
-      h(
-        "a",
-        { class: "button", href: `#/chat/${encodeURIComponent(`foreword@${name}`)}` },
-        "Ask with it",
-      ),
-    ];
+    return h(
+      "a",
+      { class: "button", href: `#/chat/${encodeURIComponent(`foreword@${name}`)}` },
+      "Ask with it",
+    );
+  }
+
+  /** @param {string} label @param {"stop" | "resume"} verb */
+  button(label, verb) {
+    const act = async () => {
+      this.job = await postJson(`/api/jobs/${this.job.id}/${verb}`);
+      this.paint();
+      void this.follow();
+    };
+    const button = h("button", { type: "button", onclick: () => press(button, act) }, label);
+    return button;
   }
 }
+
+const CUT_OFF = "The server cannot be reached just now; trying again…";
 
 /** @param {string} state @param {string} note @param {string | null} error */
 function statusText(state, note, error) {

@@ -1,5 +1,6 @@
 import { getJson } from "./api.js";
 import { h, messageOf, notify } from "./dom.js";
+import { JobFollower } from "./job-follower.js";
 import { TrainingForm } from "./training-form.js";
 import { TrainingRun } from "./training-run.js";
 
@@ -10,8 +11,9 @@ import { TrainingRun } from "./training-run.js";
  */
 export function trainingView(main, signal) {
   const runs = h("div", { class: "runs" });
+  const follower = new JobFollower(signal);
   const show = (/** @type {any} */ job, /** @type {"append" | "prepend"} */ where) => {
-    const run = new TrainingRun(job, signal);
+    const run = new TrainingRun(job, follower, signal);
     runs[where](run.element);
     void run.follow();
   };

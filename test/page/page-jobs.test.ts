@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import type { JobRequest } from "../../pipeline/jobs/job-record.ts";
+import { until } from "../pipeline/until.ts";
+import { openBrowser, openPage } from "./browser.ts";
+import { FakeJobs } from "./fake-jobs.ts";
+import { servePage } from "./served-page.ts";
+
+const WAIT = { timeout: 60_000 };
+
+const training = (name: string): JobRequest => ({
+  kind: "tune",
+  questions: "questions.jsonl",
+  settings: { name },
+  testQuestions: 0,
+});
+const ingest = (...files: string[]): JobRequest => ({ kind: "ingest", files });
+const step = (number: number) => ({
+  event: "step",
+  step: number,
+  steps: 9,
+  epoch: 1,
+  loss: 2,
+  secondsLeft: 30,
+});
+
+const run = (page: Page, name: string) => page.locator(".run", { hasText: name });
+const status = (page: Page, name: string, text: RegExp) =>
+  run(page, name).locator(".run-status", { hasText: text }).waitFor(WAIT);
+
+let browser: Browser;
+before(async () => {
+  browser = await openBrowser();
+});
+after(() => browser.close());
+
+test("of many open trainings only the one that runs is streamed; all can be stopped", async (t) => {
+  const jobs = new FakeJobs();
+  const names = Array.from({ length: 8 }, (_, index) => `prompt-${index}`);
+  const ids = names.map((name, index) =>
+    jobs.add(training(name), index > 0 ? "waiting" : "running"),
+  );
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/training`);
+  await run(page, "prompt-7").getByText("Stop").click();
+  await status(page, "prompt-7", /^Stopped/);
+  assert.equal(jobs.get(ids[7]!).state, "stopped");
+  assert.equal(jobs.streams, 1);
+
+  jobs.tell(ids[0]!, step(1));
+  await status(page, "prompt-0", /^Step 1 of 9/);
+  jobs.change(ids[0]!, { state: "done" });
+  await status(page, "prompt-0", /^Done/);
+  jobs.change(ids[1]!, { state: "running" });
+  jobs.tell(ids[1]!, step(2));
+  await status(page, "prompt-1", /^Step 2 of 9/);
+  assert.equal(jobs.streams, 1);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
+test("a training is followed on through a restart of the server", async (t) => {
+  const jobs = new FakeJobs();
+  const id = jobs.add(training("mine"), "running");
+  jobs.tell(id, step(1));
+  const served = await servePage(t, { jobs });
+  const { page } = await openPage(browser, `${served.url}/#/training`);
+  await status(page, "mine", /^Step 1 of 9/);
+  const becomeReady = served.restart();
+  await status(page, "mine", /cannot be reached just now/);
+  jobs.change(id, { state: "waiting" });
+  becomeReady();
+  await status(page, "mine", /^Waiting/);
+  jobs.change(id, { state: "running" });
+  jobs.tell(id, step(2));
+  await status(page, "mine", /^Step 2 of 9/);
+  jobs.change(id, { state: "done" });
+  await status(page, "mine", /^Done/);
+  await page.context().close();
+});
+
+test("uploads are followed on through a restart of the server", async (t) => {
+  const jobs = new FakeJobs();
+  const id = jobs.add(ingest("a.md", "b.md"), "running");
+  jobs.tell(id, { event: "loading" });
+  const served = await servePage(t, { jobs });
+  const { page } = await openPage(browser, `${served.url}/#/documents`);
+  const row = (text: string) => page.locator(".uploads li", { hasText: "b.md" }).getByText(text);
+  await row("reading").waitFor(WAIT);
+  const becomeReady = served.restart();
+  await row("cannot be reached").waitFor(WAIT);
+  becomeReady();
+  await row("reading").waitFor(WAIT);
+  jobs.change(id, { state: "done", result: { documents: { failed: [] } } });
+  await row("ready").waitFor(WAIT);
+  await page.context().close();
+});
+
+test("a stream that ends before the job does is opened again", async (t) => {
+  const jobs = new FakeJobs();
+  const id = jobs.add(training("mine"), "running");
+  const served = await servePage(t, { jobs });
+  let cut = 0;
+  served.intercept = (request, response) => {
+    if (!request.url?.endsWith("/events") || cut > 0) return false;
+    cut += 1;
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(`data: ${JSON.stringify(step(1))}\n\n`);
+    return true;
+  };
+  const { page, wrongs } = await openPage(browser, `${served.url}/#/training`);
+  await until("the second stream", () => jobs.streams === 1);
+  assert.equal(cut, 1);
+  jobs.tell(id, step(2));
+  await status(page, "mine", /^Step 2 of 9/);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
+test("a training that is gone on with is followed again", async (t) => {
+  const jobs = new FakeJobs();
+  const id = jobs.add(training("mine"), "running");
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/training`);
+  await run(page, "mine").getByText("Stop").click();
+  await run(page, "mine").getByText("Go on").click();
+  await status(page, "mine", /^Waiting/);
+  jobs.change(id, { state: "running" });
+  jobs.tell(id, step(3));
+  await status(page, "mine", /^Step 3 of 9/);
+  assert.equal(jobs.streams, 1);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
+test("the button of a training stays the same while steps come", async (t) => {
+  const jobs = new FakeJobs();
+  const id = jobs.add(training("mine"), "running");
+  const { url } = await servePage(t, { jobs });
+  const { page } = await openPage(browser, `${url}/#/training`);
+  await run(page, "mine").getByText("Stop").focus();
+  jobs.tell(id, step(1));
+  await status(page, "mine", /^Step 1 of 9/);
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Stop");
+  await page.context().close();
+});
+
+test("a double click on Start training starts one", async (t) => {
+  const jobs = new FakeJobs();
+  let open = () => {};
+  jobs.gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/training`);
+  await page.selectOption("#qa-file", "questions.jsonl");
+  await page.dblclick("text=Start training");
+  await page.locator("button:disabled", { hasText: "Start training" }).waitFor(WAIT);
+  open();
+  await status(page, "mine", /^Waiting/);
+  await page.locator("button:enabled", { hasText: "Start training" }).waitFor(WAIT);
+  assert.equal(jobs.created.length, 1);
+  assert.equal(await page.locator(".run").count(), 1);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
+test("stopped uploads can be gone on with, unless they were uploaded again", async (t) => {
+  const jobs = new FakeJobs();
+  jobs.add(ingest("again.md"), "stopped");
+  const id = jobs.add(ingest("a.md", "b.md"), "stopped");
+  jobs.add(ingest("again.md"), "done");
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/documents`);
+  await page.locator(".uploads .stopped").waitFor(WAIT);
+  assert.deepEqual(await page.locator(".uploads .upload-name").allTextContents(), [
+    "a.md and 1 other",
+  ]);
+  await page.click("text=Go on");
+  await page.locator(".uploads li", { hasText: "b.md" }).getByText("waiting").waitFor(WAIT);
+  assert.equal(await page.locator(".uploads .stopped").count(), 0);
+  jobs.change(id, { state: "done", result: { documents: { failed: [] } } });
+  await page.locator(".uploads .ready", { hasText: "b.md" }).waitFor(WAIT);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
