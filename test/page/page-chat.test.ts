@@ -42,6 +42,7 @@ test("a question outlives a reload before its answer, and can be asked again", a
   await page.reload();
   await page.locator(".answer-text", { hasText: "at noon" }).waitFor();
   assert.equal(await page.locator(".answer-actions", { hasText: "Regenerate" }).count(), 1);
+  assert.equal(await page.textContent(".answer-sources summary"), "1 passage found, 1 read");
   assert.deepEqual(wrongs, []);
   await page.context().close();
 });

@@ -177,6 +177,9 @@ test("stopped uploads can be gone on with, unless they were uploaded again", asy
   assert.deepEqual(await page.locator(".uploads .upload-name").allTextContents(), [
     "a.md and 1 other",
   ]);
+  await page.setViewportSize({ width: 375, height: 700 });
+  const { height } = (await page.locator(".uploads .stopped").boundingBox())!;
+  assert.ok(height < 70, `on a phone the line is ${height} high`);
   await page.click("text=Go on");
   await page.locator(".uploads li", { hasText: "b.md" }).getByText("waiting").waitFor(WAIT);
   assert.equal(await page.locator(".uploads .stopped").count(), 0);

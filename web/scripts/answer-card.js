@@ -1,5 +1,5 @@
 import { streamChat } from "./api.js";
-import { h, messageOf, milliseconds, notify } from "./dom.js";
+import { counted, h, messageOf, milliseconds, notify } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { passageList } from "./passage-list.js";
 import { openPassage } from "./reader.js";
@@ -186,7 +186,7 @@ export class AnswerCard {
     const rate = timings?.["decodeMs"]
       ? ` · ${Math.round((this.answer.tokens / timings["decodeMs"]) * 1000)} tokens/s`
       : "";
-    const summary = `${passages.length} passages found, ${used} read`;
+    const summary = `${counted(passages.length, "passage")} found, ${used} read`;
     return [
       h(
         "details",
