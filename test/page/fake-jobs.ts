@@ -1,18 +1,27 @@
-import type { JobEvent, JobRecord, JobRequest } from "../../pipeline/jobs/job-record.ts";
+import { JobChanges } from "../../pipeline/jobs/job-changes.ts";
+import {
+  isOver,
+  type JobEvent,
+  type JobRecord,
+  type JobRequest,
+} from "../../pipeline/jobs/job-record.ts";
 import type { Jobs } from "../../pipeline/jobs/jobs.ts";
 
-type Hear = (event: JobEvent) => void;
+/** As of the server's; what is new is told at once. */
+const LOOK_MS = 1000;
 
 /** Jobs that run no further than a test says. */
 export class FakeJobs
-  implements Pick<Jobs, "list" | "get" | "create" | "stop" | "resume" | "events" | "listen">
+  implements Pick<Jobs, "list" | "get" | "create" | "stop" | "resume" | "follow">
 {
   /** Waited for by what a page asks to be started. */
   gate = Promise.resolve();
+  /** Event streams that are open now. */
+  streams = 0;
   readonly created: JobRequest[] = [];
   readonly #records = new Map<string, JobRecord>();
   readonly #told = new Map<string, JobEvent[]>();
-  readonly #listeners = new Map<string, Set<Hear>>();
+  readonly #changes = new JobChanges();
 
   add(request: JobRequest, state: JobRecord["state"]): string {
     const id = `job-${String(this.#records.size).padStart(4, "0")}`;
@@ -23,36 +32,31 @@ export class FakeJobs
       createdAt: new Date(0).toISOString(),
       endedAt: null,
       starts: 0,
+      crashes: 0,
       result: null,
       error: null,
     });
     return id;
   }
 
-  /** Event streams that are open now. */
-  get streams(): number {
-    return [...this.#listeners.values()].reduce((sum, { size }) => sum + size, 0);
-  }
-
   tell(id: string, event: JobEvent): void {
     const told = this.#told.get(id) ?? [];
-    this.#told.set(id, told);
-    this.#hear(id, { ...event, number: told.length });
-    told.push({ ...event, number: told.length });
+    this.#told.set(id, [...told, { ...event, number: told.length }]);
+    this.#changes.tell(id);
   }
 
   change(id: string, change: Partial<JobRecord>): JobRecord {
-    const job = { ...this.get(id), ...change };
+    const job = { ...this.#records.get(id)!, ...change };
     this.#records.set(id, job);
-    this.#hear(id, { event: "state", state: job.state });
+    this.#changes.tell(id);
     return job;
   }
 
-  list(): readonly JobRecord[] {
+  async list(): Promise<readonly JobRecord[]> {
     return [...this.#records.values()].reverse();
   }
 
-  get(id: string): JobRecord {
+  async get(id: string): Promise<JobRecord> {
     return this.#records.get(id)!;
   }
 
@@ -70,17 +74,25 @@ export class FakeJobs
     return this.change(id, { state: "waiting" });
   }
 
-  async events(id: string): Promise<readonly JobEvent[]> {
-    return [...(this.#told.get(id) ?? [])];
-  }
-
-  listen(id: string, listener: Hear): () => void {
-    const listeners = this.#listeners.get(id) ?? new Set();
-    this.#listeners.set(id, listeners.add(listener));
-    return () => listeners.delete(listener);
-  }
-
-  #hear(id: string, event: JobEvent): void {
-    for (const listener of [...(this.#listeners.get(id) ?? [])]) listener(event);
+  async *follow(id: string, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
+    this.streams++;
+    try {
+      let at = 0;
+      let known: string | undefined;
+      for (;;) {
+        signal.throwIfAborted();
+        const changed = this.#changes.next(id, LOOK_MS, signal);
+        const { state } = await this.get(id);
+        const told = this.#told.get(id) ?? [];
+        yield* told.slice(at);
+        at = told.length;
+        if (state !== known) yield { event: "state", state };
+        if (isOver(state)) return;
+        known = state;
+        await changed;
+      }
+    } finally {
+      this.streams--;
+    }
   }
 }

@@ -45,7 +45,7 @@ test("of many open trainings only the one that runs is streamed; all can be stop
   const { page, wrongs } = await openPage(browser, `${url}/#/training`);
   await run(page, "prompt-7").getByText("Stop").click();
   await status(page, "prompt-7", /^Stopped/);
-  assert.equal(jobs.get(ids[7]!).state, "stopped");
+  assert.equal((await jobs.get(ids[7]!)).state, "stopped");
   assert.equal(jobs.streams, 1);
 
   jobs.tell(ids[0]!, step(1));
