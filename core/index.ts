@@ -26,4 +26,5 @@ export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
 export { nativePackage } from "./native-package.ts";
 export { parseJson } from "./parse-json.ts";
 export { Random, type RandomState } from "./random.ts";
+export { countWords, segmentsOf } from "./segments.ts";
 export { type FileLimits, fileBytes, readWholeFile } from "./whole-file.ts";

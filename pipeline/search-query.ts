@@ -1,3 +1,4 @@
+import { MAX_QUERY_CHARACTERS } from "../retriever/index.ts";
 import type { Message } from "./answerer.ts";
 
 /** What is searched for, and whether that is more than the question itself. */
@@ -37,10 +38,15 @@ const MAX_ANSWER_WORDS = 12;
 
 /**
  * The question made self-contained: a follow-up ("Who designed it?") gets the names that were spoken of before, or where there are none the
- * telling words of the question before. A question that stands on its own is left as it is.
+ * telling words of the question before. A question that stands on its own is left as it is. Of each message only the beginning is read, as far
+ * as it is searched for.
  */
-export function searchQuery(messages: readonly Message[]): SearchQuery {
-  const question = messages.at(-1)!.text.trim();
+export function searchQuery(conversation: readonly Message[]): SearchQuery {
+  const messages = conversation.map(({ role, text }) => ({
+    role,
+    text: text.trim().slice(0, MAX_QUERY_CHARACTERS),
+  }));
+  const question = messages.at(-1)!.text;
   const earlier = messages.slice(0, -1);
   if (!earlier.some(({ role }) => role === "user") || !isFollowUp(question)) {
     return { text: question, isRewritten: false };
@@ -73,7 +79,7 @@ function hasAntecedent(all: readonly string[], reference: number): boolean {
 }
 
 /** What was spoken of since the last question that stood on its own: names, or a question's telling words where it has none. */
-function topicWords(earlier: readonly Message[]): string[] {
+function topicWords(earlier: readonly Pick<Message, "role" | "text">[]): string[] {
   const topic: string[] = [];
   let isFirstAnswer = true;
   for (const { role, text } of [...earlier].reverse()) {

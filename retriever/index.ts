@@ -27,7 +27,7 @@ export {
   parseFilter,
 } from "./search/filter.ts";
 export { checkSavedIndex, rebuildIndex } from "./search/index-keeper.ts";
-export { openRetriever, Retriever } from "./search/retriever.ts";
+export { MAX_QUERY_CHARACTERS, openRetriever, Retriever } from "./search/retriever.ts";
 export type {
   RerankedPassage,
   Reranker,

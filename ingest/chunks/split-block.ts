@@ -1,8 +1,7 @@
+import { segmentsOf } from "../../core/index.ts";
 import type { Block } from "../readers/parsed-document.ts";
 import type { Piece } from "./chunker.ts";
 
-const SENTENCES = new Intl.Segmenter(undefined, { granularity: "sentence" });
-const WORDS = new Intl.Segmenter(undefined, { granularity: "word" });
 /** A piece of text this long is cut before it is looked at for sentences, whose search is slow on endless lines. */
 const MAX_UNBROKEN_CHARACTERS = 20_000;
 
@@ -41,7 +40,10 @@ export function* splitBlock(
 /** Where sentences begin in a range of text, and lines. */
 export function sentenceStarts(text: string, { start, end }: Range): number[] {
   return [...lines(text, start, end)].flatMap((line) =>
-    [...SENTENCES.segment(text.slice(line.start, line.end))].map(({ index }) => line.start + index),
+    Array.from(
+      segmentsOf(text.slice(line.start, line.end), "sentence"),
+      (sentence) => line.start + sentence.start,
+    ),
   );
 }
 
@@ -54,8 +56,8 @@ function* parts(text: string, { kind, start, end }: Block): Generator<Range> {
   }
   for (let from = start; from < end; from += MAX_UNBROKEN_CHARACTERS) {
     const to = Math.min(from + MAX_UNBROKEN_CHARACTERS, end);
-    for (const { segment, index } of SENTENCES.segment(text.slice(from, to))) {
-      const range = trimmed(text, from + index, from + index + segment.length);
+    for (const sentence of segmentsOf(text.slice(from, to), "sentence")) {
+      const range = trimmed(text, from + sentence.start, from + sentence.end);
       if (range) yield range;
     }
   }
@@ -82,9 +84,9 @@ function* wordRuns(
   let from = start;
   let tokens = 0;
   let to = start;
-  for (const { segment, index } of WORDS.segment(text.slice(start, end))) {
-    const cost = countTokens(segment);
-    const at = start + index;
+  for (const word of segmentsOf(text.slice(start, end), "word")) {
+    const [at, wordEnd] = [start + word.start, start + word.end];
+    const cost = countTokens(text.slice(at, wordEnd));
     if (tokens + cost > maxTokens && to > from) {
       yield { start: from, end: to, tokens };
       from = at;
@@ -92,12 +94,12 @@ function* wordRuns(
     }
     // No tokenizer makes more tokens of a text than it has UTF-8 bytes; four a unit is on the safe side.
     const step = Math.max(1, Math.floor(maxTokens / 4));
-    for (let cut = at; cost > maxTokens && at + segment.length - cut > step; cut += step) {
+    for (let cut = at; cost > maxTokens && wordEnd - cut > step; cut += step) {
       yield { start: cut, end: cut + step, tokens: countTokens(text.slice(cut, cut + step)) };
       from = cut + step;
     }
-    tokens += cost > maxTokens ? countTokens(text.slice(from, at + segment.length)) : cost;
-    to = at + segment.length;
+    tokens += cost > maxTokens ? countTokens(text.slice(from, wordEnd)) : cost;
+    to = wordEnd;
   }
   const rest = trimmed(text, from, to);
   if (rest) yield { ...rest, tokens };

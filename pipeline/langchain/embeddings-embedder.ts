@@ -1,9 +1,8 @@
 import type { EmbeddingsInterface } from "@langchain/core/embeddings";
-import { RagError } from "../../core/index.ts";
+import { countWords, RagError } from "../../core/index.ts";
 import type { Embedder } from "../../retriever/index.ts";
 import { ForewordEmbeddings } from "./foreword-embeddings.ts";
 
-const WORDS = new Intl.Segmenter(undefined, { granularity: "word" });
 /** A text of this many tokens is taken by every embedding model in use. */
 const MAX_TOKENS = 254;
 
@@ -32,7 +31,7 @@ export async function embedderOf(embeddings: EmbeddingsInterface, id?: string): 
           : await embeddings.embedDocuments([...texts]);
       return vectors.map(unitVector);
     },
-    countTokens: (text) => [...WORDS.segment(text)].filter(({ isWordLike }) => isWordLike).length,
+    countTokens: countWords,
     close: async () => {},
   };
 }

@@ -1,3 +1,4 @@
+import { countWords } from "../../core/index.ts";
 import type { Embedder } from "../embedder/embedder.ts";
 
 /** Shares of meaning and words in a fused score; they add up to 1. */
@@ -16,11 +17,10 @@ const UNFAMILIAR_PIECES = 4;
 /** Share of tokens that stand for an unknown word. */
 const FAMILIAR_UNKNOWN = 0.05;
 const UNFAMILIAR_UNKNOWN = 0.25;
-const WORDS = new Intl.Segmenter(undefined, { granularity: "word" });
 
 /** How much the vectors and the words of a query count, by how well the embedder knows its language. */
 export function fusionWeights(query: string, embedder: Embedder): FusionWeights {
-  const words = [...WORDS.segment(query)].filter(({ isWordLike }) => isWordLike).length;
+  const words = countWords(query);
   const tokens = embedder.countTokens(query);
   if (words === 0 || tokens === 0) return { dense: 1 - KEYWORD_WEIGHT, keyword: KEYWORD_WEIGHT };
   const pieces = between(tokens / words, FAMILIAR_PIECES, UNFAMILIAR_PIECES);

@@ -14,6 +14,11 @@ import type { SearchOptions, SearchResult, SearchTimings } from "./search-option
 
 const DEFAULT_K = 5;
 const MAX_K = 1000;
+/**
+ * The beginning of a query that is searched for. An embedder reads a few hundred tokens, the keyword search 64 words and a reranker a short
+ * question: the rest would only be cut into tokens and words, while this thread does nothing else.
+ */
+export const MAX_QUERY_CHARACTERS = 4000;
 /** Each way of searching hands this many candidates, or three times k, to the fusion. */
 const CANDIDATES = 100;
 
@@ -40,14 +45,15 @@ export class Retriever {
   }
 
   /**
-   * The passages that fit a query best.
+   * The passages that fit a query best, or its first {@link MAX_QUERY_CHARACTERS}.
    * @throws RagError store/empty when nothing was ingested, config/invalid for a filter that is none
    */
   async search(
-    query: string,
+    text: string,
     options: SearchOptions = {},
   ): Promise<{ results: SearchResult[]; timings: SearchTimings }> {
     const started = performance.now();
+    const query = beginningOf(text);
     const [vector] = await this.#embedQueries([query], options);
     const embedMs = performance.now() - started;
     const { results, denseMs, keywordMs } = await this.#searchOne(query, vector, options);
@@ -58,11 +64,12 @@ export class Retriever {
     return { results: final, timings: { ...timings, totalMs: ended - started } };
   }
 
-  /** Searches for many queries; they are embedded together, which is quicker. */
+  /** Searches for many queries as {@link search} does; they are embedded together, which is quicker. */
   async searchMany(
-    queries: readonly string[],
+    texts: readonly string[],
     options: SearchOptions = {},
   ): Promise<SearchResult[][]> {
+    const queries = texts.map(beginningOf);
     const vectors = await this.#embedQueries(queries, options);
     const found: SearchResult[][] = [];
     for (const [index, query] of queries.entries()) {
@@ -213,6 +220,8 @@ export class Retriever {
     return neighbours > 0 ? withNeighbours(this.#corpus, best, neighbours) : [...best];
   }
 }
+
+const beginningOf = (text: string): string => text.slice(0, MAX_QUERY_CHARACTERS);
 
 function rankBy(
   mode: SearchOptions["mode"],

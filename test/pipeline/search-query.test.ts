@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Message } from "../../pipeline/answerer.ts";
 import { searchQuery } from "../../pipeline/search-query.ts";
+import { MAX_QUERY_CHARACTERS } from "../../retriever/index.ts";
 
 /** Turns in order, the user's first. */
 const talk = (...texts: readonly string[]): Message[] =>
@@ -54,4 +55,11 @@ for (const question of complete) {
 
 test("the first question of a conversation is never changed", () => {
   assert.equal(searchQuery(talk("Who designed it?")).text, "Who designed it?");
+});
+
+test("of long messages only the beginning is read", () => {
+  const long = "tides and mills ".repeat(60_000);
+  const { text } = searchQuery(talk(`Who built the mill? ${long}`, long, "And who designed it?"));
+  assert.match(text, /^And who designed it\? /);
+  assert.equal(searchQuery(talk(` ${long}`)).text, long.slice(0, MAX_QUERY_CHARACTERS));
 });

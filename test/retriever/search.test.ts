@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type Filter, openRetriever, parseFilter } from "../../retriever/index.ts";
+import {
+  type Filter,
+  MAX_QUERY_CHARACTERS,
+  openRetriever,
+  parseFilter,
+} from "../../retriever/index.ts";
 import { fusionWeights } from "../../retriever/search/fusion-weights.ts";
 import { keywordExpression } from "../../retriever/search/keyword-query.ts";
 import { keywordText } from "../../retriever/search/keyword-text.ts";
@@ -251,6 +256,34 @@ test("a reranker has its say over the best candidates", async (t) => {
   assert.equal(seen.length, 3);
   assert.equal(results[0]?.documentId, "c");
   assert.equal(results.length, 2);
+});
+
+test("of an endless query only the beginning is embedded, counted and reranked", async (t) => {
+  const seen: string[] = [];
+  const plain = hashEmbedder();
+  const store = await openTestStore({
+    ...plain,
+    embed: async (texts, options) => {
+      if (options?.kind === "query") seen.push(...texts);
+      return plain.embed(texts, options);
+    },
+    countTokens: (text) => seen.push(text),
+  });
+  t.after(() => store.close());
+  for (const id of ["a", "b"]) await store.put(id, `lamp oil ${id}`);
+  const retriever = await openRetriever(store.folder, store);
+  const rerank = {
+    depth: 2,
+    weight: 1,
+    score: async (query: string) => [seen.push(query), 0],
+  };
+  const endless = "lamp ".repeat(100_000);
+  const { results } = await retriever.search(endless, { rerank });
+  assert.equal(results.length, 2);
+  assert.deepEqual(new Set(seen), new Set([endless.slice(0, MAX_QUERY_CHARACTERS)]));
+  assert.equal(seen.length, 3);
+  assert.equal((await retriever.searchMany([endless], { rerank }))[0]!.length, 2);
+  assert.equal(new Set(seen).size, 1);
 });
 
 const fixed = (scores: Readonly<Record<string, number>>, depth: number, weight: number) => ({
