@@ -56,11 +56,11 @@ export async function sendChoices<Whole extends { usage: Usage; timings: StageTi
     }
     const stream = new EventStream(response);
     await streamOrThrow({ stream, lifetime, log: parts.log }, async () => {
-      const send = (chunk: object) => stream.send(chunk);
+      const send = (chunk: object | "[DONE]") => stream.send(chunk, lifetime.signal);
       const wholes = await forEach((index) => format.stream(index, pieces(index), send));
       const last = format.lastChunk(wholes);
-      if (last) await stream.send(last);
-      await stream.send("[DONE]");
+      if (last) await send(last);
+      await send("[DONE]");
     });
   });
 }

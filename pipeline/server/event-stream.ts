@@ -4,6 +4,9 @@ import type { Log } from "../../core/index.ts";
 import { errorBody, logFailure } from "./error-responses.ts";
 import type { RequestLifetime } from "./request-lifetime.ts";
 
+/** A reader that has not taken the rest of a stream so long after its end is cut off. */
+const LAST_READ_MS = 5000;
+
 /** Server-sent events: each `data:` line is one JSON value. The headers go out with the first. */
 export class EventStream {
   readonly response: Response;
@@ -24,26 +27,44 @@ export class EventStream {
     return this.response.headersSent;
   }
 
-  /** Waits while a slow reader's buffer is full; a reader that went away is not waited for, and after the end nothing is sent. */
-  async send(value: object | "[DONE]"): Promise<void> {
-    const { response } = this;
-    if (response.writableEnded) return;
-    if (!response.headersSent) this.#begin();
-    const data = typeof value === "string" ? value : JSON.stringify(value);
-    if (response.destroyed || response.write(`data: ${data}\n\n`)) return;
+  /**
+   * Waits while a slow reader's buffer is full, until the signal; a reader that went away is not waited for, and after the end nothing is
+   * sent.
+   * @throws an AbortError when the signal ended the wait
+   */
+  async send(value: object | "[DONE]", signal?: AbortSignal): Promise<void> {
+    if (this.write(value)) return;
+    signal?.throwIfAborted();
     const stop = new AbortController();
-    const { signal } = stop;
-    const ended = [once(response, "drain", { signal }), once(response, "close", { signal })];
+    const stopWaiting = () => stop.abort();
+    signal?.addEventListener("abort", stopWaiting, { once: true });
+    const ended = ["drain", "close"].map((event) =>
+      once(this.response, event, { signal: stop.signal }),
+    );
     try {
       await Promise.race(ended);
     } finally {
+      signal?.removeEventListener("abort", stopWaiting);
       stop.abort();
       await Promise.allSettled(ended);
     }
   }
 
+  /** Sends without waiting; false while the reader's buffer is full. */
+  write(value: object | "[DONE]"): boolean {
+    const { response } = this;
+    if (response.writableEnded || response.destroyed) return true;
+    if (!response.headersSent) this.#begin();
+    const data = typeof value === "string" ? value : JSON.stringify(value);
+    return response.write(`data: ${data}\n\n`);
+  }
+
   end(): void {
-    this.response.end();
+    const { response } = this;
+    response.end();
+    if (response.destroyed) return;
+    const cut = setTimeout(() => response.destroy(), LAST_READ_MS);
+    response.once("close", () => clearTimeout(cut));
   }
 
   #begin(): void {
@@ -74,7 +95,8 @@ export async function streamOrThrow(
     if (!stream.hasBegun || lifetime.isClientGone()) throw thrown;
     const failure = lifetime.failureOf(thrown);
     logFailure(log, stream.response, failure);
-    await stream.send(errorBody(failure));
+    // Where the buffer is full the reader may have stopped reading: it is not waited for.
+    stream.write(errorBody(failure));
   }
   stream.end();
 }

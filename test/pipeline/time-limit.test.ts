@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, mock, type TestContext, test } from "node:test";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { bodyOf, serveFor } from "./served.ts";
+import { until } from "./until.ts";
 
 const LIMIT_MS = 5000;
 /** Of a test: where a request is not stopped, it has no end. */
@@ -101,3 +103,42 @@ test("waiting for a turn counts: who runs out of time in the line leaves it", HU
   release();
   assert.equal((await post(chat, body)).status, 200);
 });
+
+test(
+  "a stream whose reader stopped reading is over when its time is, and is cut off",
+  HUNG,
+  async (t) => {
+    let pieces = 0;
+    const answerer = new FakeAnswerer({
+      // More than the system keeps for a connection.
+      pieces: Array.from({ length: 500 }, () => "x".repeat(100_000)),
+      gate: async () => void pieces++,
+    });
+    const { url } = await serveFor(t, answerer, { maxActive: 1, timeoutMs: LIMIT_MS });
+    const metric = async (line: string) => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return text.includes(`\n${line}\n`);
+    };
+    const { hostname, port } = new URL(url);
+    const reader = connect(Number(port), hostname).on("error", () => undefined);
+    t.after(() => reader.destroy());
+    const bytes = JSON.stringify({ ...body, stream: true });
+    reader.write(
+      `POST ${chat} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\ncontent-length: ${bytes.length}\r\n\r\n${bytes}`,
+    );
+    let [before, unchanged] = [0, 0];
+    await until("the stream waits for its reader", async () => {
+      await fetch(`${url}/healthz`);
+      unchanged = pieces > 0 && pieces === before ? unchanged + 1 : 0;
+      before = pieces;
+      return unchanged > 20;
+    });
+    assert.ok(pieces < 499, `${pieces} pieces were sent`);
+    mock.timers.tick(LIMIT_MS);
+    await until("its place is free", () => metric("foreword_queue_running 0"));
+    const done = `foreword_requests_total{route="${chat}",status="200"} 1`;
+    assert.equal(await metric(done), false);
+    mock.timers.tick(5000);
+    await until("its connection is closed", () => metric(done));
+  },
+);
