@@ -23,6 +23,7 @@ export { sha256, sha256File } from "./hash.ts";
 export { describeIssue } from "./issue.ts";
 export { readBytes, writeBytes } from "./large-file.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
+export { mapInSteps } from "./map-in-steps.ts";
 export { nativePackage } from "./native-package.ts";
 export { parseJson } from "./parse-json.ts";
 export { Random, type RandomState } from "./random.ts";

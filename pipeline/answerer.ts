@@ -127,6 +127,7 @@ export interface EngineStatus extends EngineLoad {
 export interface EmbeddedTexts {
   readonly model: string;
   readonly vectors: readonly Float32Array[];
+  /** Those that were read; what is longer than the embedder's longest text is cut. */
   readonly tokens: number;
 }
 

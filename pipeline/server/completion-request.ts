@@ -10,12 +10,13 @@ import {
   UNSUPPORTED_FIELDS,
 } from "./generation-fields.ts";
 import { MAX_CHARACTERS, type UnsupportedFields } from "./request-fields.ts";
+import { tokenIds } from "./token-ids.ts";
 
 const MAX_PROMPTS = 256;
 const DEFAULT_TOKENS = 16;
 
 const text = z.string().max(MAX_CHARACTERS);
-const ids = z.array(z.int().min(0)).min(1).max(MAX_CHARACTERS);
+const ids = tokenIds(MAX_CHARACTERS);
 const base64 = z.string().min(1);
 
 export const completionRequestSchema = z.object({

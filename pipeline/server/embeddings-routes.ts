@@ -1,15 +1,16 @@
 import { type Request, type Response, Router } from "express";
 import { z } from "zod";
-import { RagError } from "../../core/index.ts";
+import { mapInSteps, RagError } from "../../core/index.ts";
 import { decodeOpenAiTokens } from "./openai-tokens.ts";
 import { parseBody } from "./request-fields.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
+import { tokenIds } from "./token-ids.ts";
 
 const MAX_INPUTS = 2048;
 const MAX_CHARACTERS = 100_000;
 
 const text = z.string().min(1).max(MAX_CHARACTERS);
-const ids = z.array(z.int().min(0).max(0xff_ffff)).min(1).max(MAX_CHARACTERS);
+const ids = tokenIds(MAX_CHARACTERS);
 
 export const embeddingsRequestSchema = z.object({
   model: z.string().max(256),
@@ -31,8 +32,8 @@ export function embeddingsRoutes(parts: ServerParts): Router {
       encoding_format: format,
       dimensions,
     } = parseBody(embeddingsRequestSchema, request.body);
-    const texts = textsOf(input);
     await inTurn(parts, parts.embeddingQueue, response, async ({ signal }) => {
+      const texts = await textsOf(input, signal);
       const { model, vectors, tokens } = await parts.answerer.embed(texts, signal);
       requireDimensions(dimensions, vectors[0]?.length ?? 0);
       response.json({
@@ -51,12 +52,16 @@ export function embeddingsRoutes(parts: ServerParts): Router {
 }
 
 /** LangChain's Python client sends texts as OpenAI's token ids. */
-function textsOf(input: z.infer<typeof embeddingsRequestSchema>["input"]): string[] {
+async function textsOf(
+  input: z.infer<typeof embeddingsRequestSchema>["input"],
+  signal: AbortSignal,
+): Promise<string[]> {
   if (typeof input === "string") return [input];
-  const items: readonly (string | number | readonly number[])[] = input;
-  if (typeof items[0] === "number") return [decodeOpenAiTokens(items as readonly number[])];
-  return items.map((item) =>
-    typeof item === "string" ? item : decodeOpenAiTokens(item as readonly number[]),
+  if (typeof input[0] === "number") return [decodeOpenAiTokens(input as number[])];
+  return mapInSteps(
+    input as (string | number[])[],
+    (item) => (typeof item === "string" ? item : decodeOpenAiTokens(item)),
+    signal,
   );
 }
 

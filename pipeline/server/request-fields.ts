@@ -62,4 +62,6 @@ export function refuseUnsupported(body: unknown, fields: UnsupportedFields): voi
 
 /** For {@link UnsupportedFields}: an empty list or object is harmless. */
 export const hasEntries = (value: unknown): boolean =>
-  typeof value !== "object" || Object.keys(value as object).length > 0;
+  Array.isArray(value)
+    ? value.length > 0
+    : typeof value !== "object" || Object.keys(value as object).length > 0;

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { RagError } from "../../core/index.ts";
+import { mapInSteps, RagError } from "../../core/index.ts";
 import {
   LastingWorker,
   type ResolvedModel,
@@ -112,7 +112,11 @@ export class BertEmbedder implements Embedder {
   /** Texts of similar length share a batch, so little is computed for padding. */
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<Float32Array[]> {
     const prefix = this.#settings.prefixes[options.kind ?? "passage"];
-    const sequences = texts.map((text, index) => ({ index, ids: this.#sequence(prefix + text) }));
+    const sequences = await mapInSteps(
+      texts,
+      (text, index) => ({ index, ids: this.#sequence(prefix + text) }),
+      options.signal,
+    );
     const vectors = new Array<Float32Array>(texts.length);
     let done = 0;
     const batches = tokenBatches(sequences, BATCH_TOKENS[this.#precision]);

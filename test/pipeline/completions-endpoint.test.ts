@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseCompletionRequest } from "../../pipeline/server/completion-request.ts";
 import { FakeAnswerer, overflow } from "./fake-answerer.ts";
 import { bodyOf, serveFor } from "./served.ts";
 
@@ -73,6 +74,25 @@ test("prompts may be a text, texts, token ids, or lists of them; each has its ch
     answerer.completions.slice(-4).map(({ prompt }) => prompt),
     [[1, 2], [1, 2], [3], [3]],
   );
+});
+
+test("of a million wrong token ids one is told", () => {
+  for (const [prompt, param, problem] of [
+    [Array(999_999).fill(-1), "prompt[0]", /expected a token id/],
+    [[...Array(9).fill(1), 0.5, "a"], "prompt[9]", /expected a token id/],
+    [[[1], Array(9).fill("a")], "prompt", /or a list of lists of token ids/],
+    [[[1], [2, null]], "prompt[1][1]", /expected a token id/],
+    [Array(1_000_001).fill(0), "prompt", /at most 1000000 token ids/],
+    [[2 ** 24], "prompt[0]", /expected a token id/],
+  ] as const) {
+    assert.throws(() => parseCompletionRequest({ model: "base", prompt }), {
+      code: "request/invalid",
+      param,
+      message: problem,
+    });
+  }
+  const ids = Array(999_999).fill(7);
+  assert.deepEqual(parseCompletionRequest({ model: "base", prompt: ids }).prompts, [ids]);
 });
 
 test("echo with logprobs scores the prompt: four lists in step, no score for its first token", async (t) => {

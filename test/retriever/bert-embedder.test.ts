@@ -44,6 +44,23 @@ describe("all-MiniLM-L6-v2 as our own graph", () => {
     }
   });
 
+  test("many long texts are tokenised in steps: other work goes on, and can stop it", async () => {
+    let read = 0;
+    const texts = new Proxy(
+      Array.from({ length: 500 }, () => "lamp ".repeat(20_000)),
+      {
+        get: (target, key) => {
+          if (/^\d+$/.test(String(key))) read++;
+          return Reflect.get(target, key);
+        },
+      },
+    );
+    const stopped = new AbortController();
+    setImmediate(() => stopped.abort(new Error("enough")));
+    await assert.rejects(embedder.embed(texts, { signal: stopped.signal }), /enough/);
+    assert.ok(read < 500, `${read} texts were read`);
+  });
+
   test("vectors have length 1 and the dimension it tells", async () => {
     const [vector] = await embedder.embed(["a lamp"]);
     assert.equal(vector!.length, embedder.dimension);
