@@ -67,8 +67,8 @@ const NOTHING_GENERATED: TextSummary = {
 };
 
 /**
- * Answers the last message: retrieves, lays out within the context, generates, cites. Passages that do not fit are dropped
- * from the end; the question never is. When nothing relevant is found there is no answer, and the model is not asked.
+ * Answers the last message: retrieves, lays out within the context, generates, cites. What does not fit is dropped, of a conversation the
+ * oldest turns first, then passages from the end; the question never is. When nothing relevant is found there is no answer, and the model is not asked.
  * @throws RagError context/overflow, prompt/*, request/invalid, engine/failed
  */
 export async function* answerQuestion(

@@ -63,34 +63,62 @@ export const SYSTEM_WITH_PASSAGES =
   "Answer the question with a short span copied from the passages.";
 const SYSTEM_WITHOUT_PASSAGES = "Answer the question with a few words.";
 
+/** What of a conversation stands in its prompt. */
+interface Kept {
+  /** How many passages, from the best. */
+  readonly passages: number;
+  readonly history: readonly ChatTurn[];
+}
+
 /**
- * Puts passages, learned prompt and question together, in the order of the template. Passages that do not fit are dropped, the least
- * relevant first; the question never is.
+ * Puts history, passages, learned prompt and question together, in the order of the template. What does not fit is dropped: the oldest
+ * turns of the history first, each question with its answer, then passages, the least relevant first; the question never is.
  * @throws RagError context/overflow when the question alone does not fit
  */
 export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
   const { maxTokens, tooLong = questionTooLong(maxTokens) } = parts;
-  const layOut = (used: number) => encodeChat(model, messagesOf(parts, used), maxTokens);
+  const layOut = (kept: Kept) => encodeChat(model, messagesOf(parts, kept), maxTokens);
   const lengthOf = ({ before, after }: EncodedChat) => before.length + after.length;
   const fits = (chat: EncodedChat) => !chat.isCut && lengthOf(chat) <= maxTokens;
-  const laidOut = ({ before, after }: EncodedChat, used: number): LaidOutPrompt => {
-    const takesPrompt = used > 0 || parts.task === "input";
-    return { prefixIds: before, ids: after, usedPassages: used, takesPrompt };
+  const laidOut = ({ before, after }: EncodedChat, { passages }: Kept): LaidOutPrompt => {
+    const takesPrompt = passages > 0 || parts.task === "input";
+    return { prefixIds: before, ids: after, usedPassages: passages, takesPrompt };
   };
-  const all = parts.passages.length;
+  const choices = shorterAndShorter(parts);
+  const [all, alone] = [choices[0]!, choices.at(-1)!];
   const full = layOut(all);
   if (fits(full)) return laidOut(full, all);
-  // Next without any: a question that does not fit alone is not tried with ever fewer passages.
-  const bare = layOut(0);
-  if (!fits(bare)) {
-    const count = bare.isCut ? Math.max(0, maxTokens) : lengthOf(bare);
-    throw tooLong({ count, isExact: !bare.isCut });
+  // Next the question alone: if it does not fit, nothing does.
+  let best = { kept: alone, chat: layOut(alone) };
+  if (!fits(best.chat)) {
+    const count = best.chat.isCut ? Math.max(0, maxTokens) : lengthOf(best.chat);
+    throw tooLong({ count, isExact: !best.chat.isCut });
   }
-  for (let used = all - 1; used > 0; used--) {
-    const fewer = layOut(used);
-    if (fits(fewer)) return laidOut(fewer, used);
+  // Between a choice that is too long and one that fits: a thousand turns are laid out ten times, not a thousand times.
+  let [tooMuch, enough] = [0, choices.length - 1];
+  while (enough - tooMuch > 1) {
+    const middle = Math.floor((tooMuch + enough) / 2);
+    const kept = choices[middle]!;
+    const chat = layOut(kept);
+    if (fits(chat)) {
+      best = { kept, chat };
+      enough = middle;
+    } else tooMuch = middle;
   }
-  return laidOut(bare, 0);
+  return laidOut(best.chat, best.kept);
+}
+
+/** Everything, then without ever more of the turns, then without ever more of the passages. */
+function shorterAndShorter({ passages: { length: all }, history = [] }: PromptParts): Kept[] {
+  const isStart = (index: number) => index === 0 || history[index]?.role === "user";
+  const fewerTurns = [...history.keys()]
+    .filter(isStart)
+    .map((start) => ({ passages: all, history: history.slice(start) }));
+  const fewerPassages = Array.from({ length: all + 1 }, (_, dropped) => ({
+    passages: all - dropped,
+    history: [],
+  }));
+  return [...fewerTurns, ...fewerPassages];
 }
 
 const questionTooLong =
@@ -102,7 +130,7 @@ const questionTooLong =
       { param: "messages" },
     );
 
-function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
+function messagesOf(parts: PromptParts, { passages: used, history }: Kept): ChatMessage[] {
   const { question, instruction: words = "", template = BETWEEN_TEMPLATE } = parts;
   if (parts.task === "input") {
     const own = taskOf(template) === "input" ? template : INPUT_TEMPLATE;
@@ -118,7 +146,7 @@ function messagesOf(parts: PromptParts, used: number): ChatMessage[] {
       role: "system",
       parts: [used > 0 ? SYSTEM_WITH_PASSAGES : SYSTEM_WITHOUT_PASSAGES],
     },
-    ...(parts.history ?? []).map(({ role, text }) => ({ role, parts: [text] })),
+    ...history.map(({ role, text }) => ({ role, parts: [text] })),
     { role: "user", parts: fillTemplate(own, { passages, question }, instruction) },
   ];
 }

@@ -75,6 +75,8 @@ describe("answers of a tiny model of single characters", () => {
         { role: "assistant" as const, text: "y".repeat(600) },
       ];
       const messages = [...history, { role: "user" as const, text: "When?" }];
+      // With a frame of our own the history is dropped.
+      if (mode !== "bare") return void assert.ok(await ask({ mode, messages }));
       await assert.rejects(ask({ mode, messages }), (thrown: Error) => {
         const [, whole, prompt] = message.exec(thrown.message) ?? [];
         assert.ok(Number(prompt) > 2100, thrown.message);
