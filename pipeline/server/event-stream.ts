@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Response } from "express";
 import type { Log } from "../../core/index.ts";
 import { errorBody, logFailure } from "./error-responses.ts";
@@ -28,26 +27,12 @@ export class EventStream {
   }
 
   /**
-   * Waits while a slow reader's buffer is full, until the signal; a reader that went away is not waited for, and after the end nothing is
-   * sent.
-   * @throws an AbortError when the signal ended the wait
+   * Waits while a slow reader's buffer is full, but not after the signal; a reader that went away is not waited for, and after the end
+   * nothing is sent.
    */
   async send(value: object | "[DONE]", signal?: AbortSignal): Promise<void> {
-    if (this.write(value)) return;
-    signal?.throwIfAborted();
-    const stop = new AbortController();
-    const stopWaiting = () => stop.abort();
-    signal?.addEventListener("abort", stopWaiting, { once: true });
-    const ended = ["drain", "close"].map((event) =>
-      once(this.response, event, { signal: stop.signal }),
-    );
-    try {
-      await Promise.race(ended);
-    } finally {
-      signal?.removeEventListener("abort", stopWaiting);
-      stop.abort();
-      await Promise.allSettled(ended);
-    }
+    if (this.write(value) || signal?.aborted) return;
+    await roomOrEnd(this.response, signal);
   }
 
   /** Sends without waiting; false while the reader's buffer is full. */
@@ -75,6 +60,19 @@ export class EventStream {
       "x-accel-buffering": "no",
     });
   }
+}
+
+/** Until there is room in the reader's buffer, the reader has gone, or the signal. */
+function roomOrEnd(response: Response, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+    signal?.addEventListener("abort", done);
+  });
 }
 
 /**
