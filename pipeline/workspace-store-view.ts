@@ -4,6 +4,9 @@ import type { StoreView } from "./server/store-view.ts";
 import type { Settings } from "./settings.ts";
 import type { Workspace } from "./workspace.ts";
 
+/** How long a change waits for another process that writes to the store. */
+const WRITER_WAIT_MS = 2000;
+
 /** What the page shows of a workspace's store. */
 export function workspaceStoreView(workspace: Workspace, settings: Settings): StoreView {
   const { store, model, embedder } = settings;
@@ -29,7 +32,9 @@ export function workspaceStoreView(workspace: Workspace, settings: Settings): St
       return { id, source, title, format, start, end, length, text: text.slice(start, end) };
     },
     removeDocument: async (id) => {
-      if (!(await corpus()).removeDocument(id)) throw unknownDocument();
+      const opened = await corpus();
+      const remove = () => opened.removeDocument(id);
+      if (!(await opened.transactionWhenFree(remove, WRITER_WAIT_MS))) throw unknownDocument();
     },
     search: async (query, k, signal) => {
       if ((await corpus()).counts().documents === 0) return [];

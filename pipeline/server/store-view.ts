@@ -40,7 +40,7 @@ export interface StoreView {
     id: string,
     range: { readonly start: number; readonly end: number },
   ): Promise<DocumentText>;
-  /** @throws RagError request/not-found */
+  /** @throws RagError request/not-found, file/locked while another process writes to the store */
   removeDocument(id: string): Promise<void>;
   search(query: string, k: number, signal: AbortSignal): Promise<readonly Passage[]>;
   prompts(): Promise<readonly ShownPrompt[]>;

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type Database from "better-sqlite3";
 import { RagError } from "../../core/index.ts";
 import type { Filter } from "../search/filter.ts";
@@ -11,6 +12,8 @@ import { STAGED_TABLE, StagedVectors } from "./staged-vectors.ts";
 
 /** Title, heading, text. More weight for titles helped on no set of questions. */
 const KEYWORD_WEIGHTS = "1.0, 1.0, 1.0";
+
+const RETRY_MS = 50;
 
 /** The documents of one store. A document is in, with all its chunks, or not in. */
 export class Corpus {
@@ -64,6 +67,24 @@ export class Corpus {
   transaction<Result>(change: () => Result): Result {
     if (this.#database.inTransaction) return change();
     return this.#guard(() => this.#database.transaction(change).immediate());
+  }
+
+  /**
+   * Like {@link transaction}, but while another process writes, this one's thread goes on: the change is tried again until it has waited
+   * for `waitMs`.
+   * @throws RagError file/locked when the other one still writes then, and as {@link transaction}
+   */
+  async transactionWhenFree<Result>(change: () => Result, waitMs: number): Promise<Result> {
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      try {
+        return this.#withoutWaiting(() => this.transaction(change));
+      } catch (thrown) {
+        const isLocked = thrown instanceof RagError && thrown.code === "file/locked";
+        if (!isLocked || performance.now() >= deadline) throw thrown;
+      }
+      await setTimeout(RETRY_MS);
+    }
   }
 
   /** Runs several reads on one state of the store, whatever other processes write meanwhile. */
@@ -275,6 +296,17 @@ export class Corpus {
     const statement = this.#database.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
+  }
+
+  /** SQLite itself waits for a lock by putting the thread to sleep. */
+  #withoutWaiting<Result>(work: () => Result): Result {
+    const usual = this.#database.pragma("busy_timeout", { simple: true });
+    this.#database.pragma("busy_timeout = 0");
+    try {
+      return work();
+    } finally {
+      this.#database.pragma(`busy_timeout = ${usual}`);
+    }
   }
 
   #guard<Result>(work: () => Result): Result {

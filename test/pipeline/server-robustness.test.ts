@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../../core/index.ts";
 import { Jobs } from "../../pipeline/jobs/jobs.ts";
-import { readSettings } from "../../pipeline/settings.ts";
+import { readSettings, type Settings } from "../../pipeline/settings.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { workspaceStoreView } from "../../pipeline/workspace-store-view.ts";
+import { loadSqlite } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { malformedPageRequests } from "./malformed-page-requests.ts";
@@ -73,6 +74,34 @@ test("400 malformed requests of the page get a 4xx in the same shape, and change
     documents.map(({ id }) => id),
     ["lighthouse"],
   );
+});
+
+test("a document that cannot be removed because another process writes gets 503, and holds nobody up", async (t) => {
+  const opened = await openTestStore();
+  t.after(() => opened.close());
+  await opened.put("lighthouse", "It is 61 metres tall.");
+  const workspace = { corpus: async () => opened.corpus } as unknown as Workspace;
+  const settings = { store: opened.folder } as Settings;
+  const view = workspaceStoreView(workspace, settings);
+  const page = { store: opened.folder, view, jobs: new Jobs(settings, silentLog) };
+  const { url } = await serveFor(t, new FakeAnswerer(), { page });
+  const other = new (loadSqlite())(join(opened.folder, "corpus.db"));
+  t.after(() => other.close());
+  other.exec("BEGIN IMMEDIATE");
+  let isOver = false;
+  const removing = fetch(`${url}/api/documents?id=lighthouse`, { method: "DELETE" }).finally(() => {
+    isOver = true;
+  });
+  let answered = 0;
+  for (; !isOver; answered++) assert.equal((await fetch(`${url}/healthz`)).status, 200);
+  const response = await removing;
+  assert.equal(response.status, 503);
+  assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
+  assert.match((await bodyOf(response)).error.message, /^corpus\.db: another foreword process/);
+  assert.ok(answered > 2, `${answered} health checks were answered meanwhile`);
+  other.exec("ROLLBACK");
+  const again = await fetch(`${url}/api/documents?id=lighthouse`, { method: "DELETE" });
+  assert.equal(again.status, 204);
 });
 
 const filesIn = async (folder: string) => (await readdir(folder, { recursive: true })).sort();

@@ -15,6 +15,21 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
+test("a change waits for another process's transaction while the thread goes on, and no longer than told", async () => {
+  await store.put("tides", "High water at noon.");
+  const { corpus, folder } = store;
+  const other = new (loadSqlite())(join(folder, "corpus.db"));
+  const remove = () => corpus.removeDocument("tides");
+  other.exec("BEGIN IMMEDIATE");
+  await assert.rejects(corpus.transactionWhenFree(remove, 0), { code: "file/locked" });
+  assert.ok(corpus.document("tides"));
+  // It ends its transaction only if this thread goes on.
+  setImmediate(() => other.exec("ROLLBACK"));
+  assert.equal(await corpus.transactionWhenFree(remove, 60_000), true);
+  assert.equal(corpus.document("tides"), undefined);
+  other.close();
+});
+
 test("a document comes back as it went in, chunk by chunk", async () => {
   await store.put("tides", "High water at noon.\n\nLow water at six.", {
     metadata: { year: 1911 },
