@@ -14,8 +14,10 @@ export function chatRoutes(parts: ServerParts): Router {
   router.post("/v1/chat/completions", async (request: Request, response: Response) => {
     parts.state.requireReady();
     const chat = parseChatRequest(request.body);
-    const asked = await toAnswerRequest(parts.answerer, chat);
-    await sendChoices(parts, response, chatFormat(parts.answerer, chat, asked));
+    await sendChoices(parts, response, async () => {
+      const asked = await toAnswerRequest(parts.answerer, chat);
+      return chatFormat(parts.answerer, chat, asked);
+    });
   });
   return router;
 }

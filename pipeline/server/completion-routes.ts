@@ -29,8 +29,10 @@ export function completionRoutes(parts: ServerParts): Router {
   router.post("/v1/completions", async (request: Request, response: Response) => {
     parts.state.requireReady();
     const asked = parseCompletionRequest(request.body);
-    const served = await servedModel(parts.answerer, asked.model);
-    await sendChoices(parts, response, completionFormat(parts.answerer, asked, served));
+    await sendChoices(parts, response, async () => {
+      const served = await servedModel(parts.answerer, asked.model);
+      return completionFormat(parts.answerer, asked, served);
+    });
   });
   return router;
 }
@@ -92,8 +94,10 @@ async function streamText(
   send: (text: string, tokens: readonly ScoredToken[], finishReason?: string) => Promise<void>,
 ): Promise<Completion> {
   const held: TextPiece[] = [];
+  let isSaid = false;
   let next = await pieces.next();
   for (; !next.done; next = await pieces.next()) {
+    isSaid ||= next.value.text !== "";
     // The prompt comes first, and is known at the end.
     if (isEcho) held.push(next.value);
     else await send(next.value.text, next.value.tokens);
@@ -103,6 +107,7 @@ async function streamText(
     await send(completion.promptText, completion.promptTokens);
     for (const { text, tokens } of held) await send(text, tokens);
   }
-  await send("", [], completion.finishReason);
+  // The words of an abstention are not the model's.
+  await send(isSaid ? "" : completion.text, [], completion.finishReason);
   return completion;
 }

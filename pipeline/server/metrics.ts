@@ -42,7 +42,10 @@ export class ServerMetrics {
     this.#requests = counter("requests_total", "Requests answered", ["route", "status"]);
     this.#seconds = histogram("request_seconds", "Time from request to response's end", ["route"]);
     this.#waited = histogram("queue_wait_seconds", "Time a request waited for its turn");
-    this.#firstToken = histogram("first_token_seconds", "Time from request to first token");
+    this.#firstToken = histogram(
+      "first_token_seconds",
+      "Time from request to the first token of its first choice",
+    );
     this.#rate = histogram("tokens_per_second", "Tokens a second of one answer", [], RATES);
     this.#stages = histogram("stage_seconds", "Time of each stage of an answer", ["stage"]);
     this.#tokens = counter("tokens_total", "Tokens read, read from the cache, written", ["kind"]);

@@ -2,7 +2,7 @@ import type { Answerer, Completion, CompletionRequest, TextPiece } from "../answ
 import type { ServedModel } from "../served-models.ts";
 import { shownText } from "./chat-response.ts";
 
-/** Answers a text as a question from the documents, in the form of a completion. */
+/** Answers a text as a question from the documents, in the form of a completion; of an abstention's words there is no piece. */
 export async function* questionCompletion(
   answerer: Answerer,
   request: CompletionRequest & { readonly prompt: string },
@@ -23,7 +23,6 @@ export async function* questionCompletion(
     },
     signal,
   );
-  if (answer.abstention) yield { text: shownText(answer), tokens: [] };
   return {
     promptText: prompt,
     promptTokens: [],

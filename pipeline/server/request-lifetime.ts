@@ -13,7 +13,7 @@ export interface RequestLifetime {
   end(): void;
 }
 
-/** Begins a request's lifetime. */
+/** Begins a request's lifetime; it is over at once where the client has gone already. */
 export function beginLifetime(
   response: Response,
   limits: { readonly state: ServerState; readonly timeoutMs: number },
@@ -29,6 +29,7 @@ export function beginLifetime(
   const onCut = () => controller.abort(state.cut.reason);
   const timer = setTimeout(() => controller.abort(tooLong(timeoutMs)), timeoutMs);
   response.once("close", onClose);
+  if (response.destroyed) onClose();
   state.cut.addEventListener("abort", onCut, { once: true });
   if (state.cut.aborted) onCut();
   return {

@@ -2,6 +2,9 @@ import type { Request, RequestHandler } from "express";
 import type { Log } from "../../core/index.ts";
 import type { ServerMetrics } from "./metrics.ts";
 
+/** As nginx counts them: no response was begun when the client went away. */
+const CLIENT_GONE = 499;
+
 /** One line and one count for each request: who, what, how it ended and how long it took; nothing of its content. */
 export function requestLog(log: Log, metrics: ServerMetrics): RequestHandler {
   return (request, response, next) => {
@@ -9,7 +12,7 @@ export function requestLog(log: Log, metrics: ServerMetrics): RequestHandler {
     response.once("close", () => {
       const ms = performance.now() - started;
       const route = routeOf(request);
-      const status = response.statusCode;
+      const status = response.headersSent ? response.statusCode : CLIENT_GONE;
       metrics.requested(route, status, ms);
       log.info(
         {

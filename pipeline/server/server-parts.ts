@@ -21,32 +21,57 @@ export interface ServerParts {
 }
 
 /**
- * Does a request's work when its turn comes, and gives the turn back however the work ends. A client that went away is told nothing.
- * @throws RagError server/unavailable unless ready or when time is up, server/busy, and what the work throws
+ * Does a request's work within its lifetime, which begins before anything is waited for. A client that went away is told nothing.
+ * @throws RagError server/unavailable unless ready or when time is up, and what the work throws
  */
-export async function inTurn(
-  parts: Pick<ServerParts, "state" | "timeoutMs" | "metrics">,
-  queue: WorkQueue,
+export async function inLifetime(
+  parts: Pick<ServerParts, "state" | "timeoutMs">,
   response: Response,
   work: (lifetime: RequestLifetime) => Promise<void>,
 ): Promise<void> {
   parts.state.requireReady();
   const lifetime = beginLifetime(response, parts);
   try {
-    const client = (response.locals["client"] as string | undefined) ?? "";
-    const turn = await queue.enter(lifetime.signal, client);
-    parts.metrics.waited(turn.waitedMs);
-    try {
-      await work(lifetime);
-    } finally {
-      turn.leave();
-    }
+    await work(lifetime);
   } catch (thrown) {
-    if (lifetime.isClientGone()) return;
-    const isRefused = thrown instanceof RagError && thrown.code === "server/busy";
-    if (isRefused) response.setHeader("retry-after", String(queue.retryAfterSeconds));
-    throw lifetime.failureOf(thrown);
+    if (!lifetime.isClientGone()) throw lifetime.failureOf(thrown);
   } finally {
     lifetime.end();
   }
 }
+
+/**
+ * Does a request's work, of which the lifetime has begun, when its turn comes, and gives the turn back however the work ends.
+ * @throws RagError server/busy, the reason of the lifetime's end, and what the work throws
+ */
+export async function withTurn(
+  { metrics }: Pick<ServerParts, "metrics">,
+  queue: WorkQueue,
+  request: { readonly response: Response; readonly lifetime: RequestLifetime },
+  work: () => Promise<void>,
+): Promise<void> {
+  const { response, lifetime } = request;
+  const client = (response.locals["client"] as string | undefined) ?? "";
+  const turn = await queue.enter(lifetime.signal, client).catch((thrown: unknown) => {
+    const isRefused = thrown instanceof RagError && thrown.code === "server/busy";
+    if (isRefused) response.setHeader("retry-after", String(queue.retryAfterSeconds));
+    throw thrown;
+  });
+  metrics.waited(turn.waitedMs);
+  try {
+    await work();
+  } finally {
+    turn.leave();
+  }
+}
+
+/** Does a request's work within its lifetime, when its turn comes. @throws RagError as {@link inLifetime} and {@link withTurn} */
+export const inTurn = (
+  parts: Pick<ServerParts, "state" | "timeoutMs" | "metrics">,
+  queue: WorkQueue,
+  response: Response,
+  work: (lifetime: RequestLifetime) => Promise<void>,
+): Promise<void> =>
+  inLifetime(parts, response, (lifetime) =>
+    withTurn(parts, queue, { response, lifetime }, () => work(lifetime)),
+  );

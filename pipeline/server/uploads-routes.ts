@@ -4,8 +4,7 @@ import { fileName } from "../file-name.ts";
 import { listUploads, saveUpload, UPLOAD_KINDS } from "../uploads.ts";
 import type { Operation } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
-import { beginLifetime } from "./request-lifetime.ts";
-import type { ServerParts } from "./server-parts.ts";
+import { inLifetime, type ServerParts } from "./server-parts.ts";
 
 const folder = z.object({ kind: z.enum(UPLOAD_KINDS) });
 const target = folder.extend({ name: fileName });
@@ -16,15 +15,10 @@ export function uploadsRoutes(parts: ServerParts, store: string): Router {
   router.put("/api/uploads/:kind/:name", async (request, response) => {
     parts.state.requireReady();
     const to = parseBody(target, request.params);
-    const lifetime = beginLifetime(response, parts);
-    try {
-      const { bytes } = await saveUpload({ store, ...to }, request, lifetime.signal);
+    await inLifetime(parts, response, async ({ signal }) => {
+      const { bytes } = await saveUpload({ store, ...to }, request, signal);
       response.status(201).json({ name: to.name, bytes });
-    } catch (thrown) {
-      if (!lifetime.isClientGone()) throw lifetime.failureOf(thrown);
-    } finally {
-      lifetime.end();
-    }
+    });
   });
   router.get("/api/uploads/:kind", async (request, response) => {
     const wanted = parseBody(folder, request.params);

@@ -43,6 +43,28 @@ test("metrics tell what was answered, by stage, and what the engine says of itse
   assert.match(again, /^foreword_passage_cache_tokens_total\{result="hit"\} 640$/m);
 });
 
+test("the time to the first token is told once of a request, and not where none came", async (t) => {
+  const { url, post } = await serveFor(t, new FakeAnswerer());
+  const silent = await serveFor(t, new FakeAnswerer({ pieces: [] }));
+  const counted = async (server: string) => {
+    const text = await (await fetch(`${server}/metrics`)).text();
+    return Number(/^foreword_first_token_seconds_count (\d+)$/m.exec(text)?.[1]);
+  };
+  for (const stream of [false, true]) {
+    const prompt = ["one", "two", "three", "four", "five"];
+    await (await post("/v1/completions", { model: "base", prompt, n: 2, stream })).text();
+    const scored = { model: "base", prompt, echo: true, logprobs: 1, max_tokens: 0, stream };
+    await (await post("/v1/completions", scored)).text();
+    const chat = { model: "foreword", messages: [question], stream };
+    await (await silent.post("/v1/chat/completions", chat)).text();
+    const asked = { model: "foreword", prompt: question.content, stream };
+    const said = await (await silent.post("/v1/completions", asked)).text();
+    assert.equal(said.split("do not seem to answer").length, 2);
+  }
+  assert.equal(await counted(url), 2);
+  assert.equal(await counted(silent.url), 0);
+});
+
 test("metrics tell how many wait for their turn, and how long they waited", async (t) => {
   let open = () => {};
   const gate = new Promise<void>((resolve) => {

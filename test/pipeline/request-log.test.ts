@@ -83,3 +83,36 @@ test("a request whose client went away says so", async (t) => {
   assert.equal(line!.fields["requestId"], "gone-1");
   assert.equal(line!.fields["aborted"], true);
 });
+
+for (const [path, content] of [
+  [chat, body],
+  ["/v1/completions", { prompt: "When is high water?" }],
+] as const) {
+  test(`who leaves before the model is known is not answered, and counts as 499: ${path}`, async (t) => {
+    const answerer = new FakeAnswerer();
+    let leave = () => {};
+    let goOn = () => {};
+    answerer.promptNames = () => {
+      leave();
+      return new Promise((resolve) => {
+        goOn = () => resolve(["handbook"]);
+      });
+    };
+    const { url, post } = await serveFor(t, answerer, { maxActive: 1, maxWaiting: 0 });
+    const leaving = new AbortController();
+    leave = () => leaving.abort();
+    const asked = post(
+      path,
+      { ...content, model: "foreword@handbook" },
+      { signal: leaving.signal },
+    );
+    await assert.rejects(asked, { name: "AbortError" });
+    const gone = `foreword_requests_total{route="${path}",status="499"} 1`;
+    await until("the server knows", async () =>
+      (await (await fetch(`${url}/metrics`)).text()).includes(gone),
+    );
+    goOn();
+    assert.equal((await post(path, { ...content, model: "base" })).status, 200);
+    assert.equal(answerer.requests.length + answerer.completions.length, 1);
+  });
+}
