@@ -76,11 +76,28 @@ export function systemReason(thrown: unknown): string {
   return message.startsWith(`${code}: `) ? message.replace(/\s*[,'"].*$/s, "") : code;
 }
 
-/** The first line of a message of Node's or a library's, without the folders of this machine. */
+/** How an absolute path begins, of any system, also as an address of a file. */
+const ROOT = String.raw`(?:file:\/\/\/?)?(?:[A-Za-z]:)?[\\/]`;
+/** Up to its closing quote, a path may have spaces and apostrophes. */
+const QUOTED_PATH = new RegExp(`(["'\`])(${ROOT}.*?)\\1(?=$|[\\s,.;:)\\]])`, "gm");
+/** Where a message says first what it is about: "/a folder/x: is damaged". */
+const LEADING_PATH = new RegExp(`^${ROOT}[^:"'\`\\n]*(?=: )`);
+/** With at least one folder; not what follows a URL's scheme. */
+const BARE_PATH = new RegExp(`(?<![\\w:/\\\\])${ROOT}[^\\s:;"'\`]*[\\\\/][^\\s:;"'\`\\\\/]+`, "g");
+
+/** A message that names files without their folders. */
 export function withoutFolders(message: string): string {
-  const [line = ""] = message.split("\n");
-  return line.replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/]/g, "");
+  return message
+    .replace(QUOTED_PATH, (_, quote: string, path: string) => quote + lastName(path) + quote)
+    .replace(LEADING_PATH, lastName)
+    .replace(BARE_PATH, lastName);
 }
+
+const lastName = (path: string): string =>
+  path.split(/[\\/]/).findLast((name) => name !== "") ?? path;
+
+/** The first line of a message of Node's or a library's. */
+export const firstLine = (message: string): string => message.split("\n", 1)[0]!;
 
 /** Whether the system refused for lack of permission. */
 export function isForbidden(thrown: unknown): boolean {

@@ -10,6 +10,7 @@ export { nameIn, parseWith, type Source } from "./config.ts";
 export {
   type ErrorCode,
   errorMessage,
+  firstLine,
   isForbidden,
   RagError,
   systemCode,

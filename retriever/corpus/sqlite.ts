@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type Database from "better-sqlite3";
-import { errorMessage, RagError, withoutFolders } from "../../core/index.ts";
+import { errorMessage, firstLine, RagError, withoutFolders } from "../../core/index.ts";
 
 /** The first Node whose Node-API (version 10) the newer binding asks for. */
 const FIRST_WITH_NODE_API_10 = [22, 14] as const;
@@ -19,7 +19,7 @@ export function loadSqlite(nodeVersion: string = process.versions.node): typeof 
     new Sqlite(":memory:").close();
     return Sqlite;
   } catch (cause) {
-    const reason = withoutFolders(errorMessage(cause));
+    const reason = withoutFolders(firstLine(errorMessage(cause)));
     throw new RagError(
       "file/unreadable",
       `${name}: SQLite cannot be loaded (${reason}); install Foreword again for this version of Node, without --ignore-scripts, and check the limit of open files.`,
