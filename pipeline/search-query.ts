@@ -58,7 +58,8 @@ export function searchQuery(conversation: readonly Message[]): SearchQuery {
 }
 
 /** Whether a question leans on what was said before it. */
-function isFollowUp(question: string): boolean {
+function isFollowUp(asked: string): boolean {
+  const question = isInCapitals(asked) ? asked.toLowerCase() : asked;
   if (CONTINUATIONS.test(question) || SAME_AS_BEFORE.test(question)) return true;
   const all = words(question.replace(EXISTENCE, "is"));
   const first = all.findIndex((word) => REFERENCES.has(word.toLowerCase()));
@@ -88,7 +89,7 @@ function topicWords(earlier: readonly Pick<Message, "role" | "text">[]): string[
       isFirstAnswer = false;
     }
     if (role !== "user") continue;
-    const named = names(text);
+    const named = isInCapitals(text) ? [] : names(text);
     topic.push(...(named.length > 0 ? named : words(text).filter(isTelling)));
     if (!isFollowUp(text.trim())) break;
   }
@@ -108,6 +109,9 @@ function names(text: string): string[] {
 }
 
 const isName = (word: string): boolean => /^\p{Lu}/u.test(word) && word !== "I";
+
+/** Whether capitals tell no names, since everything has them. */
+const isInCapitals = (text: string): boolean => /\p{Lu}/u.test(text) && !/\p{Ll}/u.test(text);
 
 const isTelling = (word: string): boolean =>
   !EMPTY_WORDS.has(word.toLowerCase()) && !REFERENCES.has(word.toLowerCase());

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { type Request, type Response, Router } from "express";
+import { RagError } from "../../core/index.ts";
 import type {
   Answerer,
   Completion,
@@ -9,7 +10,11 @@ import type {
 } from "../answerer.ts";
 import { type ServedModel, servedModel } from "../served-models.ts";
 import { type ChoicesFormat, sendChoices } from "./choices.ts";
-import { type CompletionRequestBody, parseCompletionRequest } from "./completion-request.ts";
+import {
+  type CompletionPrompt,
+  type CompletionRequestBody,
+  parseCompletionRequest,
+} from "./completion-request.ts";
 import {
   completionChunk,
   completionUsage,
@@ -19,6 +24,13 @@ import {
 import { questionCompletion } from "./question-completion.ts";
 import { newHead } from "./response-parts.ts";
 import type { ServerParts } from "./server-parts.ts";
+
+/** Whether a prompt is a question to the documents, and not for the model as it is. */
+const isQuestion = (
+  prompt: CompletionPrompt,
+  { isEcho }: CompletionRequestBody,
+  { mode }: ServedModel,
+): prompt is string => mode !== "bare" && typeof prompt === "string" && !isEcho;
 
 /**
  * `POST /v1/completions`, plain and streamed. With `base` the text itself is continued. With a model that retrieves, a text is a
@@ -31,6 +43,7 @@ export function completionRoutes(parts: ServerParts): Router {
     const asked = parseCompletionRequest(request.body);
     await sendChoices(parts, response, async () => {
       const served = await servedModel(parts.answerer, asked.model);
+      requireQuestions(asked, served);
       return completionFormat(parts.answerer, asked, served);
     });
   });
@@ -51,8 +64,7 @@ function completionFormat(
     pieces: (index, signal) => {
       const request = requestFor(asked, index, seed);
       const { prompt } = request;
-      const isQuestion = served.mode !== "bare" && typeof prompt === "string" && !isEcho;
-      return isQuestion
+      return isQuestion(prompt, asked, served)
         ? questionCompletion(answerer, { ...request, prompt }, served, signal)
         : answerer.complete(request, signal);
     },
@@ -73,6 +85,18 @@ function completionFormat(
       return { ...head, object: "text_completion", choices: [], usage };
     },
   };
+}
+
+/** @throws RagError request/invalid for a question of white space only */
+function requireQuestions(asked: CompletionRequestBody, served: ServedModel): void {
+  const isBlank = (prompt: CompletionPrompt) =>
+    isQuestion(prompt, asked, served) && prompt.trim() === "";
+  if (!asked.prompts.some(isBlank)) return;
+  throw new RagError(
+    "request/invalid",
+    "prompt: is a question to the documents with this model and must not be empty.",
+    { param: "prompt" },
+  );
 }
 
 function requestFor(asked: CompletionRequestBody, index: number, seed: number): CompletionRequest {

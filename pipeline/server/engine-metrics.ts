@@ -69,11 +69,11 @@ export class EngineMetrics {
       else gauge.remove();
     }
     this.#cacheTokens.reset();
+    this.#restarts.remove();
     if (!status) return;
     const { hitTokens, missedTokens } = status.passageCache;
     this.#cacheTokens.inc({ result: "hit" }, hitTokens);
     this.#cacheTokens.inc({ result: "miss" }, missedTokens);
-    this.#restarts.reset();
     this.#restarts.inc(status.restarts);
   }
 }

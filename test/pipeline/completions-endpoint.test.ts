@@ -133,6 +133,19 @@ test("with a model that retrieves, a text is a question", async (t) => {
   assert.equal(answerer.requests[0]?.mode, "retrieval");
 });
 
+test("with a model that retrieves, an empty question is refused; the bare model judges for itself", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  for (const prompt of ["", " \n", ["When?", ""]]) {
+    const response = await post(path, { model: "foreword", prompt });
+    assert.equal(response.status, 400);
+    assert.equal((await bodyOf(response)).error.param, "prompt");
+  }
+  assert.equal(answerer.requests.length, 0);
+  assert.equal((await post(path, { model: "base", prompt: " " })).status, 200);
+  assert.equal((await post(path, { model: "foreword", prompt: " ", echo: true })).status, 200);
+});
+
 test("a stream ends with finish_reason, usage when asked for, and [DONE]", async (t) => {
   const { client, post } = await serveFor(t, new FakeAnswerer());
   const stream = await client.completions.create({

@@ -32,8 +32,6 @@ export interface FakeOptions {
   readonly passage?: { readonly title: string; readonly text: string; readonly source: string };
   /** The answer cites nothing. */
   readonly isUncited?: boolean;
-  /** What the engine says of itself. */
-  readonly engine?: EngineStatus | "unreadable";
   /** Waited for before every piece but the first. */
   readonly gate?: (signal?: AbortSignal) => Promise<void>;
 }
@@ -105,10 +103,7 @@ export class FakeAnswerer implements Answerer {
   }
 
   engineStatus(): Promise<EngineStatus | undefined> {
-    const { engine = ENGINE_STATUS } = this.#options;
-    return engine === "unreadable"
-      ? Promise.reject(new RagError("engine/failed", "worker: ended with code 1"))
-      : Promise.resolve(engine);
+    return Promise.resolve(ENGINE_STATUS);
   }
 
   promptNames(): Promise<readonly string[]> {

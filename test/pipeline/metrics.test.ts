@@ -93,13 +93,17 @@ test("metrics tell how many wait for their turn, and how long they waited", asyn
 });
 
 test("an engine that cannot be read is left out of the metrics, which still answer", async (t) => {
-  const { url } = await serveFor(t, new FakeAnswerer({ engine: "unreadable" }));
+  const answerer = new FakeAnswerer();
+  const { url } = await serveFor(t, answerer);
+  assert.match(await (await fetch(`${url}/metrics`)).text(), /^foreword_engine_restarts_total 1$/m);
+  answerer.engineStatus = () => Promise.reject(new Error("it died"));
   const response = await fetch(`${url}/metrics`);
   const text = await response.text();
   assert.equal(response.status, 200);
   assert.match(text, /^foreword_ready 1$/m);
   assert.doesNotMatch(text, /^foreword_engine_running /m);
   assert.doesNotMatch(text, /^foreword_passage_cache_tokens_total\{/m);
+  assert.doesNotMatch(text, /^foreword_engine_restarts_total /m);
 });
 
 test("the time of reranking is a stage where there was one", async () => {

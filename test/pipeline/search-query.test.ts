@@ -17,6 +17,14 @@ const followUps: readonly [turns: readonly string[], added: readonly string[]][]
     ["Who founded the observatory?", "Petra Hallow", "When was she born?"],
     ["Petra", "Hallow"],
   ],
+  [
+    ["WHO DESIGNED COBB LIGHTHOUSE?", "NASA", "WHEN WAS IT BUILT?"],
+    ["COBB", "LIGHTHOUSE", "NASA"],
+  ],
+  [
+    ["Where is Port Ansel?", "On Halmeray", "WHO LIVES THERE?"],
+    ["Port", "Ansel"],
+  ],
   [["How long is the warranty?", "2 years", "And for batteries?"], ["warranty"]],
   [
     ["What does the refund policy say?", "30 days.", "Are there exceptions?"],
@@ -42,6 +50,7 @@ const complete = [
   "How does the tidal mill grind grain when its pond is empty?",
   "What is the boiling point of water on the Scale?",
   "Which prize did Marie Curie win in 1911?",
+  "WHEN WAS THE LIGHTHOUSE AT COBB POINT FIRST LIT?",
 ];
 for (const question of complete) {
   test(`"${question}" stands on its own after another topic`, () => {
