@@ -19,6 +19,7 @@ import {
   withStoreLock,
 } from "../retriever/index.ts";
 import { type Cutting, cutDocument, cuttingName } from "./chunks/cut-document.ts";
+import { isShortEnough } from "./chunks/split-block.ts";
 import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
 import { goneBelow } from "./gone-documents.ts";
@@ -65,7 +66,7 @@ const READING_VERSION = 4;
 /** How many bad lines of one file are named one by one. */
 const MAX_NAMED_LINES = 20;
 const SMALL_FILE_BYTES = 2 ** 20;
-/** A .jsonl passage is kept whole up to this many tokens: whoever made it has cut it already. */
+/** A .jsonl passage is kept whole up to this many tokens, and eight times as many characters: whoever made it has cut it already. */
 const MAX_PASSAGE_TOKENS = 480;
 
 /**
@@ -247,7 +248,10 @@ class IngestJob {
   async #passageChunks({ title, text }: NewDocument): Promise<NewChunk[]> {
     const { embedder, overlap } = this.#options;
     const whole = { start: 0, end: text.length };
-    if (embedder.countTokens(text) <= MAX_PASSAGE_TOKENS) return [{ ...whole, heading: [], text }];
+    const isPassage =
+      isShortEnough(text.length, MAX_PASSAGE_TOKENS) &&
+      embedder.countTokens(text) <= MAX_PASSAGE_TOKENS;
+    if (isPassage) return [{ ...whole, heading: [], text }];
     const document = { title, text, blocks: [{ kind: "paragraph" as const, ...whole }] };
     return cutDocument(document, embedder, { overlap });
   }

@@ -2,12 +2,12 @@ import type { NewChunk } from "../../retriever/index.ts";
 import { headingText } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
 import { trimEndOf } from "../readers/trim-end.ts";
-import { sentenceStarts, splitBlock } from "./split-block.ts";
+import { isShortEnough, sentenceStarts, splitBlock } from "./split-block.ts";
 
 export interface ChunkSizes {
   /** Tokens after which a chunk ends at the next border. */
   readonly targetTokens: number;
-  /** Tokens no chunk exceeds. */
+  /** Tokens no chunk exceeds, nor eight times as many characters. */
   readonly maxTokens: number;
   /** A chunk smaller than this goes on over the next heading. */
   readonly minTokens: number;
@@ -66,8 +66,6 @@ interface TableHead {
 
 /** A table's head is repeated if it takes at most this share of a chunk. */
 const MAX_HEAD_SHARE = 0.25;
-/** No chunk is as long as this: so long a table need not be counted to know that it does not fit. */
-const MAX_WHOLE_CHARACTERS = 20_000;
 
 /**
  * Cuts a document at the borders of paragraphs, and of sentences where a paragraph is too long. A heading begins a new chunk and is
@@ -107,11 +105,10 @@ class Chunker {
     }
     const head = block.kind === "table" ? this.#headOf(block) : undefined;
     const most = this.#sizes.maxTokens - (head?.tokens ?? 0);
-    const isLong = block.end - block.start > MAX_WHOLE_CHARACTERS;
-    const tokens =
-      !head || isLong
-        ? Number.POSITIVE_INFINITY
-        : this.#countTokens(this.#text.slice(block.start, block.end));
+    const mayFit = head && isShortEnough(block.end - block.start, this.#sizes.maxTokens);
+    const tokens = mayFit
+      ? this.#countTokens(this.#text.slice(block.start, block.end))
+      : Number.POSITIVE_INFINITY;
     const pieces =
       tokens <= this.#sizes.maxTokens
         ? [{ start: block.start, end: block.end, tokens }]
@@ -144,7 +141,11 @@ class Chunker {
     // What lies between (a heading that was passed over) counts as well.
     const grown = draft ? this.#countTokens(this.#text.slice(draft.end, piece.end)) : 0;
     const most = maxTokens - (draft?.headTokens ?? 0);
-    if (draft && (draft.tokens >= targetTokens || draft.tokens + grown > most)) this.#endDraft();
+    if (draft) {
+      const fits =
+        draft.tokens + grown <= most && isShortEnough(piece.end - draft.start, maxTokens);
+      if (draft.tokens >= targetTokens || !fits) this.#endDraft();
+    }
     if (this.#draft) {
       this.#draft.end = piece.end;
       this.#draft.tokens += grown;
@@ -179,6 +180,7 @@ class Chunker {
     const areText = block.kind === "paragraph" && before.last.kind === "paragraph";
     if (overlapTokens === 0 || !areText) return undefined;
     const fits = (start: number) =>
+      isShortEnough(piece.end - start, maxTokens) &&
       this.#countTokens(this.#text.slice(start, before.end)) <= overlapTokens &&
       this.#countTokens(this.#text.slice(start, piece.end)) <= maxTokens;
     return sentenceStarts(this.#text, before).find((start) => start > before.start && fits(start));
@@ -187,9 +189,10 @@ class Chunker {
   #headOf({ start, end }: Block): TableHead | undefined {
     const row = this.#text.slice(start, end).split("\n", 1)[0]!;
     const text = trimEndOf(row.replace(/^[\s|]+/, ""), /[\s|]/);
+    const most = MAX_HEAD_SHARE * this.#sizes.maxTokens;
+    if (text === "" || !isShortEnough(text.length, most)) return undefined;
     const tokens = this.#countTokens(text);
-    const isShort = tokens <= MAX_HEAD_SHARE * this.#sizes.maxTokens;
-    return isShort && text !== "" ? { text, end: start + row.length, tokens } : undefined;
+    return tokens <= most ? { text, end: start + row.length, tokens } : undefined;
   }
 
   #endDraft(): void {

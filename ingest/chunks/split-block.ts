@@ -2,17 +2,28 @@ import { segmentsOf } from "../../core/index.ts";
 import type { Block } from "../readers/parsed-document.ts";
 import type { Piece } from "./chunker.ts";
 
-/** A piece of text this long is cut before it is looked at for sentences, whose search is slow on endless lines. */
-const MAX_UNBROKEN_CHARACTERS = 20_000;
+/**
+ * Characters that a passage may have for each token it may have. Ordinary text has four to seven; but a tokenizer counts a run of letters that it
+ * does not know (a genome, Thai, hexadecimal digits) as one token, however long it is.
+ */
+const CHARACTERS_PER_TOKEN = 8;
 
 interface Range {
   readonly start: number;
   readonly end: number;
 }
 
+/** Whether so many characters may be a passage of at most `maxTokens`. */
+export const isShortEnough = (characters: number, maxTokens: number): boolean =>
+  characters <= maxTokens * CHARACTERS_PER_TOKEN;
+
+/** Whether a piece may be a passage of at most `maxTokens`, by its tokens and its characters. */
+const fits = ({ start, end, tokens }: Piece, maxTokens: number): boolean =>
+  tokens <= maxTokens && isShortEnough(end - start, maxTokens);
+
 /**
- * Pieces of a block of at most `maxTokens`: the block itself when it fits, else its lines (tables, code, lists) or sentences, and
- * only where one of these is too long, runs of words.
+ * Pieces of a block of at most `maxTokens` and eight times as many characters: the block itself when it fits, else its lines (tables, code,
+ * lists) or sentences, and only where one of these is too long, runs of words.
  */
 export function* splitBlock(
   text: string,
@@ -20,20 +31,25 @@ export function* splitBlock(
   countTokens: (text: string) => number,
   maxTokens: number,
 ): Generator<Piece> {
-  const measure = (range: Range): Piece => ({
-    ...range,
-    tokens: countTokens(text.slice(range.start, range.end)),
+  const measure = ({ start, end }: Range): Piece => ({
+    start,
+    end,
+    tokens: countTokens(text.slice(start, end)),
   });
-  const isLong = block.end - block.start > MAX_UNBROKEN_CHARACTERS;
-  const whole = isLong ? undefined : measure(block);
-  if (whole && whole.tokens <= maxTokens) {
-    yield { start: whole.start, end: whole.end, tokens: whole.tokens };
+  // What is too long by its characters need not be counted.
+  const fitting = (range: Range): Piece | undefined => {
+    const piece = isShortEnough(range.end - range.start, maxTokens) ? measure(range) : undefined;
+    return piece && fits(piece, maxTokens) ? piece : undefined;
+  };
+  const whole = fitting(block);
+  if (whole) {
+    yield whole;
     return;
   }
   for (const range of parts(text, block)) {
-    const piece = measure(range);
-    if (piece.tokens <= maxTokens) yield piece;
-    else yield* wordRuns(text, range, countTokens, maxTokens);
+    const piece = fitting(range);
+    if (piece) yield piece;
+    else yield* wordRuns(text, range, measure, maxTokens);
   }
 }
 
@@ -54,12 +70,9 @@ function* parts(text: string, { kind, start, end }: Block): Generator<Range> {
     yield* lines(text, start, end);
     return;
   }
-  for (let from = start; from < end; from += MAX_UNBROKEN_CHARACTERS) {
-    const to = Math.min(from + MAX_UNBROKEN_CHARACTERS, end);
-    for (const sentence of segmentsOf(text.slice(from, to), "sentence")) {
-      const range = trimmed(text, from + sentence.start, from + sentence.end);
-      if (range) yield range;
-    }
+  for (const sentence of segmentsOf(text.slice(start, end), "sentence")) {
+    const range = trimmed(text, start + sentence.start, start + sentence.end);
+    if (range) yield range;
   }
 }
 
@@ -74,36 +87,56 @@ function* lines(text: string, start: number, end: number): Generator<Range> {
   }
 }
 
-/** Words are taken until the next would be too many; a word that alone is too long is cut by characters. */
+/** Words are taken until the next would be too many. White space too long to be part of a passage is left out. */
 function* wordRuns(
   text: string,
-  { start, end }: Range,
-  countTokens: (text: string) => number,
+  range: Range,
+  measure: (range: Range) => Piece,
   maxTokens: number,
 ): Generator<Piece> {
-  let from = start;
-  let tokens = 0;
-  let to = start;
-  for (const word of segmentsOf(text.slice(start, end), "word")) {
-    const [at, wordEnd] = [start + word.start, start + word.end];
-    const cost = countTokens(text.slice(at, wordEnd));
-    if (tokens + cost > maxTokens && to > from) {
-      yield { start: from, end: to, tokens };
-      from = at;
-      tokens = 0;
+  let run: Piece = { start: range.start, end: range.start, tokens: 0 };
+  for (const word of wordsOf(text, range, measure, maxTokens)) {
+    const grown = { start: run.start, end: word.end, tokens: run.tokens + word.tokens };
+    if (fits(grown, maxTokens)) {
+      run = grown;
+      continue;
     }
-    // No tokenizer makes more tokens of a text than it has UTF-8 bytes; four a unit is on the safe side.
-    const step = Math.max(1, Math.floor(maxTokens / 4));
-    for (let cut = at; cost > maxTokens && wordEnd - cut > step; cut += step) {
-      yield { start: cut, end: cut + step, tokens: countTokens(text.slice(cut, cut + step)) };
-      from = cut + step;
-    }
-    tokens += cost > maxTokens ? countTokens(text.slice(from, wordEnd)) : cost;
-    to = wordEnd;
+    if (run.end > run.start) yield run;
+    run = isBlank(text, word) ? { start: word.end, end: word.end, tokens: 0 } : word;
   }
-  const rest = trimmed(text, from, to);
-  if (rest) yield { ...rest, tokens };
+  if (run.end > run.start) yield run;
 }
+
+/** Words and what stands between them; a word that alone is too long is cut by characters. */
+function* wordsOf(
+  text: string,
+  { start, end }: Range,
+  measure: (range: Range) => Piece,
+  maxTokens: number,
+): Generator<Piece> {
+  // No tokenizer makes more tokens of a text than it has UTF-8 bytes; four a unit is on the safe side.
+  const step = Math.max(2, Math.floor(maxTokens / 4));
+  for (const segment of segmentsOf(text.slice(start, end), "word")) {
+    const word = measure({ start: start + segment.start, end: start + segment.end });
+    if (fits(word, maxTokens) || isBlank(text, word)) {
+      yield word;
+      continue;
+    }
+    for (let from = word.start; from < word.end; ) {
+      const to = Math.min(from + step, word.end);
+      const whole = isWithinCharacter(text, to) ? to - 1 : to;
+      yield measure({ start: from, end: whole });
+      from = whole;
+    }
+  }
+}
+
+const isBlank = (text: string, { start, end }: Range): boolean =>
+  text.slice(start, end).trim() === "";
+
+/** Whether an offset parts the two surrogates of a character. */
+const isWithinCharacter = (text: string, at: number): boolean =>
+  /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(at - 1, at + 1));
 
 /** A range without the white space at its ends; nothing when that is all there was. */
 function trimmed(text: string, start: number, end: number): Range | undefined {

@@ -27,6 +27,8 @@ function assertFaithful(document: ParsedDocument, chunks: readonly NewChunk[], c
     assert.ok(start >= last && end > start, `${start}-${end} after ${last}`);
     assert.equal(text, document.text.slice(start, end));
     assert.ok(count(text) <= sizes.maxTokens, `${count(text)} tokens: ${text}`);
+    assert.ok(text.length <= 8 * sizes.maxTokens, `${text.length} characters`);
+    assert.doesNotMatch(text, /\p{Surrogate}/u, "half a character");
     last = end;
   }
   for (const { kind, start, end } of document.blocks) {
@@ -139,6 +141,48 @@ test("text without spaces or sentences is still cut", () => {
     assertFaithful(document, chunks, characters);
     assert.ok(chunks.length > 10);
   }
+});
+
+/** A document of one block. */
+const blockOf = (kind: "paragraph" | "table" | "code", text: string): ParsedDocument => ({
+  title: "",
+  text,
+  blocks: [{ kind, start: 0, end: text.length }],
+});
+
+for (const kind of ["paragraph", "table", "code"] as const) {
+  test(`an endless line takes time by its length only: ${kind}`, { timeout: 120_000 }, () => {
+    const document = blockOf(kind, "function a(b,c){return b+c;}var d=a(1,2);".repeat(10_000));
+    const marks = (text: string) => text.match(/\w+|[^\s\w]/g)?.length ?? 0;
+    assertFaithful(document, chunk(document, marks), marks);
+  });
+
+  test(`what counts as one token however long it is, is cut by its characters: ${kind}`, () => {
+    for (const text of [
+      "ACGT".repeat(5000),
+      `x${"𝒜".repeat(3000)}`,
+      Array.from({ length: 60 }, () => "การประชุมคณะกรรมการ".repeat(12)).join(" "),
+      Array.from({ length: 100 }, () => "deadbeef".repeat(12)).join("\n"),
+    ]) {
+      const document = blockOf(kind, text);
+      assertFaithful(document, chunk(document));
+    }
+  });
+}
+
+test("passages that overlap stay within their characters", () => {
+  const text = Array.from({ length: 60 }, (_, at) => `${"z".repeat(150)}${at} goes on.`).join(" ");
+  const chunks = chunkDocument(blockOf("paragraph", text), words, { ...sizes, overlapTokens: 14 });
+  for (const one of chunks) assert.ok(one.text.length <= 8 * sizes.maxTokens);
+});
+
+test("a paragraph without end is cut between sentences, and where it has none between words", () => {
+  const sentences = blockOf("paragraph", `${sentence("tower")} `.repeat(700));
+  const run = blockOf("paragraph", "𝒜𝒷𝒸𝒹 lighthouse ".repeat(3000));
+  for (const one of chunk(sentences)) assert.match(one.text, /^The .*masons\.$/s);
+  const chunks = chunk(run);
+  assertFaithful(run, chunks);
+  for (const one of chunks) assert.match(one.text.trim(), /^(?:𝒜|light).*(?:house|𝒹)$/s);
 });
 
 test("Korean is cut between sentences", () => {

@@ -169,6 +169,15 @@ test("each line of a .jsonl is a document; lines that are gone are removed, the 
   assert.deepEqual(sources(), ["p.jsonl#1", "p.jsonl#3", "p.jsonl#4"]);
 });
 
+test("a line of a .jsonl stays whole up to 480 tokens, and 3,840 characters", async (t) => {
+  const texts = ["w ".repeat(480), "w ".repeat(481), "z".repeat(3840), "z".repeat(3841)];
+  const lines = texts.map((text, index) => JSON.stringify({ id: index, text }));
+  const { store, run } = await prepare(t, { "p.jsonl": lines.join("\n") });
+  await run(["p.jsonl"]);
+  const counts = texts.map((_, index) => store.corpus.chunksOf(`p.jsonl#${index}`).length);
+  assert.deepEqual(counts, [1, 3, 1, 3]);
+});
+
 test("ids of a .jsonl that are long or fractional numbers keep their digits; amounts stay numbers", async (t) => {
   const ids = ["1234567890123456788", "1234567890123456789", "1.1", "1.10", "7"];
   const { store, run, sources } = await prepare(t, {
