@@ -10,6 +10,9 @@ export interface ChunkedDocument {
 /** Chunks embedded together: sorted by length they leave little padding, and few enough that an interruption loses little. */
 const CHUNKS_AT_ONCE = 256;
 
+/** Of one large document. */
+const MAX_EMBEDDED_AT_ONCE = 512;
+
 /** Embeds and stores documents in batches; while one batch is embedded the next is read. */
 export class DocumentWriter {
   readonly #corpus: Corpus;
@@ -63,10 +66,7 @@ export class DocumentWriter {
   }
 
   async #store(documents: readonly ChunkedDocument[]): Promise<void> {
-    const texts = documents.flatMap(({ document, chunks }) =>
-      chunks.map((chunk) => embeddedText(document, chunk)),
-    );
-    const vectors = await this.#embedder.embed(texts, { kind: "passage", signal: this.#signal });
+    const vectors = await this.#embed(documents);
     this.#corpus.transaction(() => {
       let first = 0;
       for (const { document, chunks } of documents) {
@@ -75,5 +75,21 @@ export class DocumentWriter {
       }
     });
     this.#onStored(documents);
+  }
+
+  /** A large document has its turn in parts: what the embedder makes of its texts on the way is a multiple of them. */
+  async #embed(documents: readonly ChunkedDocument[]): Promise<Float32Array[]> {
+    const all = documents.flatMap(({ document, chunks }) =>
+      chunks.map((chunk) => ({ document, chunk })),
+    );
+    const vectors: Float32Array[] = [];
+    for (let first = 0; first < all.length; first += MAX_EMBEDDED_AT_ONCE) {
+      const texts = all
+        .slice(first, first + MAX_EMBEDDED_AT_ONCE)
+        .map(({ document, chunk }) => embeddedText(document, chunk));
+      const options = { kind: "passage" as const, signal: this.#signal };
+      vectors.push(...(await this.#embedder.embed(texts, options)));
+    }
+    return vectors;
   }
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { fileBytes } from "../core/index.ts";
 import type { Metadata } from "../retriever/index.ts";
 import { isWrittenOtherwise, losesDigits, numbersAsText } from "./readers/json-numbers.ts";
+import { shortTitle } from "./readers/short-title.ts";
 
 /** A line of a .jsonl file: a document, or what is wrong with it. */
 export type JsonLine =
@@ -98,7 +99,9 @@ function parseLine(text: string): { document: JsonDocument } | { problem: string
   if (name === undefined) return { problem: 'has no "id"; each line needs one of its own.' };
   if (body.trim() === "") return { problem: "its text is empty." };
   const own = typeof name === "number" ? numberId(text) : name;
-  return { document: { id: own, title: title ?? "", text: body, metadata: metadataOf(rest) } };
+  return {
+    document: { id: own, title: shortTitle(title ?? ""), text: body, metadata: metadataOf(rest) },
+  };
 }
 
 /** The id of a line that has a number for one, by its digits: 1.10 and 1.1 are two. */

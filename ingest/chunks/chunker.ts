@@ -1,6 +1,7 @@
 import type { NewChunk } from "../../retriever/index.ts";
 import { headingText } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
+import { shortTitle } from "../readers/short-title.ts";
 import { trimEndOf } from "../readers/trim-end.ts";
 import { isShortEnough, sentenceStarts, splitBlock } from "./split-block.ts";
 
@@ -69,7 +70,7 @@ const MAX_HEAD_SHARE = 0.25;
 
 /**
  * Cuts a document at the borders of paragraphs, and of sentences where a paragraph is too long. A heading begins a new chunk and is
- * kept as the chunk's heading path; the chunk's text is the document's from `start` to `end`, to the character. A table stays whole if it fits;
+ * kept as the chunk's heading path (of one that is too long, the beginning; it is a paragraph as well); the chunk's text is the document's from `start` to `end`, to the character. A table stays whole if it fits;
  * else it is cut between rows, and its first row ends the heading path of the parts that lack it.
  * `countTokens`: of the embedder, whose input a chunk becomes.
  */
@@ -100,7 +101,11 @@ class Chunker {
 
   add(block: Block): void {
     if (block.kind === "heading") {
-      this.#enterSection(block);
+      const whole = headingText(this.#text.slice(block.start, block.end));
+      const text = shortTitle(whole);
+      this.#enterSection(block.level ?? 1, text);
+      // Passages repeat a part of it only: the whole is read once, as a paragraph.
+      if (text !== whole) this.add({ ...block, kind: "paragraph" });
       return;
     }
     const head = block.kind === "table" ? this.#headOf(block) : undefined;
@@ -129,10 +134,10 @@ class Chunker {
     }));
   }
 
-  #enterSection({ start, end, level = 1 }: Block): void {
+  #enterSection(level: number, text: string): void {
     if ((this.#draft?.tokens ?? 0) >= this.#sizes.minTokens) this.#endDraft();
     this.#path = this.#path.filter((heading) => heading.level < level);
-    this.#path.push({ level, text: headingText(this.#text.slice(start, end)) });
+    this.#path.push({ level, text });
   }
 
   #addPiece(piece: Piece, block: Block, head: TableHead | undefined): void {

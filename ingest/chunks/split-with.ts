@@ -3,6 +3,7 @@ import type { NewChunk } from "../../retriever/index.ts";
 import type { TextSplitter } from "../loaders/loaded-document.ts";
 import { headingText } from "../readers/markdown.ts";
 import type { ParsedDocument } from "../readers/parsed-document.ts";
+import { shortTitle } from "../readers/short-title.ts";
 import { splitBlock } from "./split-block.ts";
 
 const SHOWN_CHARACTERS = 60;
@@ -101,7 +102,7 @@ class Places {
     this.#places = blocks.map(({ kind, level = 1, start, end, page }) => {
       if (kind === "heading") {
         while (path.length > 0 && path.at(-1)!.level >= level) path.pop();
-        path.push({ level, title: headingText(text.slice(start, end)) });
+        path.push({ level, title: shortTitle(headingText(text.slice(start, end))) });
       }
       const heading = path.map(({ title }) => title).filter((title) => title !== "");
       return { heading, ...(page === undefined ? {} : { page }) };

@@ -5,6 +5,7 @@ import { formatOf } from "../readers/formats.ts";
 import { parseMarkdown } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
 import { parsePlainText } from "../readers/plain-text.ts";
+import { shortTitle } from "../readers/short-title.ts";
 import type { LoadedDocument } from "./loaded-document.ts";
 
 /** A document of the store, made of one or more that a loader gave. */
@@ -77,7 +78,7 @@ function joined(id: string, source: string, members: readonly LoadedDocument[]):
   }
   const metadata = storedMetadata(members);
   const named = [metadata["title"], metadata["pdf.info.Title"], title];
-  title = String(named.find(Boolean) ?? basename(source, extname(source)));
+  title = shortTitle(String(named.find(Boolean) ?? basename(source, extname(source))));
   return { id, source, parsed: { title, text, blocks }, metadata };
 }
 

@@ -47,7 +47,7 @@ export class OpenDocumentWalk implements XmlHandlers {
       return;
     }
     if (name === "p" || name === "h") this.#paragraphDepth++;
-    if (name === "h") this.#level = Math.min(6, Number(attributes["text:outline-level"] ?? 1) || 1);
+    if (name === "h") this.#level = levelOf(attributes["text:outline-level"]);
     else if (name === "s") this.#text += " ".repeat(repeated(attributes["text:c"]));
     else if (name === "tab") this.#text += "\t";
     else if (name === "line-break") this.#text += "\n";
@@ -168,3 +168,7 @@ function repeated(count: string | undefined): number {
   const number = Number(count ?? 1);
   return Number.isInteger(number) && number >= 1 && number <= MAX_REPEATED ? number : 1;
 }
+
+/** From 1 to 6, as other formats have them. */
+const levelOf = (outline: string | undefined): number =>
+  Math.min(6, Math.max(1, Math.trunc(Number(outline)) || 1));

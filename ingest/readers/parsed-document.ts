@@ -14,7 +14,7 @@ export interface Block {
 
 /** A document as a reader hands it over. */
 export interface ParsedDocument {
-  /** "" where the document names none. */
+  /** "" where the document names none. See shortTitle for its length. */
   readonly title: string;
   readonly text: string;
   readonly blocks: readonly Block[];

@@ -17,6 +17,7 @@ import { parsePlainText } from "./plain-text.ts";
 import { parsePowerPoint } from "./powerpoint.ts";
 import { parseRestructuredText } from "./restructured-text.ts";
 import { parseRtf } from "./rtf.ts";
+import { shortTitle } from "./short-title.ts";
 import { checkSignature } from "./signature.ts";
 import { parseSourceCode } from "./source-code.ts";
 import { parseSubtitles } from "./subtitles.ts";
@@ -58,7 +59,7 @@ export async function readDocument(path: string, format: Format): Promise<Parsed
     );
   }
   if (parsed.blocks.length === 0) throw new RagError("file/invalid", "holds no text.");
-  return parsed;
+  return { ...parsed, title: shortTitle(parsed.title) };
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {

@@ -75,6 +75,19 @@ test("a heading begins a chunk and stands in its path, not in its text", () => {
   assert.ok(chunks.every((one) => !one.text.includes("#")));
 });
 
+test("passages repeat the beginning of a heading that is too long, and one has all of it", () => {
+  const heading = `${sentence("gate")} `.repeat(500).trim();
+  const text = `# ${heading}\n\n${`${sentence("quay")} `.repeat(20)}`;
+  const chunks = chunk(parseMarkdown(text));
+  for (const { heading: path } of chunks) {
+    assert.equal(path.length, 1);
+    assert.ok(path[0]!.length <= 300);
+    assert.match(path[0]!, /^The gate was built .*\b(?:The|gate|was|built|of|grey|stone)…$/);
+  }
+  const read = chunks.map((one) => one.text).join(" ");
+  assert.ok(read.startsWith(`# ${heading}`));
+});
+
 test("a section too small for a passage of its own goes on over the next heading", () => {
   const document = parseMarkdown(`# A\n\nOne two three.\n\n# B\n\nFour five six.`);
   const chunks = chunk(document);

@@ -320,6 +320,37 @@ test("after an interruption what was stored is there, and the next run goes on",
   assert.equal(documents.added, 700 - kept);
 });
 
+test("a large document is embedded in parts", async (t) => {
+  const paragraphs = Array.from({ length: 1300 }, (_, at) => `${at} ${"lamp ".repeat(200)}`);
+  const { store, run } = await prepare(t, { "a.txt": paragraphs.join("\n\n") });
+  const counts: number[] = [];
+  const embed: typeof store.embedder.embed = (texts, options) => {
+    counts.push(texts.length);
+    return store.embedder.embed(texts, options);
+  };
+  const { chunks } = await run(["a.txt"], { embedder: { ...store.embedder, embed } });
+  assert.deepEqual([chunks, counts], [1300, [512, 512, 276]]);
+  const last = store.corpus.chunksOf("a.txt").at(-1)!;
+  assert.match(last.text, /^1299 /);
+  const [vector] = await store.embedder.embed([`a\n${last.text}`]);
+  assert.deepEqual(store.corpus.vector(last.id), vector);
+});
+
+test("a title that is too long is kept by its beginning", async (t) => {
+  const title = "lamp ".repeat(800).trim();
+  const { store, run } = await prepare(t, {
+    "a.json": JSON.stringify({ title, text: "one" }),
+    "p.jsonl": JSON.stringify({ id: 1, title, text: "two" }),
+    "long.md": `# ${"z".repeat(400)}\n\nthree`,
+  });
+  await run(["."]);
+  const titleOf = (id: string) => store.corpus.document(id)?.title;
+  const beginning = `${"lamp ".repeat(60).trim()}…`;
+  assert.equal(titleOf("a.json"), beginning);
+  assert.equal(titleOf("p.jsonl#1"), beginning);
+  assert.equal(titleOf("long.md"), `${"z".repeat(299)}…`);
+});
+
 test("a second ingest into the same store is refused while one runs", async (t) => {
   const lines = Array.from({ length: 2000 }, (_, index) =>
     JSON.stringify({ id: index, text: `t ${index}` }),

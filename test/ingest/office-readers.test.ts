@@ -142,6 +142,19 @@ describe("office files, mail, data and code", () => {
     ]);
   });
 
+  test("OpenDocument: levels of headings are whole numbers from 1 to 6, whatever a file says", async () => {
+    const levels = ["-7", "0.5", "2.5", "9", "x"];
+    const heads = levels
+      .map((level) => `<text:h text:outline-level="${level}">${level}</text:h>`)
+      .join("");
+    const content = `<o:text xmlns:o="o" xmlns:text="t">${heads}</o:text>`;
+    const { blocks } = await read("levels.odt", zip({ "content.xml": content }));
+    assert.deepEqual(
+      blocks.map(({ level }) => level),
+      [1, 1, 2, 6, 1],
+    );
+  });
+
   test("an encrypted OpenDocument file is named as such", async () => {
     const file = zip({
       "META-INF/manifest.xml": "<m><file-entry><encryption-data/></file-entry></m>",
