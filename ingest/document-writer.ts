@@ -22,6 +22,7 @@ export class DocumentWriter {
   #waiting: ChunkedDocument[] = [];
   #chunkCount = 0;
   #batch: Promise<void> = Promise.resolve();
+  #failure: { readonly reason: unknown } | undefined;
 
   /** `onStored`: called once documents are in the database for good. */
   constructor(options: {
@@ -36,11 +37,18 @@ export class DocumentWriter {
     this.#onStored = options.onStored;
   }
 
+  /** Takes a document. What is thrown is no fault of this one's: see throwIfFailed. */
   async add(document: ChunkedDocument): Promise<void> {
+    this.throwIfFailed();
     this.#waiting.push(document);
     this.#chunkCount += document.chunks.length;
     if (this.#chunkCount < CHUNKS_AT_ONCE) return;
     await this.#startBatch();
+  }
+
+  /** Throws what the embedder or the store failed with, which no document is to blame for and which ends the writing. */
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure.reason;
   }
 
   /** Waits until all is stored. */
@@ -61,8 +69,10 @@ export class DocumentWriter {
     await this.#batch;
     if (documents.length === 0) return;
     this.#batch = this.#store(documents);
-    // A failure is thrown by the next call; until then it must not end the process as unhandled.
-    this.#batch.catch(() => {});
+    // Thrown by the next call; until then it must not end the process as unhandled.
+    this.#batch.catch((reason: unknown) => {
+      this.#failure = { reason };
+    });
   }
 
   async #store(documents: readonly ChunkedDocument[]): Promise<void> {

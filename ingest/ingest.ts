@@ -162,6 +162,7 @@ class IngestJob {
 
   async #ingestFile(file: FoundFile): Promise<void> {
     this.#options.signal?.throwIfAborted();
+    this.#writer.throwIfFailed();
     const format = formatOf(file.path);
     try {
       if (format === "jsonl") await this.#ingestJsonLines(file);
@@ -169,6 +170,7 @@ class IngestJob {
       else await this.#ingestDocument(file, format);
     } catch (thrown) {
       this.#options.signal?.throwIfAborted();
+      this.#writer.throwIfFailed();
       this.#tally.failed(file.source, reasonOf(thrown));
     }
     if (format !== "jsonl") this.#progress(file.source);

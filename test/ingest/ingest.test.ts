@@ -320,6 +320,29 @@ test("after an interruption what was stored is there, and the next run goes on",
   assert.equal(documents.added, 700 - kept);
 });
 
+test("an embedder that fails ends the run with its error; no file is blamed, and no more are read", async (t) => {
+  const paragraphs = Array.from({ length: 300 }, (_, at) => `${at} ${"lamp ".repeat(200)}`);
+  const lines = paragraphs.map((text, id) => JSON.stringify({ id, text }));
+  const names = ["a.txt", "b.jsonl", "c.txt", "d.jsonl", "e.txt"];
+  const files = names.map((name) => [name, (/txt/.test(name) ? paragraphs : lines).join("\n\n")]);
+  const { store, run, sources } = await prepare(t, Object.fromEntries(files));
+  let calls = 0;
+  const embed: typeof store.embedder.embed = async (texts, options) => {
+    if (++calls > 1) throw new Error("out of memory");
+    return store.embedder.embed(texts, options);
+  };
+  const failed: string[] = [];
+  const read = new Set<string>();
+  const failing = run(["."], {
+    embedder: { ...store.embedder, embed },
+    onChange: ({ kind, source }) => kind === "failed" && failed.push(source),
+    onProgress: ({ source }) => read.add(source),
+  });
+  await assert.rejects(failing, { message: "out of memory" });
+  assert.deepEqual([calls, failed, sources()], [2, [], ["a.txt"]]);
+  assert.ok(!read.has("e.txt"));
+});
+
 test("a large document is embedded in parts", async (t) => {
   const paragraphs = Array.from({ length: 1300 }, (_, at) => `${at} ${"lamp ".repeat(200)}`);
   const { store, run } = await prepare(t, { "a.txt": paragraphs.join("\n\n") });
