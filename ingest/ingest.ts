@@ -12,6 +12,7 @@ import {
   type Corpus,
   checkSavedIndex,
   type Embedder,
+  type Filter,
   isFromProgram,
   type NewChunk,
   type NewDocument,
@@ -227,8 +228,7 @@ class IngestJob {
     const unnamed = problems.length - MAX_NAMED_LINES;
     if (unnamed > 0) this.#tally.failed(source, `${unnamed} more lines cannot be read.`);
     // A broken line may be one of those that seem gone.
-    if (problems.length === 0)
-      this.#removeWhere((id) => id.startsWith(`${source}#`) && !seen.has(id));
+    if (problems.length === 0) this.#removeWhere((id) => !seen.has(id), linesOf(source));
   }
 
   async #ingestLine(id: string, { title, text, metadata }: JsonDocument): Promise<void> {
@@ -304,9 +304,14 @@ class IngestJob {
     return documents.map(({ id }) => id);
   }
 
-  #removeWhere(isWanted: (id: string) => boolean): void {
+  /** Removes documents that were read from files. `among`: a filter, to look through these only. */
+  #removeWhere(isWanted: (id: string) => boolean, among: Filter = {}): void {
     const { corpus, dryRun } = this.#options;
-    const wanted = () => [...corpus.documents()].map(({ id }) => id).filter(isWanted);
+    const wanted = () =>
+      [...corpus.documents(among)]
+        .filter((document) => !isFromProgram(document) && !isFromLoader(document))
+        .map(({ id }) => id)
+        .filter(isWanted);
     const removed = dryRun
       ? wanted()
       : corpus.transaction(() => wanted().filter((id) => corpus.removeDocument(id)));
@@ -323,6 +328,12 @@ class IngestJob {
 }
 
 const REPEATED = 'repeats the "id" of an earlier line; each line needs one of its own.';
+
+/** The documents that lines of a file have become: ids from `source#` on, before the character that follows "#". */
+const linesOf = (source: string): Filter => ({
+  format: "jsonl",
+  document: { gte: `${source}#`, lt: `${source}$` },
+});
 
 function problemAt(source: string, line: number, problem: string): FailedDocument {
   return { source: `${source}:${line}`, reason: problem };

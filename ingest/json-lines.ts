@@ -3,6 +3,7 @@ import { fileBytes } from "../core/index.ts";
 import type { Metadata } from "../retriever/index.ts";
 import { isWrittenOtherwise, losesDigits, numbersAsText } from "./readers/json-numbers.ts";
 import { shortTitle } from "./readers/short-title.ts";
+import { storedMetadata } from "./stored-metadata.ts";
 
 /** A line of a .jsonl file: a document, or what is wrong with it. */
 export type JsonLine =
@@ -19,8 +20,6 @@ export interface JsonDocument {
 const MAX_LINE_CHARACTERS = 4_000_000;
 /** Of a packed file: what a few bytes can pretend to hold has no end. */
 const MAX_UNPACKED_BYTES = 4 * 2 ** 30;
-const MAX_METADATA_KEYS = 64;
-const MAX_METADATA_CHARACTERS = 1000;
 
 const key = z.union([z.string().min(1).max(512), z.number()]);
 const line = z.looseObject({
@@ -32,7 +31,7 @@ const line = z.looseObject({
 
 /**
  * Reads `{id, title, text}` a line, without ever holding the whole file. `_id` is taken as well (BEIR's corpora); other fields that
- * hold a text, number or truth value become metadata; a whole number of more digits than a number keeps becomes a text. A file that is named `.gz` is unpacked.
+ * hold a text, number or truth value become metadata, but for those whose names begin with "$", which Foreword keeps for itself; a whole number of more digits than a number keeps becomes a text. A file that is named `.gz` is unpacked.
  * @throws RagError file/not-found, file/unreadable, file/invalid (broken gzip), file/too-large (more than 4 GiB unpacked)
  */
 export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
@@ -99,22 +98,12 @@ function parseLine(text: string): { document: JsonDocument } | { problem: string
   if (name === undefined) return { problem: 'has no "id"; each line needs one of its own.' };
   if (body.trim() === "") return { problem: "its text is empty." };
   const own = typeof name === "number" ? numberId(text) : name;
-  return {
-    document: { id: own, title: shortTitle(title ?? ""), text: body, metadata: metadataOf(rest) },
-  };
+  const metadata = storedMetadata(Object.entries(rest));
+  return { document: { id: own, title: shortTitle(title ?? ""), text: body, metadata } };
 }
 
 /** The id of a line that has a number for one, by its digits: 1.10 and 1.1 are two. */
 function numberId(text: string): string {
   const { id, _id } = line.parse(JSON.parse(numbersAsText(text, isWrittenOtherwise)));
   return String(id ?? _id);
-}
-
-function metadataOf(rest: Readonly<Record<string, unknown>>): Metadata {
-  const isValue = (value: unknown): value is string | number | boolean =>
-    typeof value === "number" ||
-    typeof value === "boolean" ||
-    (typeof value === "string" && value.length <= MAX_METADATA_CHARACTERS);
-  const entries = Object.entries(rest).filter(([, value]) => isValue(value));
-  return Object.fromEntries(entries.slice(0, MAX_METADATA_KEYS)) as Metadata;
 }

@@ -6,6 +6,7 @@ import { parseMarkdown } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
 import { parsePlainText } from "../readers/plain-text.ts";
 import { shortTitle } from "../readers/short-title.ts";
+import { storedMetadata } from "../stored-metadata.ts";
 import type { LoadedDocument } from "./loaded-document.ts";
 
 /** A document of the store, made of one or more that a loader gave. */
@@ -17,8 +18,6 @@ export interface LoadedGroup {
 }
 
 const SEPARATOR = "\n\n";
-const MAX_METADATA_KEYS = 64;
-const MAX_METADATA_CHARACTERS = 1000;
 /** What a loader says of the file system, not of the document: a change of it is no change. */
 const PASSING_FACTS = new Set(["lastAccessed"]);
 
@@ -76,20 +75,17 @@ function joined(id: string, source: string, members: readonly LoadedDocument[]):
     text += part.text;
     title ||= part.title;
   }
-  const metadata = storedMetadata(members);
+  const metadata = sharedMetadata(members);
   const named = [metadata["title"], metadata["pdf.info.Title"], title];
   title = shortTitle(String(named.find(Boolean) ?? basename(source, extname(source))));
   return { id, source, parsed: { title, text, blocks }, metadata };
 }
 
 /** What all members say alike. */
-function storedMetadata(members: readonly LoadedDocument[]): Metadata {
+function sharedMetadata(members: readonly LoadedDocument[]): Metadata {
   const [first = {}, ...others] = members.map(({ metadata }) => flatMetadata(metadata));
-  const kept = Object.entries(first).filter(
-    ([key, value]) =>
-      !PASSING_FACTS.has(key) &&
-      others.every((other) => other[key] === value) &&
-      !(typeof value === "string" && value.length > MAX_METADATA_CHARACTERS),
+  const shared = Object.entries(first).filter(
+    ([key, value]) => !PASSING_FACTS.has(key) && others.every((other) => other[key] === value),
   );
-  return Object.fromEntries(kept.slice(0, MAX_METADATA_KEYS));
+  return storedMetadata(shared);
 }

@@ -1,7 +1,8 @@
 import { Document, type DocumentInterface } from "@langchain/core/documents";
-import { sha256 } from "../../core/index.ts";
+import { parseJson, RagError, sha256 } from "../../core/index.ts";
 import {
   type Corpus,
+  type DocumentRecord,
   flatMetadata,
   isFromProgram,
   type NewDocument,
@@ -43,6 +44,7 @@ export function pageOf(metadata: DocumentInterface["metadata"]): number | undefi
 /**
  * A passage as LangChain's document. One that a program added has its id and metadata; one of a file has the id `document#passage`, and where it
  * stands in its metadata: documentId, source, title, page, start, end, heading.
+ * @throws RagError store/invalid when what the store keeps of a program's metadata is damaged
  */
 export function foundDocument(corpus: Corpus, result: SearchResult): Document | undefined {
   const record = corpus.document(result.documentId);
@@ -50,8 +52,7 @@ export function foundDocument(corpus: Corpus, result: SearchResult): Document | 
   if (!record) return undefined;
   const { id, documentId, text } = result;
   if (isFromProgram(record)) {
-    const metadata = JSON.parse(String(record.metadata[PROGRAM_METADATA]));
-    return new Document({ id: documentId, pageContent: text, metadata });
+    return new Document({ id: documentId, pageContent: text, metadata: ownMetadata(record) });
   }
   const { source, title, page, start, end, heading } = result;
   const place = { documentId, source, title, start, end, heading };
@@ -60,4 +61,16 @@ export function foundDocument(corpus: Corpus, result: SearchResult): Document | 
     pageContent: text,
     metadata: { ...record.metadata, ...place, ...(page === undefined ? {} : { page }) },
   });
+}
+
+/** The metadata as the program gave it. */
+function ownMetadata({ metadata }: DocumentRecord): Document["metadata"] {
+  return parseJson(
+    String(metadata[PROGRAM_METADATA]),
+    (problem) =>
+      new RagError(
+        "store/invalid",
+        `the store's database: the metadata of a program's document is damaged (${problem}); add the document again.`,
+      ),
+  ) as Document["metadata"];
 }

@@ -22,7 +22,8 @@ import {
   ingest,
   UPLOAD_ORIGIN,
 } from "../../ingest/index.ts";
-import { openRetriever } from "../../retriever/index.ts";
+import { LOADER_HASH_MARK } from "../../ingest/loaders/loaded-document.ts";
+import { openRetriever, PROGRAM_METADATA } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
 
 /** A store, and a folder of files to put into it. */
@@ -167,6 +168,38 @@ test("each line of a .jsonl is a document; lines that are gone are removed, the 
   const { documents } = await run(["p.jsonl"]);
   assert.deepEqual(documents, { added: 1, updated: 1, unchanged: 1, removed: 1, failed: [] });
   assert.deepEqual(sources(), ["p.jsonl#1", "p.jsonl#3", "p.jsonl#4"]);
+});
+
+test("what programs and loaders, or files of like names, gave stays when a .jsonl is read again", async (t) => {
+  const { store, run, sources } = await prepare(t, {
+    "p.jsonl": '{"id":1,"text":"one"}\n{"id":2,"text":"two"}',
+    "p.jsonl#notes.txt": "notes",
+    "p.jsonl2.jsonl": '{"id":1,"text":"other"}',
+  });
+  await run(["."]);
+  const format = "jsonl";
+  await store.put("p.jsonl#program", "p", { format, metadata: { [PROGRAM_METADATA]: "{}" } });
+  await store.put("p.jsonl#loader", "l", { format, hash: `${LOADER_HASH_MARK}1` });
+  await store.put("p.jsonl#gone", "g", { format });
+  assert.equal((await run(["p.jsonl"])).documents.removed, 1);
+  assert.deepEqual(sources().sort(), [
+    "p.jsonl#1",
+    "p.jsonl#2",
+    "p.jsonl#loader.txt",
+    "p.jsonl#notes.txt",
+    "p.jsonl#program.txt",
+    "p.jsonl2.jsonl#1",
+  ]);
+});
+
+test("no field of a .jsonl makes its line a program's document", async (t) => {
+  const line = JSON.stringify({ id: 1, text: "one", [PROGRAM_METADATA]: "{}", $x: 1, year: 1911 });
+  const { store, root, run, sources } = await prepare(t, { "p.jsonl": line });
+  await run(["p.jsonl"]);
+  assert.deepEqual(store.corpus.document("p.jsonl#1")?.metadata, { year: 1911 });
+  await rm(join(root, "p.jsonl"));
+  await run(["."], { prune: true });
+  assert.deepEqual(sources(), []);
 });
 
 test("a line of a .jsonl stays whole up to 480 tokens, and 3,840 characters", async (t) => {
