@@ -20,6 +20,12 @@ export type ReaderRequest =
   | { readonly path: string; readonly format: Format }
   | { readonly path: string; readonly loader: LoaderClass };
 
+interface Exchange {
+  readonly request?: ReaderRequest;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 const TIMEOUT_MS = 25_000;
 /** A loader may read a whole folder. */
 const LOADER_TIMEOUT_MS = 300_000;
@@ -69,14 +75,32 @@ export class ReaderProcess {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<ReaderReply> {
+    const isFresh = this.#child === undefined;
+    const exchange = { request, timeoutMs, signal };
+    // What a process read before may be what ended it: one that has read nothing else tells.
+    const reply =
+      (await this.#answer(exchange)) ?? (isFresh ? undefined : await this.#answer(exchange));
+    if (!reply) {
+      throw new RagError(
+        "file/too-large",
+        "ended the reading process (too large, or it crashed it).",
+      );
+    }
+    if ("error" in reply) throw new RagError(reply.error.code, reply.error.message);
+    return reply;
+  }
+
+  /** What the process answers, which is started if need be; nothing when it ends instead. */
+  async #answer(exchange: Exchange): Promise<ReaderReply | undefined> {
+    const { signal } = exchange;
     signal?.throwIfAborted();
     const child = this.#child ?? this.#start();
     if (!this.#isReady) {
-      await this.#exchange(child, { timeoutMs: START_TIMEOUT_MS, signal });
+      const { reply } = await this.#exchange(child, { timeoutMs: START_TIMEOUT_MS, signal });
+      if (!reply) return undefined;
       this.#isReady = true;
     }
-    const { reply } = await this.#exchange(child, { request, timeoutMs, signal });
-    if ("error" in reply) throw new RagError(reply.error.code, reply.error.message);
+    const { reply } = await this.#exchange(child, exchange);
     return reply;
   }
 
@@ -84,35 +108,30 @@ export class ReaderProcess {
     const module = workerModule("reader-child", import.meta.url);
     // A checkout runs TypeScript through tsx.
     const loader = module.pathname.endsWith(".ts") ? ["--import", import.meta.resolve("tsx")] : [];
-    this.#child = fork(fileURLToPath(module), [], {
+    const child = fork(fileURLToPath(module), [], {
       execArgv: [...loader, `--max-old-space-size=${MAX_HEAP_MIB}`],
       serialization: "advanced",
       // Parsers print warnings; a document's oddities are no concern of the terminal.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     // A process that never started, or a kill that failed: whoever waits for an answer is told by #exchange.
-    this.#child.on("error", () => {});
-    return this.#child;
+    child.on("error", () => {});
+    // It may also end between two files.
+    child.once("exit", () => {
+      if (this.#child === child) this.close();
+    });
+    this.#child = child;
+    return child;
   }
 
-  /** Waits for the child's next message, after a request if there is one. */
-  #exchange(
-    child: ChildProcess,
-    exchange: {
-      readonly request?: ReaderRequest;
-      readonly timeoutMs: number;
-      readonly signal: AbortSignal | undefined;
-    },
-  ): Promise<{ readonly reply: ReaderReply }> {
+  /** Waits for the child's next message, after a request if there is one; without a reply when it ends. */
+  #exchange(child: ChildProcess, exchange: Exchange): Promise<{ readonly reply?: ReaderReply }> {
     const { request, timeoutMs, signal } = exchange;
-    const { promise, resolve, reject } = withResolvers<{ readonly reply: ReaderReply }>();
+    const { promise, resolve, reject } = withResolvers<{ readonly reply?: ReaderReply }>();
     const onMessage = (reply: ReaderReply) => resolve({ reply });
     const onExit = () => {
-      this.#child = undefined;
-      this.#isReady = false;
-      reject(
-        new RagError("file/too-large", "ended the reading process (too large, or it crashed it)."),
-      );
+      this.close();
+      resolve({});
     };
     const onError = (cause: Error) => {
       this.close();

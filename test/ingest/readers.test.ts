@@ -224,6 +224,25 @@ describe("files are read in a process of their own", () => {
     other.close();
   });
 
+  for (const [when, dies] of [
+    ["after its answer", "setImmediate(die)"],
+    ["at the next file", 'process.once("message", die)'],
+  ] as const) {
+    test(`a reading process that what it read before ends, ${when}, is no fault of the next file`, async () => {
+      const other = new ReaderProcess();
+      const module = join(folder, `dying-${dies.length}.mjs`);
+      const die = 'const die = () => process.kill(process.pid, "SIGKILL");';
+      await writeFile(
+        module,
+        `${die} export class Dying { constructor() { ${dies}; } async load() { return []; } }`,
+      );
+      assert.deepEqual(await other.load(folder, { name: "dying", module, export: "Dying" }), []);
+      const next = await other.read(join(documents, "port-ansel.md"), "markdown");
+      assert.equal(next.title, "Port Ansel");
+      other.close();
+    });
+  }
+
   test("an abort ends the reading", async () => {
     const other = new ReaderProcess();
     const abort = new AbortController();
