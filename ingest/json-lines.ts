@@ -98,6 +98,10 @@ function parseLine(text: string): { document: JsonDocument } | { problem: string
   if (name === undefined) return { problem: 'has no "id"; each line needs one of its own.' };
   if (body.trim() === "") return { problem: "its text is empty." };
   const own = typeof name === "number" ? numberId(text) : name;
+  // The store would keep it as another text, and find it again under none.
+  if (/\p{Surrogate}/u.test(own)) {
+    return { problem: 'half a character stands in its "id"; write it whole or leave it out.' };
+  }
   const metadata = storedMetadata(Object.entries(rest));
   return { document: { id: own, title: shortTitle(title ?? ""), text: body, metadata } };
 }

@@ -6,8 +6,6 @@ import type { ParsedDocument } from "../readers/parsed-document.ts";
 import { shortTitle } from "../readers/short-title.ts";
 import { splitBlock } from "./split-block.ts";
 
-const SHOWN_CHARACTERS = 60;
-
 /**
  * Cuts a document with a LangChain text splitter. Each piece is found again in the document, white space aside, so that a chunk's text is the
  * document's from `start` to `end`; pieces may overlap. A piece of more than `maxTokens`, whose end the embedder would not read, is cut at
@@ -69,7 +67,7 @@ class PieceLocator {
     if (wanted === "") return undefined;
     const isNext = this.#solid.startsWith(wanted, this.#end);
     const at = isNext ? this.#end : this.#solid.indexOf(wanted, this.#start + 1);
-    if (at < 0) throw strangePiece(this.#count, piece);
+    if (at < 0) throw strangePiece(this.#count);
     this.#start = at;
     this.#end = at + wanted.length;
     return { start: this.#offsets[at]!, end: this.#offsets[this.#end - 1]! + 1 };
@@ -78,13 +76,11 @@ class PieceLocator {
 
 const withoutSpace = (text: string): string => text.replace(/\s+/g, "");
 
-function strangePiece(count: number, piece: string): RagError {
-  const shown = JSON.stringify(piece.trim().slice(0, SHOWN_CHARACTERS));
-  return new RagError(
+const strangePiece = (count: number): RagError =>
+  new RagError(
     "request/unsupported",
-    `splitter: piece ${count} (${shown}) is not in the document's text where it should be, so no citation could show it; use a splitter that only cuts.`,
+    `splitter: piece ${count} is not in the document's text where it should be, so no citation could show it; use a splitter that only cuts.`,
   );
-}
 
 interface Place {
   readonly heading: readonly string[];

@@ -21,7 +21,10 @@ const conversation = z.object({
 type Conversation = z.infer<typeof conversation>;
 
 /** Who speaks, in words that a reader of an answer understands. */
-const SPEAKERS: Readonly<Record<string, string>> = { user: "User", assistant: "ChatGPT" };
+const SPEAKERS: ReadonlyMap<string, string> = new Map([
+  ["user", "User"],
+  ["assistant", "ChatGPT"],
+]);
 
 /**
  * The conversations of an export of ChatGPT (`conversations.json`), one document each: what the user and the model said on the branch that was
@@ -75,7 +78,7 @@ function textOf(one: Conversation): string {
   return branchOf(one)
     .flatMap((node) => {
       const { data } = message.safeParse(node.message);
-      const speaker = data && SPEAKERS[data.author.role];
+      const speaker = data && SPEAKERS.get(data.author.role);
       if (!speaker || !/^(text|multimodal_text)$/.test(data.content.content_type)) return [];
       const parts = (data.content.parts ?? []).filter((part) => typeof part === "string");
       const words = parts.join("\n").trim();

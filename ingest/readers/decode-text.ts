@@ -43,16 +43,19 @@ export function decodeText(bytes: Uint8Array, isLabelled = false): string {
   return decode(bytes, isLabelled).replace(/\r\n?/g, "\n");
 }
 
+/** Whether a text begins with the mark that says it is UTF-8. */
+export const hasUtf8Mark = (bytes: Uint8Array): boolean =>
+  UTF8_MARK.every((byte, index) => bytes[index] === byte);
+
 function decode(bytes: Uint8Array, isLabelled: boolean): string {
   const utf16 = utf16Of(bytes);
   if (utf16 !== undefined) return new TextDecoder(utf16).decode(bytes);
   if (bytes.subarray(0, SNIFFED_BYTES).includes(0)) {
     throw new RagError("file/invalid", "is not text but binary data; check the file's type.");
   }
-  const hasMark = UTF8_MARK.every((byte, index) => bytes[index] === byte);
   const text = new TextDecoder().decode(bytes);
   // A text may hold the sign for broken bytes itself.
-  if (hasMark || !text.includes(REPLACEMENT) || isValidAs(bytes, "utf-8")) return text;
+  if (hasUtf8Mark(bytes) || !text.includes(REPLACEMENT) || isValidAs(bytes, "utf-8")) return text;
   const maxBroken = isLabelled ? MAX_LABELLED_BROKEN_SHARE : MAX_BROKEN_SHARE;
   if (brokenShare(text) < maxBroken) return text;
   return new TextDecoder(legacyEncoding(bytes)).decode(bytes);

@@ -13,7 +13,8 @@ export interface HtmlNode {
 const ELEMENT = 1;
 const TEXT = 3;
 const LEFT_OUT = new Set(
-  "SCRIPT STYLE NOSCRIPT TEMPLATE SVG HEAD BUTTON SELECT TEXTAREA IFRAME OBJECT MATH-ANNOTATION".split(
+  // The last two say a formula of MathML once more, in another notation.
+  "SCRIPT STYLE NOSCRIPT TEMPLATE SVG HEAD BUTTON SELECT TEXTAREA IFRAME OBJECT ANNOTATION ANNOTATION-XML".split(
     " ",
   ),
 );

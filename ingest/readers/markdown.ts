@@ -63,18 +63,28 @@ function frontMatter(lines: readonly Line[]): { title: string; lineCount: number
 /** Goes over the lines once and collects blocks. */
 class MarkdownScan {
   readonly #lines: readonly Line[];
+  /** Of each line the next one from it on that could end a comment; the number of lines where there is none. */
+  readonly #commentEnds: Uint32Array;
   #next: number;
 
   constructor(lines: readonly Line[], first: number) {
     this.#lines = lines;
     this.#next = first;
+    this.#commentEnds = new Uint32Array(lines.length);
+    let end = lines.length;
+    for (let index = lines.length - 1; index >= 0; index--) {
+      if (lines[index]!.text.includes("-->")) end = index;
+      this.#commentEnds[index] = end;
+    }
   }
 
   blocks(): Block[] {
     const found: Block[] = [];
     while (this.#next < this.#lines.length) {
       const line = this.#lines[this.#next]!;
+      const comment = this.#commentEnd(this.#next);
       if (isBlank(line)) this.#next++;
+      else if (comment !== undefined) this.#next = comment + 1;
       else found.push(this.#fence(line) ?? this.#heading(line) ?? this.#paragraph());
     }
     return found;
@@ -100,12 +110,21 @@ class MarkdownScan {
     return { ...this.#block("heading", first), level };
   }
 
-  /** Lines up to a blank one, a heading or a fence. */
+  /** The last line of a comment that begins at a line and ends at another, with nothing after it; blank lines may lie between. */
+  #commentEnd(first: number): number | undefined {
+    const { text } = this.#lines[first]!;
+    if (!/^ {0,3}<!--/.test(text) || text.includes("-->")) return undefined;
+    const end = this.#commentEnds[first]!;
+    return /-->\s*$/.test(this.#lines[end]?.text ?? "") ? end : undefined;
+  }
+
+  /** Lines up to a blank one, a heading, a fence or a comment of several lines. */
   #paragraph(): Block {
     const first = this.#next++;
     for (; this.#next < this.#lines.length; this.#next++) {
       const line = this.#lines[this.#next]!;
       if (isBlank(line) || FENCE.test(line.text) || HEADING.test(line.text)) break;
+      if (this.#commentEnd(this.#next) !== undefined) break;
       const underline = UNDERLINE.exec(line.text)?.[1];
       if (underline === undefined || !this.#canUnderline(first)) continue;
       this.#next++;

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { RagError } from "../../core/index.ts";
 import { parseCsv } from "./csv.ts";
-import { decodeText } from "./decode-text.ts";
+import { decodeText, hasUtf8Mark } from "./decode-text.ts";
 import { parseEmail } from "./email.ts";
 import { parseEpub } from "./epub.ts";
 import { parseExcel } from "./excel.ts";
@@ -75,8 +75,9 @@ async function readWhole(path: string): Promise<Uint8Array> {
   }
 }
 
-/** HTML may name its encoding; without a name it is decoded as other text. @see HTML Standard, 13.2.3.2 (prescan) */
+/** HTML may name its encoding, which a mark at its beginning overrules; without a name it is decoded as other text. @see HTML Standard, 13.2.3.2 */
 function decodeHtml(bytes: Uint8Array): string {
+  if (hasUtf8Mark(bytes)) return decodeText(bytes);
   const head = Buffer.from(bytes.subarray(0, 1024)).toString("latin1");
   const label = /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)/i.exec(head)?.[1]?.toLowerCase();
   if (label === undefined) return decodeText(bytes);

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { errorMessage, RagError } from "../../core/index.ts";
+import { RagError, systemReason } from "../../core/index.ts";
 import { runLoader } from "../loaders/run-loader.ts";
 import { readDocument } from "./read-document.ts";
 import type { ReaderReply, ReaderRequest } from "./reader-process.ts";
@@ -42,7 +42,7 @@ async function answer(request: ReaderRequest): Promise<ReaderReply> {
     }
     const how = "loader" in request ? `with ${request.loader.name}` : `as ${request.format}`;
     // What JSON.parse of a loader says quotes the document.
-    const reason = thrown instanceof SyntaxError ? "its syntax is wrong" : errorMessage(thrown);
+    const reason = thrown instanceof SyntaxError ? "its syntax is wrong" : systemReason(thrown);
     const message = `cannot be read ${how} (${reason.slice(0, MAX_MESSAGE)}).`;
     return { error: { code: "file/unreadable", message } };
   }

@@ -1,6 +1,7 @@
 /** Encodings by Windows code page. @see RTF 1.9.1, "\ansicpg" */
 const CODE_PAGES: Readonly<Record<number, string>> = {
-  437: "ibm866",
+  437: "ibm437",
+  850: "ibm850",
   866: "ibm866",
   874: "windows-874",
   932: "shift_jis",
@@ -37,4 +38,25 @@ export function codePageEncoding(codePage: number): string {
 /** The encoding of a character set; undefined for those that mean the document's. */
 export function characterSetEncoding(characterSet: number): string | undefined {
   return CHARACTER_SETS[characterSet];
+}
+
+/** What the bytes from 0x80 on mean in code pages of DOS that TextDecoder does not know. @see Unicode, VENDORS/MICSFT/PC/CP437.TXT, CP850.TXT */
+const DOS_CHARACTERS: ReadonlyMap<string, string> = new Map([
+  [
+    "ibm437",
+    "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0",
+  ],
+  [
+    "ibm850",
+    "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0",
+  ],
+]);
+
+/** Bytes of one of these encodings as text. */
+export function decodeBytes(bytes: Uint8Array, encoding: string): string {
+  const characters = DOS_CHARACTERS.get(encoding);
+  if (characters === undefined) return new TextDecoder(encoding).decode(bytes);
+  return Array.from(bytes, (byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : characters[byte - 0x80],
+  ).join("");
 }

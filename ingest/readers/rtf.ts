@@ -1,6 +1,6 @@
 import { DocumentBuilder } from "./document-builder.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
-import { characterSetEncoding, codePageEncoding } from "./rtf-encoding.ts";
+import { characterSetEncoding, codePageEncoding, decodeBytes } from "./rtf-encoding.ts";
 import { RtfText } from "./rtf-text.ts";
 import { type RtfToken, rtfTokens } from "./rtf-tokens.ts";
 
@@ -15,25 +15,25 @@ const LEFT_OUT = new Set(
 );
 const HEADERS = new Set("header headerl headerr headerf".split(" "));
 const FOOTERS = new Set("footer footerl footerr footerf".split(" "));
-const SYMBOLS: Readonly<Record<string, string>> = {
-  "~": "\u00a0",
-  _: "-",
-  tab: "\t",
-  emdash: "—",
-  endash: "–",
-  bullet: "•",
-  lquote: "‘",
-  rquote: "’",
-  ldblquote: "“",
-  rdblquote: "”",
-  emspace: " ",
-  enspace: " ",
-  qmspace: " ",
-  line: "\n",
-  "\\": "\\",
-  "{": "{",
-  "}": "}",
-};
+const SYMBOLS: ReadonlyMap<string, string> = new Map([
+  ["~", "\u00a0"],
+  ["_", "-"],
+  ["tab", "\t"],
+  ["emdash", "—"],
+  ["endash", "–"],
+  ["bullet", "•"],
+  ["lquote", "‘"],
+  ["rquote", "’"],
+  ["ldblquote", "“"],
+  ["rdblquote", "”"],
+  ["emspace", " "],
+  ["enspace", " "],
+  ["qmspace", " "],
+  ["line", "\n"],
+  ["\\", "\\"],
+  ["{", "{"],
+  ["}", "}"],
+]);
 const MAX_DEPTH = 10_000;
 
 /** What a group inherits and its end undoes. */
@@ -106,7 +106,7 @@ class RtfReader {
   #endBytes(): void {
     if (this.#pending.length === 0) return;
     const encoding = this.#fontEncodings.get(this.#state.font) ?? this.#encoding;
-    const text = new TextDecoder(encoding).decode(Uint8Array.from(this.#pending));
+    const text = decodeBytes(Uint8Array.from(this.#pending), encoding);
     this.#pending = [];
     this.#emit(text);
   }
@@ -146,15 +146,16 @@ class RtfReader {
       state.destination = "skip";
     }
     state.isGroupStart = false;
+    const symbol = SYMBOLS.get(word);
     if (word === "u") this.#unicode(value ?? 0);
-    else if (this.#fallbackLeft > 0 && SYMBOLS[word] !== undefined) this.#fallbackLeft--;
-    else if (SYMBOLS[word] !== undefined) this.#emit(SYMBOLS[word]);
+    else if (symbol !== undefined && this.#fallbackLeft > 0) this.#fallbackLeft--;
+    else if (symbol !== undefined) this.#emit(symbol);
     else if (!this.#define(word, value)) this.#format(word, value);
   }
 
   #enterDestination(word: string): boolean {
     const state = this.#state;
-    const named = DESTINATIONS[word];
+    const named = DESTINATIONS.get(word);
     const isNote = word === "footnote";
     if (state.destination === "skip") return true;
     if (named !== undefined) state.destination = named;
@@ -224,12 +225,12 @@ const isText = (destination: State["destination"]): destination is TextDestinati
   destination === "footer" ||
   destination === "note";
 
-const DESTINATIONS: Readonly<Record<string, State["destination"]>> = {
-  fonttbl: "fonts",
-  stylesheet: "styles",
-  title: "title",
-  info: "body",
-};
+const DESTINATIONS: ReadonlyMap<string, State["destination"]> = new Map([
+  ["fonttbl", "fonts"],
+  ["stylesheet", "styles"],
+  ["title", "title"],
+  ["info", "body"],
+]);
 /** Optional groups whose text is the document's. */
 const KNOWN = new Set([
   "shpinst",

@@ -192,6 +192,20 @@ test("what programs and loaders, or files of like names, gave stays when a .json
   ]);
 });
 
+test("a line whose id holds half a character is refused: it would be new each time", async (t) => {
+  const { run, sources } = await prepare(t, {
+    "p.jsonl": '{"id":"\\ud800","text":"one"}\n{"id":"😀","text":"two"}',
+  });
+  const { failed } = (await run(["p.jsonl"])).documents;
+  assert.deepEqual(
+    failed.map(({ source }) => source),
+    ["p.jsonl:1"],
+  );
+  assert.match(failed[0]!.reason, /half a character/);
+  assert.deepEqual(sources(), ["p.jsonl#😀"]);
+  assert.equal((await run(["p.jsonl"])).documents.unchanged, 1);
+});
+
 test("no field of a .jsonl makes its line a program's document", async (t) => {
   const line = JSON.stringify({ id: 1, text: "one", [PROGRAM_METADATA]: "{}", $x: 1, year: 1911 });
   const { store, root, run, sources } = await prepare(t, { "p.jsonl": line });

@@ -12,6 +12,7 @@ import {
   TextSplitter,
 } from "@langchain/textsplitters";
 import { ingest, ingestLoaded, ingestWithLoader } from "../../ingest/index.ts";
+import { ChatGptLoader } from "../../ingest/loaders/chatgpt-loader.ts";
 import { loaderClass } from "../../ingest/loaders/loader-class.ts";
 import { runLoader } from "../../ingest/loaders/run-loader.ts";
 import { type ChunkRecord, type Corpus, openCorpus } from "../../retriever/index.ts";
@@ -158,7 +159,7 @@ test("a splitter that rewrites the text is refused clearly", async (t) => {
   const options = await place(t);
   await assert.rejects(
     ingestLoaded({ ...options, documents: [page(1, "calm")], splitter: new ShoutingSplitter() }),
-    { code: "request/unsupported", message: /piece 1 \("CALM"\) is not in the document's text/ },
+    { code: "request/unsupported", message: /piece 1 is not in the document's text/ },
   );
 });
 
@@ -345,4 +346,17 @@ test("a loader of an ES-only package of the folder one works in is found; a miss
     message:
       "not-there-at-all: cannot be loaded (Cannot find package 'not-there-at-all'); check its name, and that it is installed.",
   });
+});
+
+test("what every object has is no loader, and no speaker of a conversation", async (t) => {
+  assert.throws(() => loaderClass("constructor"), { code: "config/invalid" });
+  const folder = await mkdtemp(join(tmpdir(), "foreword-speakers-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const node = (role: string) => ({
+    message: { author: { role }, content: { content_type: "text", parts: [`by ${role}`] } },
+  });
+  const mapping = { a: node("toString"), b: node("user") };
+  await writeFile(join(folder, "conversations.json"), JSON.stringify([{ mapping }]));
+  const [document] = await new ChatGptLoader(join(folder, "conversations.json")).load();
+  assert.equal(document?.pageContent, "User: by user");
 });

@@ -73,6 +73,12 @@ describe("files are read in a process of their own", () => {
     assert.equal(page.text, "Tides\n\nHigh\nwater\n\n- one\n  - two\n\na\n  b");
   });
 
+  test("HTML: a mark that says UTF-8 overrules the encoding that the page names", async () => {
+    const html =
+      '\ufeff<html><head><meta charset="iso-8859-1"></head><body><p>Grüße, Café</p></body></html>';
+    assert.equal((await own("mark.html", html, "html")).text, "Grüße, Café");
+  });
+
   test("EPUB: the spine in order, the book's title, no table of contents", async () => {
     const chapter = (name: string) =>
       strToU8(`<html><body><h1>${name}</h1><p>It was late.</p></body></html>`);
@@ -191,6 +197,7 @@ describe("files are read in a process of their own", () => {
   test("a missing file keeps its system error's meaning", async () => {
     await assert.rejects(reader.read(join(folder, "none.txt"), "text"), {
       code: "file/unreadable",
+      message: "cannot be read as text (ENOENT: no such file or directory).",
     });
   });
 

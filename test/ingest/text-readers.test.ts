@@ -5,6 +5,7 @@ import { decodeText } from "../../ingest/readers/decode-text.ts";
 import { parseHtml } from "../../ingest/readers/html.ts";
 import { headingText, parseMarkdown } from "../../ingest/readers/markdown.ts";
 import { parseRestructuredText } from "../../ingest/readers/restructured-text.ts";
+import { parseRtf } from "../../ingest/readers/rtf.ts";
 
 /** Blocks as "kind: text". */
 const shown = ({ text, blocks }: ParsedDocument) =>
@@ -143,4 +144,48 @@ The end.
     "code:     $ light --now\n\n    done",
     "paragraph: The end.",
   ]);
+});
+
+test("HTML: a formula is read once, without its other notations", () => {
+  const html =
+    "<html><body><p>Energy is <math><semantics><mrow><mi>E</mi></mrow><annotation encoding='application/x-tex'>\\\\displaystyle E</annotation><annotation-xml><ci>E</ci></annotation-xml></semantics></math> here.</p></body></html>";
+  assert.deepEqual(shown(parseHtml(html)), ["paragraph: Energy is E here."]);
+});
+
+test("Markdown: comments over several lines are left out, blank lines among them or not", () => {
+  const text = `One.
+
+<!-- hidden
+
+# hidden
+
+hidden -->
+
+Two.
+<!--
+hidden
+-->
+Three.
+
+<!-- open <!-- > --> is text
+
+<!-- never ended
+
+Four.`;
+  assert.deepEqual(shown(parseMarkdown(text)), [
+    "paragraph: One.",
+    "paragraph: Two.",
+    "paragraph: Three.",
+    "paragraph: <!-- open <!-- > --> is text",
+    "paragraph: <!-- never ended",
+    "paragraph: Four.",
+  ]);
+});
+
+test("RTF: words that every object has are no symbols, and DOS code pages are read", () => {
+  const rtf = (text: string) => parseRtf(Buffer.from(`{\\rtf1\\ansi${text}}`, "latin1")).text;
+  assert.equal(rtf(" Hello {\\constructor there} \\toString world"), "Hello there world");
+  assert.equal(rtf("\\ansicpg437 caf\\'82 na\\'8bve \\'9e"), "café naïve ₧");
+  assert.equal(rtf("\\ansicpg850 caf\\'82 na\\'8bve \\'9e"), "café naïve ×");
+  assert.equal(rtf("\\ansicpg866 \\'8c\\'a0\\'ef\\'aa"), "Маяк");
 });
