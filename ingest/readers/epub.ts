@@ -22,19 +22,42 @@ export function parseEpub(bytes: Uint8Array): ParsedDocument {
   for (const item of book.querySelectorAll("manifest item")) {
     // The table of contents is made of what stands elsewhere.
     if (/\bnav\b/.test(item.getAttribute("properties") ?? "")) continue;
-    const href = decodeURIComponent((item.getAttribute("href") ?? "").replace(/#.*$/, ""));
+    const href = pathOf(item.getAttribute("href") ?? "");
     paths.set(item.getAttribute("id") ?? "", posix.join(folder, href));
   }
   requireReadable(files, [...paths.values()]);
   const builder = new DocumentBuilder();
   for (const reference of book.querySelectorAll("spine itemref")) {
     const content = files.get(paths.get(reference.getAttribute("idref") ?? "") ?? "");
-    if (content) addHtmlFragment(decodeText(content), builder);
+    if (content) addHtmlFragment(asHtml(decodeText(content)), builder);
   }
   const title = [...book.querySelectorAll("metadata *")].find(({ nodeName }) =>
     /(^|:)title$/i.test(nodeName),
   );
   return builder.finish(title ? inlineText(title) : "");
+}
+
+/** The path that an address within the book names; one whose per cent signs encode nothing is taken as it stands. */
+function pathOf(href: string): string {
+  const address = href.replace(/#.*$/, "");
+  try {
+    return decodeURIComponent(address);
+  } catch {
+    return address;
+  }
+}
+
+/** HTML's elements that have no end. @see HTML Standard, 13.1.2 (void elements) */
+const VOID = new Set(
+  "area base br col embed hr img input link meta param source track wbr".split(" "),
+);
+
+/** XHTML as HTML has it, which knows no empty elements but those: in it `<script/>` begins one that never ends. */
+function asHtml(xhtml: string): string {
+  return xhtml.replace(/<[A-Za-z][^<>]*\/>/g, (tag) => {
+    const name = /^<([^\s/>]+)/.exec(tag)![1]!;
+    return VOID.has(name.toLowerCase()) ? tag : `${tag.slice(0, -2)}></${name}>`;
+  });
 }
 
 function xml(files: ReadonlyMap<string, Uint8Array>, path: string) {

@@ -73,6 +73,21 @@ describe("files are read in a process of their own", () => {
     assert.equal(page.text, "Tides\n\nHigh\nwater\n\n- one\n  - two\n\na\n  b");
   });
 
+  test("EPUB: empty elements hold nothing, and an address that is none spoils no book", async () => {
+    const book = zipSync({
+      "META-INF/container.xml": strToU8(
+        '<container><rootfiles><rootfile full-path="book.opf"/></rootfiles></container>',
+      ),
+      "book.opf": strToU8(
+        '<package><manifest><item id="a" href="a.xhtml"/><item id="i" href="100%.png"/></manifest><spine><itemref idref="a"/></spine></package>',
+      ),
+      "a.xhtml": strToU8(
+        '<html><body><p>One<a id="x"/><br/>and</p><script src="s.js"/><p>two</p><iframe src="f"/><textarea/><p>three</p></body></html>',
+      ),
+    });
+    assert.equal((await own("empty.epub", book, "epub")).text, "One\nand\n\ntwo\n\nthree");
+  });
+
   test("HTML: a mark that says UTF-8 overrules the encoding that the page names", async () => {
     const html =
       '\ufeff<html><head><meta charset="iso-8859-1"></head><body><p>Grüße, Café</p></body></html>';
