@@ -23,7 +23,7 @@ const fits = ({ start, end, tokens }: Piece, maxTokens: number): boolean =>
 
 /**
  * Pieces of a block of at most `maxTokens` and eight times as many characters: the block itself when it fits, else its lines (tables, code,
- * lists) or sentences, and only where one of these is too long, runs of words.
+ * lists) or sentences, and only where one of these is too long, its lines or runs of words.
  */
 export function* splitBlock(
   text: string,
@@ -48,29 +48,39 @@ export function* splitBlock(
   }
   for (const range of parts(text, block)) {
     const piece = fitting(range);
-    if (piece) yield piece;
-    else yield* wordRuns(text, range, measure, maxTokens);
+    if (piece) {
+      yield piece;
+      continue;
+    }
+    // Lines without sentences, such as a log's, end on purpose.
+    for (const line of lines(text, range.start, range.end)) {
+      const short = fitting(line);
+      if (short) yield short;
+      else yield* wordRuns(text, line, measure, maxTokens);
+    }
   }
 }
 
-/** Where sentences begin in a range of text, and lines. */
-export function sentenceStarts(text: string, { start, end }: Range): number[] {
-  return [...lines(text, start, end)].flatMap((line) =>
-    Array.from(
-      segmentsOf(text.slice(line.start, line.end), "sentence"),
-      (sentence) => line.start + sentence.start,
-    ),
-  );
+/** Where sentences of a range of text begin; in lists, where lines do. */
+export function sentenceStarts(text: string, range: Range): number[] {
+  const sentencesIn = (part: Range) => Array.from(sentences(text, part), ({ start }) => start);
+  if (!isList(text, range)) return sentencesIn(range);
+  return [...lines(text, range.start, range.end)].flatMap(sentencesIn);
 }
 
-function* parts(text: string, { kind, start, end }: Block): Generator<Range> {
-  const isByLine =
-    kind !== "paragraph" || /\n[^\S\n]*([-*+•]|\d+[.)])\s/.test(text.slice(start, end));
-  if (isByLine) {
-    yield* lines(text, start, end);
-    return;
-  }
-  for (const sentence of segmentsOf(text.slice(start, end), "sentence")) {
+function* parts(text: string, block: Block): Generator<Range> {
+  if (block.kind !== "paragraph" || isList(text, block)) yield* lines(text, block.start, block.end);
+  else yield* sentences(text, block);
+}
+
+const isList = (text: string, { start, end }: Range): boolean =>
+  /\n[^\S\n]*([-*+•]|\d+[.)])\s/.test(text.slice(start, end));
+
+/** Sentences go on over the end of a line, but not over a blank one. */
+function* sentences(text: string, { start, end }: Range): Generator<Range> {
+  // As long as before, so that places stay the same.
+  const unwrapped = text.slice(start, end).replace(/(?<=\S[^\S\n]*)\n(?=[^\S\n]*\S)/g, " ");
+  for (const sentence of segmentsOf(unwrapped, "sentence")) {
     const range = trimmed(text, start + sentence.start, start + sentence.end);
     if (range) yield range;
   }

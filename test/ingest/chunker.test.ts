@@ -63,6 +63,24 @@ test("a paragraph that is too long is cut between sentences", () => {
   for (const { text } of chunks) assert.match(text, /^The .*masons\.$/s);
 });
 
+test("a sentence goes on over the end of a line; lines without sentences stay whole", () => {
+  const names = Array.from({ length: 12 }, (_, index) => sentence(`tower number ${index}`));
+  const wrapped = names.join(" ").replace(/(.{1,50})\s/g, "$1\n");
+  const chunks = chunk(parsePlainText(wrapped));
+  assert.ok(chunks.length > 2);
+  for (const { text } of chunks) assert.match(text, /^The\s[\s\S]*masons\.$/);
+  const overlapping = chunkDocument(parsePlainText(wrapped), words, {
+    ...sizes,
+    overlapTokens: 20,
+  });
+  assert.ok(overlapping.some(({ start }, index) => start < (overlapping[index - 1]?.end ?? 0)));
+  for (const { text } of overlapping) assert.match(text, /^The\s/);
+  const log = Array.from({ length: 60 }, (_, index) => `line ${index} the lamp burns`);
+  for (const { text } of chunk(parsePlainText(log.join("\n")))) {
+    assert.match(text, /^line \d+ [\s\S]* burns$/);
+  }
+});
+
 test("a heading begins a chunk and stands in its path, not in its text", () => {
   const text = `# Town\n\n${sentence("gate")} ${sentence("wall")}\n\n## Harbour\n\n${sentence("quay")} ${sentence("crane")}\n\n### Light\n\n${sentence("lamp")} ${sentence("stair")}\n\n## Market\n\n${sentence("stall")}`;
   const document = parseMarkdown(text);
