@@ -91,13 +91,13 @@ async function sendEvents(
   const beats = setInterval(() => stream.beat(), BEAT_MS);
   try {
     for await (const event of jobs.follow(request.params.id, following.signal)) {
-      await stream.send(event);
+      await stream.send(event, following.signal);
     }
   } catch (thrown) {
     if (response.destroyed) return;
     if (!stream.hasBegun) throw thrown;
     logFailure(log, response, thrown);
-    await stream.send(errorBody(thrown));
+    stream.write(errorBody(thrown));
   } finally {
     clearInterval(beats);
     response.off("close", onClose);
