@@ -14,6 +14,7 @@ import {
   type SearchMode,
   type SearchOptions,
   type SearchTimings,
+  storeName,
 } from "../retriever/index.ts";
 import type { ResolvedModel } from "../runtime/index.ts";
 import type { AnswerParts, Retrieved } from "./answer.ts";
@@ -259,6 +260,6 @@ export class Workspace {
 function emptyStore(folder: string): RagError {
   return new RagError(
     "store/empty",
-    `${folder}: there are no documents here; run "foreword ingest <files>" first, or name another folder with --store.`,
+    `${storeName(folder)}: there are no documents here; run "foreword ingest <files>" first, or name another folder with --store.`,
   );
 }

@@ -15,6 +15,7 @@ export {
 export { loadSqlite } from "./corpus/sqlite.ts";
 export type { StagedVectors } from "./corpus/staged-vectors.ts";
 export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
+export { storeName } from "./corpus/store-name.ts";
 export { BertEmbedder, type EmbedderOptions } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";
 export { hnswlib } from "./index/hnswlib.ts";

@@ -197,7 +197,6 @@ export class ForewordVectorStore extends VectorStore {
     const own = documents.map((document, index) => ids?.[index] ?? document.id ?? randomUUID());
     const { corpus } = this.#store;
     corpus.transaction(() => {
-      this.#requireEmbedder();
       for (const [index, document] of documents.entries()) {
         const stored = storedDocument(document, own[index]!);
         const page = pageOf(document.metadata);
@@ -220,15 +219,6 @@ export class ForewordVectorStore extends VectorStore {
   #isCurrent(): boolean {
     const { corpus, embedder } = this.#store;
     return corpus.embedder.id === embedder.id;
-  }
-
-  #requireEmbedder(): void {
-    const { corpus, folder } = this.#store;
-    if (this.#isCurrent()) return;
-    throw new RagError(
-      "store/mismatch",
-      `${folder}: was embedded again by ${corpus.embedder.id} while it was in use; open it again with that embedder.`,
-    );
   }
 
   #requireNoPassage(id: string): void {

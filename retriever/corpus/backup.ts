@@ -11,6 +11,7 @@ import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { STAGED_TABLE } from "./staged-vectors.ts";
+import { storeName } from "./store-name.ts";
 
 const PAGE_BYTES = 4096;
 const BUSY_TIMEOUT_MS = 10_000;
@@ -35,7 +36,10 @@ export async function backupStore(
 ): Promise<BackupSummary> {
   const path = join(folder, CORPUS_FILE);
   if (!existsSync(path)) {
-    throw new RagError("store/empty", `${folder}: there is no store here; nothing to back up.`);
+    throw new RagError(
+      "store/empty",
+      `${storeName(folder)}: there is no store here; nothing to back up.`,
+    );
   }
   if (existsSync(file) && !options.replace) {
     throw new RagError(

@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import type Database from "better-sqlite3";
 import { RagError } from "../../core/index.ts";
 import type { Filter } from "../search/filter.ts";
+import { embedderChanged } from "./embedder-changed.ts";
 import { type Condition, filterCondition } from "./filter-sql.ts";
 import { integrityProblems } from "./integrity.ts";
 import { INSERT_KEYWORDS, keywordRow } from "./keyword-rows.ts";
@@ -19,28 +20,33 @@ const RETRY_MS = 50;
 export class Corpus {
   readonly #database: Database.Database;
   readonly #path: string;
+  readonly #embedderId: string;
   readonly #statements = new Map<string, Database.Statement>();
   /** Of the keyword search under way. */
   #accept: ((id: number) => boolean) | undefined;
 
-  /** `path`: for messages. See openCorpus. */
-  constructor(database: Database.Database, path: string) {
+  /** `path`: for messages; `embedderId`: whose vectors it has, and is given. See openCorpus. */
+  constructor(database: Database.Database, path: string, embedderId: string) {
     this.#database = database;
     this.#path = path;
+    this.#embedderId = embedderId;
     database.function(ACCEPTS, (id) => (this.#accept?.(id as number) ? 1 : 0));
   }
 
   /**
    * Adds a document or replaces the one with its id. Acknowledged when it returns.
-   * @throws RagError store/mismatch for vectors that are not of this store, file/write-failed, file/locked
+   * @throws RagError store/mismatch for vectors that are not of this store, or once it has those of another embedder than
+   * when it was opened; file/write-failed, file/locked
    */
   putDocument(
     document: NewDocument,
     chunks: readonly NewChunk[],
     vectors: readonly Float32Array[],
   ): void {
-    for (const index of chunks.keys()) this.#requireVector(vectors[index], document.id);
     this.transaction(() => {
+      // Another process may have changed it a moment ago.
+      this.#requireEmbedder();
+      for (const index of chunks.keys()) this.#requireVector(vectors[index], document.id);
       this.#remove(document.id);
       const { id, source, title, format, collection = "", hash, text, metadata } = document;
       this.#run(
@@ -256,6 +262,11 @@ export class Corpus {
   #findMeta(key: string): string | undefined {
     const row = this.#get("SELECT value FROM meta WHERE key = ?", [key]);
     return (row as { value: string } | undefined)?.value;
+  }
+
+  #requireEmbedder(): void {
+    const { id } = this.embedder;
+    if (id !== this.#embedderId) throw embedderChanged(this.#path, id);
   }
 
   #requireVector(vector: Float32Array | undefined, name: string): void {

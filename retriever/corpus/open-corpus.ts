@@ -2,12 +2,19 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
-import { errorMessage, RagError, systemCode, systemReason } from "../../core/index.ts";
+import {
+  errorMessage,
+  RagError,
+  systemCode,
+  systemReason,
+  withoutFolders,
+} from "../../core/index.ts";
 import { Corpus } from "./corpus.ts";
 import { hasCurrentKeywords, renewKeywords } from "./keyword-rows.ts";
 import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
+import { storeName } from "./store-name.ts";
 
 export interface CorpusOptions {
   /**
@@ -30,6 +37,7 @@ const BUSY_TIMEOUT_MS = 10_000;
  */
 export function openCorpus(folder: string, options: CorpusOptions): Corpus {
   const path = join(folder, CORPUS_FILE);
+  const shown = join(storeName(folder), CORPUS_FILE);
   let database: Database.Database | undefined;
   let isThere = false;
   try {
@@ -37,16 +45,15 @@ export function openCorpus(folder: string, options: CorpusOptions): Corpus {
     if (!isThere) makeFolder(folder, options);
     const Sqlite = loadSqlite();
     database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
-    prepare(database, path, options.embedder);
-    return new Corpus(database, path);
+    return new Corpus(database, shown, prepare(database, shown, options.embedder));
   } catch (thrown) {
     database?.close();
-    if (isThere && mayNotBeWritten(thrown)) throw readOnlyStore(path, thrown);
-    const cause = storeError(thrown, path);
+    if (isThere && mayNotBeWritten(thrown)) throw readOnlyStore(shown, thrown);
+    const cause = storeError(thrown, shown);
     if (cause instanceof RagError) throw cause;
     throw new RagError(
       "store/invalid",
-      `${path}: cannot be opened as a store (${errorMessage(cause)}); restore it from a copy, or ingest into another folder.`,
+      `${shown}: cannot be opened as a store (${withoutFolders(errorMessage(cause))}); restore it from a copy, or ingest into another folder.`,
       { cause },
     );
   }
@@ -67,43 +74,44 @@ const readOnlyStore = (path: string, cause: unknown): RagError =>
 export function memoryCorpus(embedder: NonNullable<CorpusOptions["embedder"]>): Corpus {
   const Sqlite = loadSqlite();
   const database = new Sqlite(":memory:");
-  prepare(database, ":memory:", embedder);
-  return new Corpus(database, ":memory:");
+  return new Corpus(database, ":memory:", prepare(database, ":memory:", embedder));
 }
 
 function makeFolder(folder: string, { create }: CorpusOptions): void {
-  if (!create) throw emptyStore(folder);
+  if (!create) throw emptyStore(storeName(folder));
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
     throw new RagError(
       "file/write-failed",
-      `${folder}: cannot be made (${systemReason(cause)}); check permissions and free space.`,
+      `${storeName(folder)}: cannot be made (${systemReason(cause)}); check permissions and free space.`,
       { cause },
     );
   }
 }
 
+/** Returns the id of the embedder whose vectors the store has. `where`: for messages. */
 function prepare(
   database: Database.Database,
-  path: string,
+  where: string,
   embedder: CorpusOptions["embedder"],
-): void {
+): string {
   database.pragma("journal_mode = WAL");
   // What was acknowledged survives a power cut, not only a killed process.
   database.pragma("synchronous = FULL");
   database.pragma("foreign_keys = ON");
   if (!isReady(database)) {
     // Two processes may make a new store at once.
-    database.transaction(() => makeTables(database, path, embedder)).immediate();
+    database.transaction(() => makeTables(database, where, embedder)).immediate();
   }
-  const stored = metaOf(database, "embedder");
+  const stored = metaOf(database, "embedder")!;
   if (embedder && stored !== embedder.id) {
     throw new RagError(
       "store/mismatch",
-      `${path}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, run "foreword reindex" to embed the store again with this one, or ingest into a new folder.`,
+      `${where}: its vectors were made by ${stored}, but the embedder in use is ${embedder.id}; use that embedder, run "foreword reindex" to embed the store again with this one, or ingest into a new folder.`,
     );
   }
+  return stored;
 }
 
 /** Whether there is nothing to write, so that readers need not wait for a writer. */
@@ -117,7 +125,7 @@ function isReady(database: Database.Database): boolean {
 
 function makeTables(
   database: Database.Database,
-  path: string,
+  where: string,
   embedder: CorpusOptions["embedder"],
 ): void {
   const version = versionOf(database);
@@ -132,10 +140,10 @@ function makeTables(
   if (version !== 0) {
     throw new RagError(
       "store/invalid",
-      `${path}: was written by another version (schema ${version}, this one reads ${SCHEMA_VERSION}); ingest into a new folder.`,
+      `${where}: was written by another version (schema ${version}, this one reads ${SCHEMA_VERSION}); ingest into a new folder.`,
     );
   }
-  if (!embedder) throw emptyStore(path);
+  if (!embedder) throw emptyStore(where);
   database.exec(SCHEMA);
   set("embedder", embedder.id);
   set("dimension", String(embedder.dimension));

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { RagError } from "../../core/index.ts";
 import type { Corpus } from "../corpus/corpus.ts";
+import { embedderChanged } from "../corpus/embedder-changed.ts";
+import { storeName } from "../corpus/store-name.ts";
 import { ExactIndex } from "../index/exact-index.ts";
 import { HnswIndex } from "../index/hnsw-index.ts";
 import { IdSet } from "../index/id-set.ts";
@@ -181,10 +182,7 @@ export class IndexKeeper {
   #requireSameEmbedder(): void {
     const { id } = this.#corpus.embedder;
     if (id === this.#key.embedderId) return;
-    throw new RagError(
-      "store/mismatch",
-      `${this.#folder}: was embedded again by ${id} while it was in use; start again with that embedder.`,
-    );
+    throw embedderChanged(storeName(this.#folder), id);
   }
 
   #willBeSparse(gone: number): boolean {

@@ -1,5 +1,6 @@
 import { RagError } from "../../core/index.ts";
 import type { Corpus } from "../corpus/corpus.ts";
+import { storeName } from "../corpus/store-name.ts";
 import type { Embedder } from "../embedder/embedder.ts";
 import { dotProduct } from "../index/dot-product.ts";
 import { pickDiverse } from "./diversity.ts";
@@ -126,7 +127,7 @@ export class Retriever {
       if (this.#keeper.size === 0) {
         throw new RagError(
           "store/empty",
-          `${this.#folder}: the store holds no documents; run "foreword ingest <files>" first.`,
+          `${storeName(this.#folder)}: the store holds no documents; run "foreword ingest <files>" first.`,
         );
       }
       return this.#candidates(query, vector, options);

@@ -27,7 +27,10 @@ test("documents are found in a store that was not there at the first search", as
   const store = join(await temporaryFolder(t), "store");
   const foreword = openForeword({ store, embedder: tinyBert });
   t.after(() => foreword.close());
-  await assert.rejects(foreword.search("high water", 3), { code: "store/empty" });
+  await assert.rejects(foreword.search("high water", 3), {
+    code: "store/empty",
+    message: /^store: there are no documents here/,
+  });
   await addDocument(store);
   assert.equal((await foreword.search("high water", 3)).length, 1);
 });

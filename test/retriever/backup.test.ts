@@ -77,7 +77,10 @@ test("a file that is there is not replaced unless that is asked for", async () =
 
 test("a folder without a store has nothing to back up", async () => {
   const folder = join(store.folder, "none");
-  await assert.rejects(backupStore(folder, backup), { code: "store/empty" });
+  await assert.rejects(backupStore(folder, backup), {
+    code: "store/empty",
+    message: /^none: there is no store here/,
+  });
 });
 
 const broken: readonly (readonly [what: string, damage: (file: string) => Promise<void> | void])[] =

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { openCorpus, openRetriever } from "../../retriever/index.ts";
+import {
+  backupStore,
+  openCorpus,
+  openRetriever,
+  restoreFromBackup,
+} from "../../retriever/index.ts";
 import { hashEmbedder } from "./hash-embedder.ts";
 import { openTestStore, type TestStore } from "./store.ts";
 
@@ -54,4 +60,36 @@ test("a search with the old embedder says that the store has another one now", a
   const retriever = await openRetriever(store.folder, store);
   (await stageAll()).adopt();
   await assert.rejects(retriever.search("lamp"), { code: "store/mismatch", message: /other/ });
+});
+
+test("a writer that was open before brings in no vectors of the old embedder, though they are as long", async () => {
+  const alike = hashEmbedder(store.embedder.dimension, "alike");
+  const opened = openCorpus(store.folder, { create: false });
+  const staged = opened.stageVectors(alike);
+  const ids = staged.missing(10);
+  staged.put(ids, await alike.embed(ids.map((id) => opened.chunk(id)!.text)));
+  assert.equal(staged.adopt(), true);
+  opened.close();
+  const expected = {
+    code: "store/mismatch",
+    message: /^foreword-store-.*corpus\.db: .* of alike /,
+  };
+  await assert.rejects(store.put("c", "late comer"), expected);
+  assert.equal(store.corpus.counts().documents, 2);
+  assert.equal(store.corpus.removeDocument("a"), true, "what needs no vectors is done");
+});
+
+test("a restored backup of another embedder ends the writes and searches of those who had the store open", async () => {
+  const alike = await openTestStore(hashEmbedder(store.embedder.dimension, "alike"));
+  await alike.put("d", "an older harbour");
+  const backup = join(alike.folder, "saved.backup");
+  await backupStore(alike.folder, backup);
+  const retriever = await openRetriever(store.folder, store);
+  await restoreFromBackup(store.folder, backup);
+  await alike.close();
+  await assert.rejects(store.put("c", "late comer"), { code: "store/mismatch" });
+  for (const mode of ["dense", "hybrid", "keyword"] as const) {
+    await assert.rejects(retriever.search("harbour", { mode }), { code: "store/mismatch" });
+  }
+  assert.equal(store.corpus.counts().documents, 1);
 });
