@@ -10,25 +10,25 @@ import {
 } from "../core/index.ts";
 import {
   type Corpus,
-  checkSavedIndex,
   type Embedder,
   type Filter,
   isFromProgram,
   type NewChunk,
   type NewDocument,
-  openRetriever,
+  renewSavedIndex,
   withStoreLock,
 } from "../retriever/index.ts";
 import { type Cutting, cutDocument, cuttingName } from "./chunks/cut-document.ts";
 import { isShortEnough } from "./chunks/split-block.ts";
 import { type ChunkedDocument, DocumentWriter } from "./document-writer.ts";
 import { type FoundFile, findFiles } from "./find-files.ts";
-import { goneBelow } from "./gone-documents.ts";
+import { type Absence, absenceBelow, hasMovedTo } from "./gone-documents.ts";
 import { countLines, type JsonDocument, readJsonLines } from "./json-lines.ts";
 import { isFromLoader } from "./loaders/loaded-document.ts";
 import { requireReadableSize } from "./readers/file-size.ts";
 import { type Format, formatOf, READ_EXTENSIONS } from "./readers/formats.ts";
 import { ReaderProcess } from "./readers/reader-process.ts";
+import { realPath } from "./real-path.ts";
 import { type DocumentChange, type FailedDocument, type IngestSummary, Tally } from "./tally.ts";
 
 export interface IngestOptions extends Cutting {
@@ -43,8 +43,10 @@ export interface IngestOptions extends Cutting {
   readonly origin?: string;
   /** A name for what is ingested, to search in it alone. */
   readonly collection?: string | undefined;
-  /** Removes documents whose files are gone from below the given paths. */
+  /** Removes documents whose files are gone from below the given paths; only those that were ingested from the same root. */
   readonly prune?: boolean;
+  /** Asked when files were found gone, before documents are removed: false where a whole folder has vanished meanwhile. */
+  readonly isPlaceThere?: () => boolean;
   /** Reads and counts as ever, but writes nothing and embeds nothing. */
   readonly dryRun?: boolean;
   /** How long to wait for another writer of the store, in milliseconds; 0 (the default) fails at once. */
@@ -89,16 +91,25 @@ class IngestJob {
   readonly #writer: DocumentWriter;
   readonly #tally: Tally;
   readonly #known: ReadonlySet<string>;
-  readonly #group: { readonly collection?: string };
+  /** Of every document; none where files are not named relative to where commands run. */
+  readonly #root: string | undefined;
+  /** What all documents of the run have alike. */
+  readonly #shared: { readonly collection?: string; readonly root?: string };
   /** Begins every document's hash: what is read differently, or goes elsewhere, has changed. */
   readonly #hashPrefix: string;
+  /** Unchanged documents whose files are below another root than before. */
+  readonly #moved: string[] = [];
   #done = 0;
   #total = 0;
 
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#tally = new Tally(options.onChange);
-    this.#group = options.collection ? { collection: options.collection } : {};
+    this.#root = options.origin === undefined ? realPath(options.root) : undefined;
+    this.#shared = {
+      ...(options.collection ? { collection: options.collection } : {}),
+      ...(this.#root === undefined ? {} : { root: this.#root }),
+    };
     this.#hashPrefix = `${READING_VERSION}:${options.collection ?? ""}:${cuttingName(options, options.embedder)}`;
     this.#known = new Set([...options.corpus.documents()].map(({ id }) => id));
     this.#writer = new DocumentWriter({
@@ -118,8 +129,10 @@ class IngestJob {
       this.#reader.close();
       await this.#writer.abandon();
     }
+    this.#noteMoved();
     if (this.#options.prune) this.#prune();
-    if (!this.#options.dryRun) await this.#saveIndex();
+    const { dryRun, storeFolder, corpus, embedder } = this.#options;
+    if (!dryRun) await renewSavedIndex(storeFolder, { corpus, embedder });
     return this.#tally.summary();
   }
 
@@ -193,7 +206,7 @@ class IngestJob {
       source,
       title,
       format,
-      ...this.#group,
+      ...this.#shared,
       hash,
       text: parsed.text,
       metadata: {},
@@ -239,7 +252,7 @@ class IngestJob {
       source: id,
       title,
       format: "jsonl",
-      ...this.#group,
+      ...this.#shared,
       hash,
       text,
       metadata,
@@ -259,9 +272,11 @@ class IngestJob {
   }
 
   #isUnchanged(id: string, hash: string): boolean {
-    const isSame = this.#known.has(id) && this.#options.corpus.document(id)?.hash === hash;
-    if (isSame) this.#tally.unchanged();
-    return isSame;
+    const stored = this.#known.has(id) ? this.#options.corpus.document(id) : undefined;
+    if (stored?.hash !== hash) return false;
+    this.#tally.unchanged();
+    if (this.#root !== undefined && hasMovedTo(this.#root, stored)) this.#moved.push(id);
+    return true;
   }
 
   async #add(document: ChunkedDocument): Promise<void> {
@@ -286,22 +301,32 @@ class IngestJob {
   }
 
   #holdsBelow(path: string): boolean {
-    return this.#goneFrom([path]).length > 0;
+    return [...this.#absentBelow([path]).values()].includes("gone");
+  }
+
+  #noteMoved(): void {
+    const { corpus, dryRun } = this.#options;
+    if (!dryRun && this.#root !== undefined) corpus.moveToRoot(this.#moved, this.#root);
   }
 
   #prune(): void {
-    const gone = new Set(this.#goneFrom(this.#options.paths));
-    this.#removeWhere((id) => gone.has(id));
+    const absent = this.#absentBelow(this.#options.paths);
+    if (this.#options.isPlaceThere?.() === false) return;
+    this.#removeWhere((id) => absent.get(id) === "gone");
+    this.#tally.kept([...absent.values()].filter((absence) => absence === "stranded").length);
   }
 
-  /** Ids of documents that were read from files which are there no more. A loader names its sources as it likes, and prunes its own. */
-  #goneFrom(paths: readonly string[]): string[] {
+  /** Documents that were read from files which are not there, by their ids. A loader names its sources as it likes, and prunes its own. */
+  #absentBelow(paths: readonly string[]): ReadonlyMap<string, Absence> {
     const { corpus, root } = this.#options;
-    const isGone = goneBelow(paths, root);
-    const documents = [...corpus.documents()].filter(
-      (document) => !isFromProgram(document) && !isFromLoader(document) && isGone(document),
-    );
-    return documents.map(({ id }) => id);
+    const absenceOf = absenceBelow(paths, root);
+    const absent = new Map<string, Absence>();
+    for (const document of corpus.documents()) {
+      if (isFromProgram(document) || isFromLoader(document)) continue;
+      const absence = absenceOf(document);
+      if (absence !== undefined) absent.set(document.id, absence);
+    }
+    return absent;
   }
 
   /** Removes documents that were read from files. `among`: a filter, to look through these only. */
@@ -316,14 +341,6 @@ class IngestJob {
       ? wanted()
       : corpus.transaction(() => wanted().filter((id) => corpus.removeDocument(id)));
     for (const id of removed) this.#tally.removed(id);
-  }
-
-  /** Nothing to do for a run that changed nothing, unless the saved index is damaged. */
-  async #saveIndex(): Promise<void> {
-    const { storeFolder, corpus, embedder } = this.#options;
-    const { ok, isCurrent } = await checkSavedIndex(storeFolder, corpus);
-    if (ok && isCurrent) return;
-    await (await openRetriever(storeFolder, { corpus, embedder })).saveIndex();
   }
 }
 

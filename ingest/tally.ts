@@ -18,6 +18,11 @@ export interface IngestSummary {
     readonly unchanged: number;
     readonly removed: number;
     readonly failed: readonly FailedDocument[];
+    /**
+     * Documents that a run with `prune` kept, though their files are not there: they were ingested from another root, or by a version that
+     * did not note from which. Left out where there are none.
+     */
+    readonly kept?: number;
   };
   /** Chunks that were added or replaced. */
   readonly chunks: number;
@@ -31,6 +36,7 @@ export class Tally {
   readonly #failed: FailedDocument[] = [];
   #counts = { added: 0, updated: 0, unchanged: 0, removed: 0 };
   #chunks = 0;
+  #kept = 0;
 
   constructor(onChange?: (change: DocumentChange) => void) {
     this.#onChange = onChange;
@@ -55,6 +61,10 @@ export class Tally {
     this.#onChange?.({ kind: "removed", source });
   }
 
+  kept(count: number): void {
+    this.#kept += count;
+  }
+
   failed(source: string, reason: string): void {
     this.#failed.push({ source, reason });
     this.#onChange?.({ kind: "failed", source, reason });
@@ -62,7 +72,11 @@ export class Tally {
 
   summary(): IngestSummary {
     return {
-      documents: { ...this.#counts, failed: this.#failed },
+      documents: {
+        ...this.#counts,
+        failed: this.#failed,
+        ...(this.#kept === 0 ? {} : { kept: this.#kept }),
+      },
       chunks: this.#chunks,
       seconds: (performance.now() - this.#started) / 1000,
     };

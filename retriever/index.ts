@@ -42,6 +42,7 @@ export {
   type CompactSummary,
   compactStore,
   keepBuiltIndex,
+  renewSavedIndex,
   restoreFromBackup,
 } from "./search/store-upkeep.ts";
 export { tellingWords } from "./search/telling-words.ts";

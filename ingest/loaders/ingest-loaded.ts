@@ -1,18 +1,20 @@
 import { extname } from "node:path";
-import { errorMessage, RagError, sha256 } from "../../core/index.ts";
+import { errorMessage, groupBy, RagError, sha256 } from "../../core/index.ts";
 import {
   type Corpus,
+  type DocumentRecord,
   type Embedder,
   type Metadata,
-  openRetriever,
+  renewSavedIndex,
   withStoreLock,
 } from "../../retriever/index.ts";
 import { type Cutting, cutDocument, cuttingName } from "../chunks/cut-document.ts";
 import { DocumentWriter } from "../document-writer.ts";
-import { goneBelow } from "../gone-documents.ts";
+import { type Absence, absenceBelow, hasMovedTo } from "../gone-documents.ts";
 import type { IngestProgress } from "../ingest.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
-import type { FailedDocument, IngestSummary } from "../tally.ts";
+import { realPath } from "../real-path.ts";
+import { type IngestSummary, Tally } from "../tally.ts";
 import { groupDocuments, type LoadedGroup } from "./group-documents.ts";
 import {
   type DocumentLoader,
@@ -48,14 +50,13 @@ const LOADING_VERSION = 1;
  */
 export async function ingestLoaded(options: LoadedIngestOptions): Promise<IngestSummary> {
   const { documents, storeFolder, root, signal, waitMs = 0 } = options;
-  const started = performance.now();
+  const tally = new Tally();
   const loaded = "load" in documents ? await load(documents) : documents;
   const lock = { job: "ingest", waitMs, signal };
-  const counts = await withStoreLock(storeFolder, lock, () =>
-    storeGroups(groupDocuments(loaded, root), options),
+  await withStoreLock(storeFolder, lock, () =>
+    storeGroups(groupDocuments(loaded, root), options, tally),
   );
-  const { chunks, ...rest } = counts;
-  return { documents: rest, chunks, seconds: (performance.now() - started) / 1000 };
+  return tally.summary();
 }
 
 async function load(loader: DocumentLoader): Promise<readonly LoadedDocument[]> {
@@ -70,10 +71,14 @@ async function load(loader: DocumentLoader): Promise<readonly LoadedDocument[]> 
   }
 }
 
-async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngestOptions) {
+async function storeGroups(
+  groups: readonly LoadedGroup[],
+  options: LoadedIngestOptions,
+  tally: Tally,
+): Promise<void> {
   const { corpus, embedder, storeFolder, collection, signal } = options;
-  const counts = { added: 0, updated: 0, unchanged: 0, removed: 0, chunks: 0 };
-  const failed: FailedDocument[] = [];
+  const root = realPath(options.root);
+  const moved: string[] = [];
   const known = new Set([...corpus.documents()].map(({ id }) => id));
   const writer = new DocumentWriter({
     corpus,
@@ -81,8 +86,8 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
     signal,
     onStored: (stored) => {
       for (const { document, chunks } of stored) {
-        counts[known.has(document.id) ? "updated" : "added"]++;
-        counts.chunks += chunks.length;
+        const kind = known.has(document.id) ? "updated" : "added";
+        tally.stored(kind, document.id, chunks.length);
       }
     },
   });
@@ -92,10 +97,14 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
       const { id, source, parsed, metadata } = group;
       const reason = refusalOf(parsed.text);
       const hash = hashOf(group, options);
-      if (reason !== undefined) failed.push({ source: id, reason });
-      else if (corpus.document(id)?.hash === hash) counts.unchanged++;
-      else {
+      const stored = corpus.document(id);
+      if (reason !== undefined) tally.failed(id, reason);
+      else if (stored?.hash === hash) {
+        tally.unchanged();
+        if (namesSource(group) && hasMovedTo(root, stored)) moved.push(id);
+      } else {
         const own = {
+          ...(namesSource(group) ? { root } : {}),
           title: parsed.title,
           format: formatName(source),
           text: parsed.text,
@@ -112,9 +121,9 @@ async function storeGroups(groups: readonly LoadedGroup[], options: LoadedIngest
   } finally {
     await writer.abandon();
   }
-  counts.removed = removeGone(groups, options);
-  await (await openRetriever(storeFolder, { corpus, embedder })).saveIndex();
-  return { ...counts, failed };
+  corpus.moveToRoot(moved, root);
+  removeGone(groups, options, tally);
+  await renewSavedIndex(storeFolder, { corpus, embedder });
 }
 
 function hashOf({ parsed, metadata }: LoadedGroup, options: LoadedIngestOptions): string {
@@ -135,19 +144,23 @@ function refusalOf(text: string): string | undefined {
 function removeGone(
   groups: readonly LoadedGroup[],
   { corpus, pruneBelow = [], root }: LoadedIngestOptions,
-): number {
+  tally: Tally,
+): void {
   const ids = new Set(groups.map(({ id }) => id));
   const sources = new Set(groups.map(({ source }) => source));
-  const isGone = goneBelow(pruneBelow, root);
-  return corpus.transaction(() => {
-    let removed = 0;
-    for (const document of [...corpus.documents()]) {
-      if (!isFromLoader(document) || ids.has(document.id)) continue;
-      const isToGo = sources.has(document.source) || (namesSource(document) && isGone(document));
-      if (isToGo && corpus.removeDocument(document.id)) removed++;
-    }
-    return removed;
+  const absenceOf = absenceBelow(pruneBelow, root);
+  const fateOf = (document: DocumentRecord): Absence | "stays" => {
+    if (!isFromLoader(document) || ids.has(document.id)) return "stays";
+    if (sources.has(document.source)) return "gone";
+    return (namesSource(document) ? absenceOf(document) : undefined) ?? "stays";
+  };
+  const fates = corpus.transaction(() => {
+    const found = groupBy([...corpus.documents()], fateOf);
+    for (const { id } of found.get("gone") ?? []) corpus.removeDocument(id);
+    return found;
   });
+  for (const { id } of fates.get("gone") ?? []) tally.removed(id);
+  tally.kept(fates.get("stranded")?.length ?? 0);
 }
 
 /** Whether its loader said where it came from; else its source is an id or a number. */

@@ -103,8 +103,11 @@ async function ingestPaths(
   return added + updated + unchanged > 0 ? EXIT.partlyDone : EXIT.failed;
 }
 
+const KEPT =
+  "whose files are not there: they were ingested from another folder, or by an earlier version; remove them on the page (foreword serve)";
+
 function describe({ documents, chunks, seconds }: IngestSummary, terminal: Terminal): string {
-  const { added, updated, unchanged, removed, failed } = documents;
+  const { added, updated, unchanged, removed, failed, kept = 0 } = documents;
   const counts = `${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed`;
   const refused = failed.map(
     ({ source, reason }) => `${terminal.paint("31", "refused")} ${source}: ${reason}`,
@@ -112,6 +115,7 @@ function describe({ documents, chunks, seconds }: IngestSummary, terminal: Termi
   return [
     `${terminal.paint("1", "documents")}  ${counts}${failed.length === 0 ? "" : `, ${failed.length} refused`}`,
     `${terminal.paint("1", "passages")}   ${chunks} new in ${seconds.toFixed(1)} s`,
+    ...(kept === 0 ? [] : [`${terminal.paint("1", "kept")}       ${kept} ${KEPT}`]),
     ...refused,
   ].join("\n");
 }

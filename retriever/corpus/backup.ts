@@ -7,7 +7,7 @@ import { errorMessage, RagError, systemCode, temporaryPath } from "../../core/in
 import { integrityProblems } from "./integrity.ts";
 import { renewKeywords } from "./keyword-rows.ts";
 import { CORPUS_FILE } from "./open-corpus.ts";
-import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
+import { metaOf, renewSchema, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { STAGED_TABLE } from "./staged-vectors.ts";
@@ -84,6 +84,7 @@ export async function restoreStore(
     const present = await presentSequence(path);
     const summary = await withDatabase(temporary, async (database) => {
       requireBackup(database, file);
+      renewSchema(database);
       makeNewest(database, present ?? 0);
       database.transaction(renewKeywords)(database);
       await beforeChange();
@@ -122,7 +123,7 @@ function requireBackup(database: Database.Database, file: string): void {
   const isOurs =
     versionOf(database) === SCHEMA_VERSION &&
     pageSize(database) === PAGE_BYTES &&
-    schemaOf(database) === ourSchema();
+    ourSchemas().includes(schemaOf(database));
   if (!isOurs) {
     throw new RagError(
       "store/invalid",
@@ -149,12 +150,15 @@ function schemaOf(database: Database.Database): string {
   return database.prepare(sql).pluck().all().join("\n");
 }
 
-function ourSchema(): string {
+/** Of a store as it was made at first, and of today's. */
+function ourSchemas(): readonly string[] {
   const Sqlite = loadSqlite();
   const database = new Sqlite(":memory:");
   try {
     database.exec(SCHEMA);
-    return schemaOf(database);
+    const first = schemaOf(database);
+    renewSchema(database);
+    return [first, schemaOf(database)];
   } finally {
     database.close();
   }

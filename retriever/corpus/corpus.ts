@@ -49,9 +49,10 @@ export class Corpus {
       for (const index of chunks.keys()) this.#requireVector(vectors[index], document.id);
       this.#remove(document.id);
       const { id, source, title, format, collection = "", hash, text, metadata } = document;
+      const { root = "" } = document;
       this.#run(
-        "INSERT INTO documents (id, source, title, format, collection, hash, text, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [id, source, title, format, collection, hash, text, JSON.stringify(metadata)],
+        "INSERT INTO documents (id, source, title, format, collection, hash, text, metadata, root) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [id, source, title, format, collection, hash, text, JSON.stringify(metadata), root],
       );
       for (const [index, chunk] of chunks.entries()) {
         this.#addChunk(document, chunk, vectors[index]!);
@@ -66,6 +67,14 @@ export class Corpus {
       const wasThere = this.#remove(id);
       if (wasThere) this.#bump();
       return wasThere;
+    });
+  }
+
+  /** Notes that documents were found again below another root. Nothing that is searched changes. @throws RagError file/write-failed, file/locked */
+  moveToRoot(ids: readonly string[], root: string): void {
+    if (ids.length === 0) return;
+    this.transaction(() => {
+      for (const id of ids) this.#run("UPDATE documents SET root = ? WHERE id = ?", [root, id]);
     });
   }
 

@@ -11,7 +11,14 @@ import {
 } from "../../core/index.ts";
 import { Corpus } from "./corpus.ts";
 import { hasCurrentKeywords, renewKeywords } from "./keyword-rows.ts";
-import { metaOf, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
+import {
+  hasCurrentSchema,
+  makeSchema,
+  metaOf,
+  renewSchema,
+  SCHEMA_VERSION,
+  versionOf,
+} from "./schema.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { storeName } from "./store-name.ts";
@@ -118,6 +125,7 @@ function prepare(
 function isReady(database: Database.Database): boolean {
   return (
     versionOf(database) === SCHEMA_VERSION &&
+    hasCurrentSchema(database) &&
     metaOf(database, "epoch") !== undefined &&
     hasCurrentKeywords(database)
   );
@@ -132,7 +140,8 @@ function makeTables(
   const set = (key: string, value: string) =>
     database.prepare("INSERT OR IGNORE INTO meta VALUES (?, ?)").run(key, value);
   if (version === SCHEMA_VERSION) {
-    // A store from before it had one, or of other keywords.
+    // A store from before it had these, or of other keywords.
+    renewSchema(database);
     set("epoch", randomUUID());
     renewKeywords(database);
     return;
@@ -144,7 +153,7 @@ function makeTables(
     );
   }
   if (!embedder) throw emptyStore(where);
-  database.exec(SCHEMA);
+  makeSchema(database);
   set("embedder", embedder.id);
   set("dimension", String(embedder.dimension));
   set("sequence", "0");

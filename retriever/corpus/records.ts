@@ -6,6 +6,8 @@ export interface NewDocument {
   readonly id: string;
   /** Where it came from: a path relative to where ingest began, or an address. */
   readonly source: string;
+  /** The folder where ingest began, absolute and without links; left out for what no file of this machine stands behind. */
+  readonly root?: string;
   readonly title: string;
   readonly format: string;
   /** A name that groups documents. */

@@ -2,7 +2,7 @@ import { parseJson, RagError } from "../../core/index.ts";
 import type { ChunkRecord, DocumentRecord } from "./records.ts";
 
 export const SELECT_DOCUMENT =
-  "SELECT d.id, d.source, d.title, d.format, d.collection, d.hash, d.metadata FROM documents d";
+  "SELECT d.id, d.source, d.title, d.format, d.collection, d.hash, d.metadata, d.root FROM documents d";
 export const SELECT_CHUNK =
   "SELECT id, document_id, start_offset, end_offset, page, heading, text FROM chunks";
 
@@ -17,12 +17,14 @@ interface ChunkRow {
 }
 
 export function toDocument(row: unknown): DocumentRecord {
-  const { metadata, collection, ...rest } = row as Omit<DocumentRecord, "metadata"> & {
+  const { metadata, collection, root, ...rest } = row as Omit<DocumentRecord, "metadata"> & {
     metadata: string;
     collection: string;
+    root: string;
   };
   return {
     ...rest,
+    ...(root === "" ? {} : { root }),
     ...(collection === "" ? {} : { collection }),
     metadata: parseColumn(metadata, "metadata") as DocumentRecord["metadata"],
   };

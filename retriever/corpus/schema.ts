@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 
-/** Raised when a table, or what goes into one, changes; an older database is refused by number. */
+/** Raised when a table, or what goes into one, changes so that an older database cannot be read; it is refused by number. */
 export const SCHEMA_VERSION = 2;
 
 /**
@@ -39,6 +39,27 @@ CREATE VIRTUAL TABLE keywords USING fts5 (
   tokenize = 'porter unicode61 remove_diacritics 2'
 );
 `;
+
+/** A column that databases of version 2 did not have at first; they get it when they are opened or restored. */
+const ADD_ROOT = "ALTER TABLE documents ADD COLUMN root TEXT NOT NULL DEFAULT ''";
+
+/** Makes the tables of an empty database as an older one has them in the end, column for column. */
+export function makeSchema(database: Database.Database): void {
+  database.exec(SCHEMA);
+  renewSchema(database);
+}
+
+/** Whether a database has every column. */
+export const hasCurrentSchema = (database: Database.Database): boolean =>
+  database
+    .prepare("SELECT 1 FROM pragma_table_info('documents') WHERE name = 'root'")
+    .pluck()
+    .get() === 1;
+
+/** Adds what an older database lacks. Call it within a transaction where others may do so. */
+export function renewSchema(database: Database.Database): void {
+  if (!hasCurrentSchema(database)) database.exec(ADD_ROOT);
+}
 
 /** The schema's version that a database says it has; 0 for an empty one. */
 export const versionOf = (database: Database.Database): number =>

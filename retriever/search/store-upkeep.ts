@@ -2,11 +2,13 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { RagError, systemCode } from "../../core/index.ts";
 import { type BackupSummary, restoreStore } from "../corpus/backup.ts";
+import type { Corpus } from "../corpus/corpus.ts";
 import { openCorpus } from "../corpus/open-corpus.ts";
 import { type StoreLockOptions, withStoreLock } from "../corpus/store-lock.ts";
+import type { Embedder } from "../embedder/embedder.ts";
 import { removeSnapshot } from "../index/snapshot.ts";
-import { rebuildIndex } from "./index-keeper.ts";
-import type { Retriever } from "./retriever.ts";
+import { checkSavedIndex, rebuildIndex } from "./index-keeper.ts";
+import { openRetriever, type Retriever } from "./retriever.ts";
 
 type LockOptions = Omit<StoreLockOptions, "job">;
 
@@ -58,6 +60,20 @@ export function restoreFromBackup(
     }
     return summary;
   });
+}
+
+/**
+ * Writes the index anew where the saved one is damaged or not of the documents there are: nothing to do after a run that changed nothing. Call it
+ * holding the store's lock.
+ * @throws RagError file/write-failed
+ */
+export async function renewSavedIndex(
+  folder: string,
+  parts: { readonly corpus: Corpus; readonly embedder: Embedder },
+): Promise<void> {
+  const { ok, isCurrent } = await checkSavedIndex(folder, parts.corpus);
+  if (ok && isCurrent) return;
+  await (await openRetriever(folder, parts)).saveIndex();
 }
 
 /**

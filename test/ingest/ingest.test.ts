@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { realpathSync } from "node:fs";
 import {
   chmod,
   mkdir,
   mkdtemp,
   readdir,
+  rename,
   rm,
   stat,
   symlink,
@@ -15,7 +17,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { findFiles } from "../../ingest/find-files.ts";
-import { goneBelow } from "../../ingest/gone-documents.ts";
+import { absenceBelow } from "../../ingest/gone-documents.ts";
 import {
   type IngestOptions,
   type IngestProgress,
@@ -23,7 +25,7 @@ import {
   UPLOAD_ORIGIN,
 } from "../../ingest/index.ts";
 import { LOADER_HASH_MARK } from "../../ingest/loaders/loaded-document.ts";
-import { openRetriever, PROGRAM_METADATA } from "../../retriever/index.ts";
+import { CORPUS_FILE, loadSqlite, openRetriever, PROGRAM_METADATA } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
 
 /** A store, and a folder of files to put into it. */
@@ -108,6 +110,88 @@ test("files that are gone stay without --prune, and go with it, below the given 
     failed: [],
   });
   assert.deepEqual(sources(), []);
+});
+
+test("a prune removes nothing that was ingested from another folder", async (t) => {
+  const { root, run, sources } = await prepare(t, {
+    "a/docs/one.txt": "first",
+    "a/lines.jsonl": '{"id":1,"text":"one"}',
+    "b/two.txt": "second",
+  });
+  const from = (folder: string) => ({ root: join(root, folder) });
+  await run(["."], { ...from("a"), collection: "first" });
+  const other = await run(["."], { ...from("b"), prune: true });
+  assert.deepEqual(other.documents, {
+    added: 1,
+    updated: 0,
+    unchanged: 0,
+    removed: 0,
+    failed: [],
+  });
+  await run(["a/docs"], { prune: true });
+  const all = ["a/docs/one.txt", "docs/one.txt", "lines.jsonl#1", "two.txt"];
+  assert.deepEqual(sources(), all);
+  await rm(join(root, "a/docs/one.txt"));
+  await rm(join(root, "a/lines.jsonl"));
+  for (const dryRun of [true, false]) {
+    const { removed, kept } = (await run(["."], { ...from("b"), prune: true, dryRun })).documents;
+    assert.deepEqual([removed, kept], [0, 3], "their files are nowhere any more, which is told");
+  }
+  assert.equal((await run(["."], { ...from("a"), prune: true })).documents.removed, 2);
+  assert.deepEqual(sources(), ["a/docs/one.txt", "two.txt"]);
+  assert.equal((await run(["."], { prune: true })).documents.removed, 1);
+});
+
+test("a file of the same name and content elsewhere takes no document over while the first is there", async (t) => {
+  const { root, run, sources } = await prepare(t, { "a/x.txt": "same", "b/x.txt": "same" });
+  await run(["."], { root: join(root, "a") });
+  const b = { root: join(root, "b"), prune: true };
+  assert.equal((await run(["."], b)).documents.unchanged, 1);
+  await rm(join(root, "b/x.txt"));
+  assert.equal((await run(["."], b)).documents.removed, 0);
+  assert.deepEqual(sources(), ["x.txt"]);
+});
+
+test("what was moved as a whole is followed: what was there when it was ingested again can be pruned there", async (t) => {
+  const files = { "a/x.txt": "x", "a/y.txt": "y", "a/p.jsonl": '{"id":1,"text":"one"}' };
+  const { store, root, run, sources } = await prepare(t, files);
+  await run(["."], { root: join(root, "a") });
+  await rename(join(root, "a"), join(root, "moved"));
+  await rm(join(root, "moved/y.txt"));
+  const moved = { root: join(root, "moved"), prune: true };
+  const before = store.corpus.sequence;
+  await run(["."], { ...moved, dryRun: true });
+  const { documents } = await run(["."], moved);
+  assert.deepEqual([documents.unchanged, documents.removed, documents.kept], [2, 0, 1]);
+  assert.equal(store.corpus.sequence, before, "no search is made stale by it");
+  await rm(join(root, "moved/x.txt"));
+  await rm(join(root, "moved/p.jsonl"));
+  assert.equal((await run(["."], moved)).documents.removed, 2);
+  assert.deepEqual(sources(), ["y.txt"]);
+});
+
+test("a document of a store that knew no roots is kept until it was ingested again", async (t) => {
+  const { store, root, run, sources } = await prepare(t, { "x.txt": "x", "y.txt": "y" });
+  await run(["."]);
+  const Sqlite = loadSqlite();
+  const database = new Sqlite(join(store.folder, CORPUS_FILE));
+  database.exec("UPDATE documents SET root = ''");
+  database.close();
+  await rm(join(root, "y.txt"));
+  const { documents } = await run(["."], { prune: true });
+  assert.deepEqual([documents.removed, documents.kept], [0, 1]);
+  await rm(join(root, "x.txt"));
+  assert.equal((await run(["."], { prune: true })).documents.removed, 1);
+  assert.deepEqual(sources(), ["y.txt"]);
+});
+
+test("nothing is removed when the folder has vanished by the time its files are found gone", async (t) => {
+  const { root, run, sources } = await prepare(t, { "d/a.txt": "a" });
+  await run(["d"]);
+  await rm(join(root, "d/a.txt"));
+  const vanished = await run(["d"], { prune: true, isPlaceThere: () => false });
+  assert.equal(vanished.documents.removed, 0);
+  assert.deepEqual(sources(), ["d/a.txt"]);
 });
 
 test("lines of a .jsonl whose ids look like paths are kept while their file is there", async (t) => {
@@ -562,10 +646,10 @@ test("a folder that is reached through a link has each document once, and leaves
     );
   }
   await rm(join(real, "docs"), { recursive: true });
-  const gone = { source: "docs/a.txt", format: "txt" };
+  const gone = { source: "docs/a.txt", format: "txt", root: realpathSync(real) };
   for (const at of [real, link]) {
     for (const path of ["docs", join(link, "docs"), join(real, "docs"), link]) {
-      assert.equal(goneBelow([path], at)(gone), true, `${path} from ${at}`);
+      assert.equal(absenceBelow([path], at)(gone), "gone", `${path} from ${at}`);
     }
   }
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -228,6 +228,44 @@ test("a Notion export comes in with each page under its own path", async (t) => 
   assert.equal((await ingestWithLoader(job)).documents.removed, 0);
   assert.equal((await ingestWithLoader({ ...job, prune: true })).documents.removed, 1);
   assert.deepEqual(ids(corpus), [`export/${page}.md`, "notes.txt"]);
+});
+
+test("notes that a loader read from another folder are not pruned; those of a folder that was moved can be", async (t) => {
+  const options = await place(t);
+  const { corpus, root } = options;
+  await mkdir(join(root, "a/vault"), { recursive: true });
+  await mkdir(join(root, "b"));
+  for (const name of ["one", "two"]) await writeFile(join(root, "a/vault", `${name}.md`), name);
+  const run = (folder: string, prune = true) =>
+    ingestWithLoader({
+      ...options,
+      root: join(root, folder),
+      paths: ["."],
+      loader: "obsidian",
+      prune,
+    });
+  await run("a", false);
+  assert.equal((await run("b")).documents.removed, 0);
+  await rename(join(root, "a"), join(root, "moved"));
+  assert.equal((await run("b")).documents.kept, 2);
+  assert.equal((await run("moved")).documents.removed, 0);
+  await rm(join(root, "moved/vault/two.md"));
+  assert.equal((await run("moved")).documents.removed, 1);
+  assert.deepEqual(ids(corpus), ["vault/one.md"]);
+});
+
+test("loading again what has not changed leaves the store's files as they are", async (t) => {
+  const options = await place(t);
+  const documents = [new Document({ pageContent: "A page.", metadata: { source: "x.md" } })];
+  await ingestLoaded({ ...options, documents });
+  const written = async () => {
+    const names = (await readdir(options.storeFolder)).filter((name) => name !== "writer.lock");
+    const times = names.map(async (name) => (await stat(join(options.storeFolder, name))).mtimeMs);
+    return [names, await Promise.all(times)];
+  };
+  const before = await written();
+  assert.equal((await ingestLoaded({ ...options, documents })).documents.unchanged, 1);
+  assert.deepEqual(await written(), before);
 });
 
 test("what a loader gave from elsewhere survives the pruning of files", async (t) => {

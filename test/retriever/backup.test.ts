@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { restoreStore } from "../../retriever/corpus/backup.ts";
 import { loadSqlite } from "../../retriever/corpus/sqlite.ts";
 import { backupStore, openCorpus, openRetriever } from "../../retriever/index.ts";
-import { openTestStore, type TestStore } from "./store.ts";
+import { makeFirstStore, openTestStore, type TestStore } from "./store.ts";
 
 let store: TestStore;
 let backup: string;
@@ -61,6 +61,15 @@ test("into an empty folder, and over a database that is damaged", async () => {
   corpus = reopen();
   assert.deepEqual(corpus.checkIntegrity(), []);
   corpus.close();
+});
+
+test("a backup of a store that was made before documents had a root is restored below open readers", async () => {
+  const older = join(store.folder, "older");
+  await makeFirstStore(older);
+  await backupStore(older, backup);
+  await restoreStore(store.folder, backup);
+  assert.deepEqual(ids(), ["a"]);
+  assert.equal(store.corpus.document("a")?.root, undefined);
 });
 
 test("a file that is there is not replaced unless that is asked for", async () => {

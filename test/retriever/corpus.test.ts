@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { loadSqlite } from "../../retriever/corpus/sqlite.ts";
 import { openCorpus } from "../../retriever/index.ts";
 import { hashEmbedder } from "./hash-embedder.ts";
-import { openTestStore, type TestStore } from "./store.ts";
+import { documentOf, makeFirstStore, openTestStore, putText, type TestStore } from "./store.ts";
 
 let store: TestStore;
 beforeEach(async () => {
@@ -126,6 +126,23 @@ test("a store of an earlier version finds what is written in another way, once i
   );
   assert.deepEqual(reopened.checkIntegrity(), []);
   reopened.close();
+});
+
+test("a store that was made before documents had a root is opened, searched and written", async () => {
+  const folder = join(store.folder, "older");
+  await makeFirstStore(folder);
+  const { embedder } = store;
+  const opened = openCorpus(folder, { embedder, create: false });
+  assert.equal(opened.document("a")?.root, undefined);
+  await putText(opened, embedder, { ...documentOf("b", "two"), root: "/notes" });
+  opened.moveToRoot(["a"], "/elsewhere");
+  const roots = [...opened.documents()].map(({ id, root }) => [id, root]);
+  assert.deepEqual(roots, [
+    ["a", "/elsewhere"],
+    ["b", "/notes"],
+  ]);
+  assert.deepEqual(opened.checkIntegrity(), []);
+  opened.close();
 });
 
 test("a file that is no database is refused by name and left as it is", async () => {

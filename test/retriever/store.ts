@@ -1,7 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Corpus, type Embedder, type NewDocument, openCorpus } from "../../retriever/index.ts";
+import { SCHEMA } from "../../retriever/corpus/schema.ts";
+import {
+  CORPUS_FILE,
+  type Corpus,
+  type Embedder,
+  loadSqlite,
+  type NewDocument,
+  openCorpus,
+} from "../../retriever/index.ts";
 import { hashEmbedder } from "./hash-embedder.ts";
 
 /** A store in a temporary folder. */
@@ -26,6 +34,23 @@ export async function openTestStore(embedder = hashEmbedder()): Promise<TestStor
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A store with document "a", as the first version with today's schema number made it. */
+export async function makeFirstStore(folder: string, embedder = hashEmbedder()): Promise<void> {
+  const Sqlite = loadSqlite();
+  await mkdir(folder);
+  const database = new Sqlite(join(folder, CORPUS_FILE));
+  database.exec(SCHEMA);
+  const { id, dimension } = embedder;
+  const meta = { embedder: id, dimension, sequence: 0, epoch: "first", keywords: 2 };
+  const set = database.prepare("INSERT INTO meta VALUES (?, ?)");
+  for (const [key, value] of Object.entries(meta)) set.run(key, String(value));
+  database.exec(
+    `INSERT INTO documents VALUES ('a', 'a.txt', 'a', 'txt', '', 'a', 'one', '{}');
+     PRAGMA user_version = 2;`,
+  );
+  database.close();
 }
 
 export const documentOf = (id: string, text: string): NewDocument => ({
