@@ -109,8 +109,8 @@ export class ChangeHints {
   }
 }
 
-/** Empty for what is not there. */
-function identityOf(path: string): string {
+/** Tells a folder or file from another that comes under its name; empty for what is not there. */
+export function identityOf(path: string): string {
   try {
     const { dev, ino } = statSync(path);
     return `${dev}:${ino}`;

@@ -5,9 +5,13 @@ import { RagError } from "../core/index.ts";
 import { ChangeHints } from "./change-hints.ts";
 import { type IngestOptions, ingest } from "./ingest.ts";
 import type { DocumentChange, IngestSummary } from "./tally.ts";
+import { WatchedFolders } from "./watched-folders.ts";
 
 export interface WatchOptions
-  extends Omit<IngestOptions, "prune" | "dryRun" | "onProgress" | "onChange" | "waitMs"> {
+  extends Omit<
+    IngestOptions,
+    "prune" | "isPlaceThere" | "dryRun" | "onProgress" | "onChange" | "waitMs"
+  > {
   /** Looks at the files again and again instead of being told of changes: for network drives. */
   readonly isPolling?: boolean;
   /** How long files must have been quiet before they are read, in milliseconds. */
@@ -30,7 +34,8 @@ const LOCK_WAIT_MS = 24 * 3_600_000;
 /**
  * Keeps a store in line with folders until it is aborted: adds, replaces and removes. Every change makes it compare all files
  * again, of which those that are as before cost little; so bursts, renames and lost events end in the same state.
- * A folder that is gone as a whole (a drive that was taken out) keeps its documents, and is followed again when it is back.
+ * A folder that is gone as a whole (a drive that was taken out, also where an empty folder is left of it) keeps its documents, and is followed
+ * again when it is back.
  * @throws RagError file/not-found, file/unreadable, store/*; the signal's reason when it is aborted
  */
 export async function watch(options: WatchOptions): Promise<never> {
@@ -38,8 +43,9 @@ export async function watch(options: WatchOptions): Promise<never> {
   const folders = paths.map((path) => resolve(root, path));
   requireThere(paths, folders);
   const hintOptions = { folders, storeFolder: resolve(root, storeFolder), isPolling, quietMs };
+  const watched = new WatchedFolders(folders);
   let hints = new ChangeHints(hintOptions);
-  const keeper = new StoreKeeper(options, folders);
+  const keeper = new StoreKeeper(options, watched);
   const sync = async () => {
     const synced = await keeper.sync();
     if (synced && hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
@@ -51,8 +57,8 @@ export async function watch(options: WatchOptions): Promise<never> {
     for (;;) {
       await hints.next(signal);
       await sync();
-      while (!hints.areCurrent()) {
-        await allThere(folders, signal);
+      while (!hints.areCurrent() || watched.gone().length > 0) {
+        await allThere(watched, signal);
         await hints.close();
         hints = new ChangeHints(hintOptions);
         await hints.ready();
@@ -65,11 +71,8 @@ export async function watch(options: WatchOptions): Promise<never> {
 }
 
 /** Nothing tells that a folder which was gone is back; so it is looked for. */
-async function allThere(
-  folders: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  while (!folders.every((folder) => existsSync(folder))) {
+async function allThere(watched: WatchedFolders, signal: AbortSignal | undefined): Promise<void> {
+  while (watched.gone().length > 0) {
     // An abort is thrown with its own reason.
     await setTimeout(GONE_POLL_MS, undefined, { signal }).catch(() => {});
     signal?.throwIfAborted();
@@ -79,23 +82,30 @@ async function allThere(
 /** Runs the ingest job, and tells what is new about it. */
 class StoreKeeper {
   readonly #options: WatchOptions;
-  readonly #folders: readonly string[];
+  readonly #watched: WatchedFolders;
   /** Reasons that were told, by source; they are not told again each time. */
   #told = new Map<string, string>();
 
-  constructor(options: WatchOptions, folders: readonly string[]) {
+  constructor(options: WatchOptions, watched: WatchedFolders) {
     this.#options = options;
-    this.#folders = folders;
+    this.#watched = watched;
   }
 
   /** Undefined while a folder is gone. */
   async sync(): Promise<IngestSummary | undefined> {
     const failures = new Map<string, string>();
-    const gone = this.#options.paths.filter((_, index) => !existsSync(this.#folders[index]!));
-    for (const path of gone) this.#fail(path, GONE, failures);
-    const summary = gone.length > 0 ? undefined : await this.#ingest(failures);
+    const isGone = this.#tellGone(failures);
+    const summary = isGone ? undefined : await this.#ingest(failures);
+    if (summary) this.#tellGone(failures);
     this.#told = failures;
     return summary;
+  }
+
+  /** Whether a folder is gone. */
+  #tellGone(failures: Map<string, string>): boolean {
+    const gone = this.#watched.gone();
+    for (const index of gone) this.#fail(this.#options.paths[index]!, GONE, failures);
+    return gone.length > 0;
   }
 
   #ingest(failures: Map<string, string>): Promise<IngestSummary> {
@@ -103,6 +113,7 @@ class StoreKeeper {
     return ingest({
       ...this.#options,
       prune: true,
+      isPlaceThere: () => this.#watched.gone().length === 0,
       waitMs: LOCK_WAIT_MS,
       onChange: ({ kind, source, reason = "" }: DocumentChange) => {
         if (kind === "failed") this.#fail(source, reason, failures);

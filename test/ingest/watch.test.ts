@@ -125,6 +125,37 @@ test("a folder that vanishes as a whole keeps its documents", limit, async (t) =
   await rename(`${docs}-away`, docs);
 });
 
+test(
+  "the empty folder that a drive leaves when it is taken out keeps its documents; filled, it is followed",
+  limit,
+  async (t) => {
+    const { docs, write, until, sources } = await startWatching(t);
+    await mkdir(`${docs}-point`);
+    await rename(docs, `${docs}-away`);
+    await rename(`${docs}-point`, docs);
+    const gone = await until(({ event }) => event === "failed");
+    assert.match("reason" in gone ? gone.reason : "", /its documents are kept/);
+    assert.deepEqual(sources(), ["docs/first.jsonl#0"]);
+    await write("second.jsonl", "a heron waits by the lock");
+    await until((event) => event.event === "added" && event.source === "docs/second.jsonl#0");
+    await until((event) => event.event === "removed" && event.source === "docs/first.jsonl#0");
+  },
+);
+
+test("a drive that is back in its place is as if it had never been away", limit, async (t) => {
+  const { docs, write, until, sources, events } = await startWatching(t);
+  await mkdir(`${docs}-point`);
+  await rename(docs, `${docs}-away`);
+  await rename(`${docs}-point`, docs);
+  await until(({ event }) => event === "failed");
+  await rename(docs, `${docs}-point`);
+  await rename(`${docs}-away`, docs);
+  await write("second.jsonl", "a heron waits by the lock");
+  await until((event) => event.event === "added" && event.source === "docs/second.jsonl#0");
+  assert.ok(events.every(({ event }) => event !== "removed"));
+  assert.deepEqual(sources(), ["docs/first.jsonl#0", "docs/second.jsonl#0"]);
+});
+
 test("a folder that comes back is followed again", limit, async (t) => {
   const { docs, write, until, synced } = await startWatching(t);
   await rename(docs, `${docs}-away`);
@@ -140,6 +171,7 @@ test("a folder that comes back is followed again", limit, async (t) => {
 test("a folder that was replaced between two looks is followed again", limit, async (t) => {
   const { docs, write, until, synced } = await startWatching(t);
   await mkdir(`${docs}-new`);
+  await writeFile(join(`${docs}-new`, "other.jsonl"), '{"id":0,"text":"another lamp"}');
   await rename(docs, `${docs}-away`);
   await rename(`${docs}-new`, docs);
   await until((event) => event.event === "removed");
