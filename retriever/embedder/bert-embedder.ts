@@ -97,8 +97,14 @@ export class BertEmbedder implements Embedder {
     const module = workerModule("bert-worker", import.meta.url);
     const pool = new WorkerPool(workers, (signal) => LastingWorker.open(module, data, signal));
     const embedder = new BertEmbedder(resolved, { ...parts, pool });
-    if (!options.isLazy) await pool.open(options.signal);
-    return embedder;
+    if (options.isLazy) return embedder;
+    try {
+      await pool.open(options.signal);
+      return embedder;
+    } catch (thrown) {
+      await pool.close();
+      throw thrown;
+    }
   }
 
   countTokens(text: string): number {

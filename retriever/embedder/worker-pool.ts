@@ -15,20 +15,21 @@ export function shareThreads(threads: number): {
   return { workers, threadsEach: Math.max(1, Math.floor(threads / workers)) };
 }
 
-type OpenWorker = (signal?: AbortSignal) => Promise<LastingWorker>;
+type OpenWorker = (signal: AbortSignal) => Promise<LastingWorker>;
 
-/** Workers with the same weights, each opened when there is work for it. */
+/** Workers with the same weights, each opened when there is work for it, for all who wait for it: an abort ends only the waiting of whose signal it is. */
 export class WorkerPool {
   readonly #size: number;
   readonly #openWorker: OpenWorker;
   readonly #workers: (Promise<LastingWorker> | undefined)[] = [];
+  #closing = new AbortController();
 
   constructor(size: number, openWorker: OpenWorker) {
     this.#size = size;
     this.#openWorker = openWorker;
   }
 
-  /** Opens the first worker. @throws what opening throws */
+  /** Opens the first worker. @throws what opening throws, the signal's reason */
   async open(signal?: AbortSignal): Promise<void> {
     await this.#opened(0, signal);
   }
@@ -59,7 +60,10 @@ export class WorkerPool {
     await Promise.all(turns);
   }
 
+  /** Also gives up what is being opened. */
   async close(): Promise<void> {
+    this.#closing.abort();
+    this.#closing = new AbortController();
     for (const opening of this.#workers.splice(0)) {
       const worker = await opening?.catch(() => undefined);
       await worker?.close();
@@ -68,10 +72,34 @@ export class WorkerPool {
 
   /** A worker that could not be opened is tried again by the next call. */
   #opened(index: number, signal: AbortSignal | undefined): Promise<LastingWorker> {
-    this.#workers[index] ??= this.#openWorker(signal).catch((thrown: unknown) => {
-      this.#workers[index] = undefined;
+    this.#workers[index] ??= this.#open(index);
+    const opening = this.#workers[index];
+    return signal ? unlessAborted(opening, signal) : opening;
+  }
+
+  async #open(index: number): Promise<LastingWorker> {
+    const { signal } = this.#closing;
+    try {
+      return await this.#openWorker(signal);
+    } catch (thrown) {
+      // After closing another may be in its place.
+      if (!signal.aborted) this.#workers[index] = undefined;
       throw thrown;
-    });
-    return this.#workers[index];
+    }
+  }
+}
+
+/** What `work` comes to, unless the signal is given before. */
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  let onAbort!: () => void;
+  const abort = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+  });
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([abort, work]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

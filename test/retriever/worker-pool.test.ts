@@ -58,6 +58,48 @@ test("after a failure no more is begun, and what is under way comes to its end",
   assert.deepEqual(finished, [2]);
 });
 
+/** A pool of one worker that opens when it is told to. */
+function slowWorker() {
+  let opened!: () => void;
+  const signals: AbortSignal[] = [];
+  const pool = new WorkerPool(1, (signal) => {
+    signals.push(signal);
+    return new Promise((resolve, reject) => {
+      opened = () => resolve({ close: async () => {} } as unknown as LastingWorker);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  });
+  return { pool, signals, open: () => opened() };
+}
+
+test("who gives up waiting for a worker leaves it to the others who wait, and to those who come later", async () => {
+  const { pool, signals, open } = slowWorker();
+  const [abort, late] = [new AbortController(), new AbortController()];
+  const done: string[] = [];
+  const first = pool.forEach(["first"], async (_, item) => void done.push(item), abort.signal);
+  const second = pool.forEach(["second"], async (_, item) => void done.push(item));
+  abort.abort(new Error("client went away"));
+  await assert.rejects(first, /client went away/);
+  open();
+  await second;
+  await pool.forEach(["third"], async (_, item) => void done.push(item), late.signal);
+  assert.deepEqual(done, ["second", "third"]);
+  assert.equal(signals.length, 1);
+  await assert.rejects(
+    pool.forEach([4], async () => {}, AbortSignal.abort(new Error("at once"))),
+    /at once/,
+  );
+});
+
+test("closing gives up a worker that is being opened", async () => {
+  const { pool, signals } = slowWorker();
+  const waiting = pool.forEach([1], async () => {});
+  const refused = assert.rejects(waiting, { name: "AbortError" });
+  await pool.close();
+  await refused;
+  assert.equal(signals[0]?.aborted, true);
+});
+
 test("a worker that could not be opened is tried again by the next call", async () => {
   const { pool, opened, failNext } = fakeWorkers(1);
   failNext();
