@@ -218,7 +218,7 @@ export class Corpus {
 
   /** SQLite's own checks, and whether every chunk is its document's text. Problems in words; empty when all is well. */
   checkIntegrity(): string[] {
-    return this.#guard(() => integrityProblems(this.#database));
+    return this.snapshot(() => integrityProblems(this.#database));
   }
 
   /**

@@ -2,8 +2,8 @@ import type Database from "better-sqlite3";
 import { metaOf } from "./schema.ts";
 
 /**
- * SQLite's own checks, and whether chunks, vectors and keyword rows belong together. Problems in words; empty when all
- * is well.
+ * SQLite's own checks, whether chunks, vectors and keyword rows belong together, and whether each chunk is its document's text from start to
+ * end. Problems in words; empty when all is well.
  */
 export function integrityProblems(database: Database.Database): string[] {
   const rows = database.pragma("integrity_check") as { integrity_check: string }[];
@@ -34,5 +34,34 @@ function chunkProblems(database: Database.Database): string[] {
       "chunks WHERE id NOT IN (SELECT rowid FROM keywords)",
     ),
     ...count("keyword rows without a chunk", "keywords WHERE rowid NOT IN (SELECT id FROM chunks)"),
+    ...foreignTexts(database),
   ];
+}
+
+interface TextRow {
+  readonly start_offset: number;
+  readonly end_offset: number;
+  readonly text: string;
+}
+
+/** Document by document, of which one alone is held. */
+function foreignTexts(database: Database.Database): string[] {
+  const chunksOf = database.prepare(
+    "SELECT start_offset, end_offset, text FROM chunks WHERE document_id = ?",
+  );
+  const documents = database.prepare("SELECT id, text FROM documents").iterate();
+  let found = 0;
+  for (const { id, text } of documents as IterableIterator<{ id: string; text: string }>) {
+    const chunks = chunksOf.all(id) as TextRow[];
+    found += chunks.filter((chunk) => !isFrom(text, chunk)).length;
+  }
+  return found === 0 ? [] : [`${found} chunks whose text is not their document's`];
+}
+
+/** SQLite has no half characters: they come back as several of these, with which texts grow. */
+const REPLACEMENT = "\ufffd";
+
+function isFrom(text: string, { start_offset: start, end_offset: end, text: own }: TextRow) {
+  if (start >= 0 && end <= text.length && text.slice(start, end) === own) return true;
+  return own.includes(REPLACEMENT) || text.includes(REPLACEMENT);
 }

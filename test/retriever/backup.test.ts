@@ -112,6 +112,9 @@ const broken: readonly (readonly [what: string, damage: (file: string) => Promis
     ],
     ["with chunks that lack their document", (file) => sql(file, "DELETE FROM documents")],
     ["with vectors cut short", (file) => sql(file, "UPDATE chunks SET vector = x'00000000'")],
+    ["with a passage of other words", (file) => sql(file, "UPDATE chunks SET text = 'Ebb.'")],
+    ["with passages out of place", (file) => sql(file, "UPDATE chunks SET start_offset = 3")],
+    ["with passages beyond the end", (file) => sql(file, "UPDATE chunks SET end_offset = 999")],
     ["with damaged metadata", (file) => sql(file, "UPDATE documents SET metadata = '{'")],
   ];
 

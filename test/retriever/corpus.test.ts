@@ -53,6 +53,26 @@ test("a document comes back as it went in, chunk by chunk", async () => {
   );
 });
 
+test("a passage that is not its document's text is found by the check, beside those that are", async () => {
+  await store.put("sound", "𝒜 tide turns.\n\nLow water 🌊 at six.");
+  await store.put("changed", "High water at noon.\n\nLow water at six.");
+  // Cut within a character, as SQLite cannot keep it.
+  const text = "half 🌊";
+  const cuts = [
+    { start: 0, end: 6, heading: [], text: text.slice(0, 6) },
+    { start: 6, end: 7, heading: [], text: text.slice(6) },
+  ];
+  const vectors = await store.embedder.embed(cuts.map((cut) => cut.text));
+  store.corpus.putDocument(documentOf("half", text), cuts, vectors);
+  assert.deepEqual(store.corpus.checkIntegrity(), []);
+  const Sqlite = loadSqlite();
+  const database = new Sqlite(join(store.folder, "corpus.db"));
+  database.exec("UPDATE chunks SET end_offset = 40 WHERE document_id = 'changed'");
+  database.exec("UPDATE documents SET text = 'Ebb' || text WHERE id = 'sound'");
+  database.close();
+  assert.deepEqual(store.corpus.checkIntegrity(), ["4 chunks whose text is not their document's"]);
+});
+
 test("replacing a document leaves none of its old chunks, in no table", async () => {
   await store.put("log", "old words here\n\nmore old words");
   const [oldId] = store.corpus.chunkIds();
