@@ -5,6 +5,7 @@ import { z } from "zod";
 import { RagError, systemCode, systemReason } from "../../core/index.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
+import { storeName } from "./store-name.ts";
 
 export interface StoreLockOptions {
   /** What the owner does; told to whoever finds the store locked. */
@@ -37,10 +38,25 @@ export async function withStoreLock<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const release = await acquire(folder, options);
+  let result: Result;
   try {
-    return await work();
-  } finally {
+    result = await work();
+  } catch (thrown) {
+    // What went wrong first is what matters.
+    await letGo(folder, release).catch(() => {});
+    throw thrown;
+  }
+  await letGo(folder, release);
+  return result;
+}
+
+/** The lock is free afterwards, whether or not the file that names its owner could be removed. */
+async function letGo(folder: string, release: () => void): Promise<void> {
+  try {
     await rm(join(folder, OWNER_FILE), { force: true });
+  } catch (cause) {
+    throw notWritable(folder, cause);
+  } finally {
     release();
   }
 }
@@ -57,7 +73,7 @@ async function acquire(folder: string, options: StoreLockOptions): Promise<() =>
     if (Date.now() >= deadline) {
       throw new RagError(
         "file/locked",
-        `${folder}: ${name} is writing to this store; wait for it to end and try again.`,
+        `${storeName(folder)}: ${name} is writing to this store; wait for it to end and try again.`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -84,15 +100,18 @@ function tryLock(folder: string, job: string): (() => void) | undefined {
   } catch (thrown) {
     database?.close();
     if (/^SQLITE_(BUSY|LOCKED)/.test(systemCode(thrown) ?? "")) return undefined;
-    const cause = storeError(thrown, path);
+    const cause = storeError(thrown, join(storeName(folder), LOCK_FILE));
     if (cause instanceof RagError) throw cause;
-    throw new RagError(
-      "file/write-failed",
-      `${folder}: cannot be written (${systemReason(cause)}); check permissions and space.`,
-      { cause },
-    );
+    throw notWritable(folder, cause);
   }
 }
+
+const notWritable = (folder: string, cause: unknown): RagError =>
+  new RagError(
+    "file/write-failed",
+    `${storeName(folder)}: cannot be written (${systemReason(cause)}); check permissions and space.`,
+    { cause },
+  );
 
 function ownerOf(folder: string): string {
   try {

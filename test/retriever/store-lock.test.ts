@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, type TestContext, test } from "node:test";
 import { withStoreLock } from "../../retriever/index.ts";
 
@@ -81,4 +81,24 @@ test("an abort ends the waiting, and a failure releases the lock", async () => {
   });
   await assert.rejects(failing, /inside/);
   assert.equal(await withStoreLock(folder, { job: "last" }, async () => 1), 1);
+});
+
+test("the lock is let go of when the file that names its owner cannot be removed", async () => {
+  const ownerFile = join(folder, "writer.json");
+  const spoil = async () => {
+    await rm(ownerFile);
+    await mkdir(ownerFile);
+  };
+  await assert.rejects(withStoreLock(folder, { job: "first" }, spoil), {
+    code: "file/write-failed",
+    message: new RegExp(`^${basename(folder)}: cannot be written \\(\\w+\\); check permissions`),
+  });
+  await rm(ownerFile, { recursive: true });
+  const failing = withStoreLock(folder, { job: "second" }, async () => {
+    await spoil();
+    throw new Error("inside");
+  });
+  await assert.rejects(failing, /inside/);
+  await rm(ownerFile, { recursive: true });
+  assert.equal(await withStoreLock(folder, { job: "third" }, async () => "mine"), "mine");
 });
