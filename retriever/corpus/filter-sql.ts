@@ -1,5 +1,11 @@
 import { RagError } from "../../core/index.ts";
-import type { FieldTests, Filter, FilterValue } from "../search/filter.ts";
+import {
+  type FieldTests,
+  type Filter,
+  type FilterValue,
+  MAX_FILTER_DEPTH,
+  tooDeepFilter,
+} from "../search/filter.ts";
 
 /** A condition on a row `d` of documents, with the values of its question marks. */
 export interface Condition {
@@ -15,13 +21,10 @@ const COLUMNS: Readonly<Record<string, string>> = {
   collection: "d.collection",
 };
 const COMPARISONS = { lt: "<", lte: "<=", gt: ">", gte: ">=" } as const;
-const MAX_DEPTH = 20;
 
 /** A filter as SQL; every name and value of it is a parameter. @throws RagError config/invalid when it is nested too deeply */
 export function filterCondition(filter: Filter, depth = 0): Condition {
-  if (depth > MAX_DEPTH) {
-    throw new RagError("config/invalid", `filter: is nested more than ${MAX_DEPTH} deep.`);
-  }
+  if (depth > MAX_FILTER_DEPTH) throw tooDeepFilter("filter");
   const inside = (filters: readonly Filter[]) =>
     filters.map((one) => filterCondition(one, depth + 1));
   const parts: Condition[] = [];
@@ -42,37 +45,65 @@ function joined(parts: readonly Condition[], operator: "AND" | "OR", none: "0" |
   };
 }
 
-function fieldCondition(name: string, wanted: FilterValue | FieldTests): Condition {
+/** A column or a metadata key, as SQL; each part takes `path` as its parameters. */
+interface Field {
+  readonly value: string;
+  /** 'integer', 'real', 'text'; of metadata also 'true' and 'false', whose values are 1 and 0. */
+  readonly kind: string;
+  readonly path: readonly string[];
+}
+
+function fieldOf(name: string): Field {
   const column = Object.hasOwn(COLUMNS, name) ? COLUMNS[name] : undefined;
-  const field = column ?? "json_extract(d.metadata, ?)";
-  const path = column ? [] : [jsonPath(name)];
+  if (column !== undefined) return { value: column, kind: `typeof(${column})`, path: [] };
+  const [value, kind] = ["json_extract(d.metadata, ?)", "json_type(d.metadata, ?)"];
+  return { value, kind, path: [jsonPath(name)] };
+}
+
+function fieldCondition(name: string, wanted: FilterValue | FieldTests): Condition {
+  const field = fieldOf(name);
   const tests: FieldTests = typeof wanted === "object" ? wanted : { eq: wanted };
   const parts: Condition[] = [];
-  if (tests.eq !== undefined) {
-    parts.push({ sql: `${field} = ?`, values: [...path, plain(tests.eq)] });
-  }
-  if (tests.in !== undefined) {
-    const marks = tests.in.map(() => "?").join(", ");
-    parts.push({ sql: `${field} IN (${marks})`, values: [...path, ...tests.in.map(plain)] });
-  }
+  if (tests.eq !== undefined) parts.push(isOneOf(field, [tests.eq]));
+  if (tests.in !== undefined) parts.push(isOneOf(field, tests.in));
+  const { value, kind, path } = field;
   for (const [test, operator] of Object.entries(COMPARISONS)) {
     const bound = tests[test as keyof typeof COMPARISONS];
     if (bound === undefined) continue;
     // SQLite puts every text after every number.
-    const kind = typeof bound === "number" ? "('integer', 'real')" : "('text')";
+    const kinds = typeof bound === "number" ? "('integer', 'real')" : "('text')";
     parts.push({
-      sql: `(typeof(${field}) IN ${kind} AND ${field} ${operator} ?)`,
+      sql: `(${kind} IN ${kinds} AND ${value} ${operator} ?)`,
       values: [...path, ...path, bound],
     });
   }
   return joined(parts, "AND", "1");
 }
 
-const plain = (value: FilterValue): string | number =>
-  typeof value === "boolean" ? Number(value) : value;
+function isOneOf({ value, kind, path }: Field, wanted: readonly FilterValue[]): Condition {
+  const truths = wanted.filter((one) => typeof one === "boolean");
+  const others = wanted.filter((one) => typeof one !== "boolean");
+  const parts: Condition[] = [];
+  if (others.length > 0) {
+    parts.push({
+      sql: `(${value} IN (${marks(others)}) AND ${kind} NOT IN ('true', 'false'))`,
+      values: [...path, ...others, ...path],
+    });
+  }
+  if (truths.length > 0) {
+    parts.push({
+      sql: `${kind} IN (${marks(truths)})`,
+      values: [...path, ...truths.map(String)],
+    });
+  }
+  return joined(parts, "OR", "0");
+}
+
+const marks = (values: readonly unknown[]): string => values.map(() => "?").join(", ");
 
 /** @see SQLite, JSON Functions, "Path Arguments" */
 function jsonPath(name: string): string {
-  if (!name.includes('"')) return `$."${name}"`;
+  // What JSON escapes in a key it escapes in a path.
+  if (!name.includes('"')) return `$.${JSON.stringify(name)}`;
   throw new RagError("config/invalid", `filter: a field's name cannot hold quotes: ${name}.`);
 }

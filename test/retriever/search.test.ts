@@ -190,6 +190,54 @@ test("filters: equality, lists, bounds, and, or; in every mode, and counted insi
   }
 });
 
+test("true is not 1, and a key is found whatever characters it is written with", async (t) => {
+  const store = await openTestStore();
+  t.after(() => store.close());
+  await store.put("truth", "lamp", { metadata: { yes: true, no: false } });
+  await store.put("number", "lamp", { metadata: { yes: 1, no: 0, "a\\b": "v", "é\n'": "w" } });
+  await store.put("text", "lamp", { metadata: { yes: "true", no: "0" } });
+  const found = (raw: unknown) =>
+    [...store.corpus.documents(parseFilter(raw, "filter"))].map(({ id }) => id);
+  const cases: [unknown, readonly string[]][] = [
+    [{ yes: true }, ["truth"]],
+    [{ yes: 1 }, ["number"]],
+    [{ yes: "true" }, ["text"]],
+    [{ no: false }, ["truth"]],
+    [{ no: { in: [0, true] } }, ["number"]],
+    [{ yes: { in: [1, true, "x"] } }, ["number", "truth"]],
+    [{ yes: { gte: 0 } }, ["number"]],
+    [{ yes: { in: [] } }, []],
+    [{ "a\\b": "v" }, ["number"]],
+    [{ "a\\b": { in: ["v"] } }, ["number"]],
+    [{ "é\n'": "w" }, ["number"]],
+    [{ source: true }, []],
+  ];
+  for (const [filter, expected] of cases) {
+    assert.deepEqual(found(filter), expected, JSON.stringify(filter));
+  }
+});
+
+test("a filter nested too deeply is refused before it is looked at, and so is a condition that tests nothing", () => {
+  const nested = (depth: number, name: string) => {
+    let filter: object = { year: 1 };
+    for (let i = 0; i < depth; i++) filter = { [name]: [{ year: 2 }, filter] };
+    return filter;
+  };
+  for (const name of ["and", "or"]) {
+    parseFilter(nested(20, name), "--filter");
+    for (const depth of [21, 50_000]) {
+      assert.throws(() => parseFilter(nested(depth, name), "--filter"), {
+        code: "config/invalid",
+        message: /^--filter: is nested more than 20 deep; /,
+      });
+    }
+  }
+  assert.throws(() => parseFilter({ or: [{ year: {} }] }, "--filter"), {
+    code: "config/invalid",
+    message: /^--filter: or\[0\]\.year: expected .*one of eq, in, lt, lte, gt, gte/,
+  });
+});
+
 test("a filter that is none is refused by name; its names and values are never SQL", async (t) => {
   assert.throws(() => parseFilter({ year: { near: 5 } }, "--filter"), { code: "config/invalid" });
   assert.throws(() => parseFilter({ or: "x" }, "--filter"), { code: "config/invalid" });
