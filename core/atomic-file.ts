@@ -22,7 +22,6 @@ export async function writeAtomic(
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeAndRename(path, write);
-    await syncFolder(dirname(path));
   } catch (cause) {
     throw cause instanceof RagError ? cause : writeFailed(path, cause);
   }
@@ -37,16 +36,26 @@ async function writeAndRename(
     const file = await open(temporary, "wx");
     try {
       await write(file);
-      await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await renameDurably(temporary, path);
   } catch (cause) {
     // What went wrong first is what matters; where not even the folder is right, nothing was left there.
     await rm(temporary, { force: true }).catch(() => {});
     throw cause;
   }
+}
+
+/**
+ * Puts a whole file in the place of another, which may be there, in the same folder: its bytes and its name survive a power cut.
+ * @throws what the system throws
+ */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await sync(from, "r+");
+  await rename(from, to);
+  // Windows cannot open a folder as a file; its rename is durable through the journal.
+  if (process.platform !== "win32") await sync(dirname(to), "r");
 }
 
 /**
@@ -102,10 +111,8 @@ export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open a folder as a file; its rename is durable through the journal.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
+async function sync(path: string, flags: "r" | "r+"): Promise<void> {
+  const handle = await open(path, flags);
   try {
     await handle.sync();
   } finally {

@@ -2,6 +2,7 @@ export { aborted } from "./aborted.ts";
 export {
   fillFolder,
   prepareFolderOf,
+  renameDurably,
   temporaryPath,
   writeAtomic,
   writeFileAtomic,

@@ -41,7 +41,7 @@ export async function measureStore(store: string, filters: readonly Filter[]): P
     for (const query of queries) await retriever.searchByVector(query, { k: K });
     const searchedMiB = residentMiB();
     const key = { embedderId: embedder.id, dimension: embedder.dimension };
-    const snapshot = await loadSnapshot({ folder: store, key }, corpus.snapshots);
+    const snapshot = await loadSnapshot({ folder: store, key }, () => corpus.snapshots);
     const efSearch = snapshot?.index.breadth?.value;
     if (efSearch === undefined) throw new Error(`${store}: has too few chunks for a graph`);
     const bare = openBare(store, embedder.dimension, efSearch);

@@ -1,20 +1,25 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, open, rename, rm, stat } from "node:fs/promises";
+import { copyFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
-import { errorMessage, RagError, systemCode, temporaryPath } from "../../core/index.ts";
+import {
+  errorMessage,
+  RagError,
+  renameDurably,
+  systemCode,
+  temporaryPath,
+} from "../../core/index.ts";
 import { integrityProblems } from "./integrity.ts";
 import { renewKeywords } from "./keyword-rows.ts";
 import { CORPUS_FILE } from "./open-corpus.ts";
 import { metaOf, renewSchema, SCHEMA, SCHEMA_VERSION, versionOf } from "./schema.ts";
-import { loadSqlite } from "./sqlite.ts";
+import { BUSY_TIMEOUT_MS, loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { STAGED_TABLE } from "./staged-vectors.ts";
 import { storeName } from "./store-name.ts";
 
 const PAGE_BYTES = 4096;
-const BUSY_TIMEOUT_MS = 10_000;
 const LOG_ENDINGS = ["-wal", "-shm", "-journal"];
 
 /** What a backup holds. */
@@ -58,7 +63,7 @@ export async function backupStore(
       return counts(database);
     });
     const { size } = await stat(temporary);
-    await moveDurably(temporary, file);
+    await renameDurably(temporary, file);
     return { ...summary, byteLength: size };
   } catch (thrown) {
     throw readable(thrown, file);
@@ -176,17 +181,7 @@ function makeNewest(database: Database.Database, present: number): void {
 /** The old database's log must not be taken for the new one's, so it goes first; it belongs to nothing that can be read. */
 async function replaceDamaged(temporary: string, path: string): Promise<void> {
   for (const ending of LOG_ENDINGS) await rm(path + ending, { force: true });
-  await moveDurably(temporary, path);
-}
-
-async function moveDurably(from: string, to: string): Promise<void> {
-  const handle = await open(from, "r+");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(from, to);
+  await renameDurably(temporary, path);
 }
 
 async function withDatabase<Result>(

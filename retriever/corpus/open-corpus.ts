@@ -19,7 +19,7 @@ import {
   SCHEMA_VERSION,
   versionOf,
 } from "./schema.ts";
-import { loadSqlite } from "./sqlite.ts";
+import { BUSY_TIMEOUT_MS, loadSqlite } from "./sqlite.ts";
 import { storeError } from "./sqlite-errors.ts";
 import { storeName } from "./store-name.ts";
 
@@ -35,7 +35,6 @@ export interface CorpusOptions {
 
 /** The database's name in a store folder. */
 export const CORPUS_FILE = "corpus.db";
-const BUSY_TIMEOUT_MS = 10_000;
 
 /**
  * Opens the corpus of a store folder.

@@ -2,6 +2,8 @@ import { createRequire } from "node:module";
 import type Database from "better-sqlite3";
 import { errorMessage, firstLine, RagError, withoutFolders } from "../../core/index.ts";
 
+/** How long a connection waits for another one's transaction. */
+export const BUSY_TIMEOUT_MS = 10_000;
 /** The first Node whose Node-API (version 10) the newer binding asks for. */
 const FIRST_WITH_NODE_API_10 = [22, 14] as const;
 

@@ -1,7 +1,8 @@
-import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
+  renameDurably,
   sha256,
   sha256File,
   systemCode,
@@ -60,16 +61,10 @@ export async function saveSnapshot(
     // Of the moment of writing: the index may change while the file is made durable.
     const { breadth, ids } = { breadth: index.breadth, ids: [...index.ids] };
     await requireWholeGraph(temporary, index.stored);
-    const handle = await open(temporary, "r+");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
     const checksum = await sha256File(temporary);
     const { size } = await stat(temporary);
     const file = `index-${checksum.slice(0, 16)}.hnsw`;
-    await rename(temporary, join(folder, file));
+    await renameDurably(temporary, join(folder, file));
     const manifest = JSON.stringify({
       version: 2,
       ...key,
@@ -108,18 +103,25 @@ export interface SnapshotCheck {
 }
 
 /**
- * Loads the snapshot if it is whole and belongs to this store; otherwise it has to be built again. `vouched`: sha256 of the
- * manifests that the store has vouched for. `sequence`: the store's, when the index agreed with it. No byte of the graph reaches native code before its checksum was found right.
+ * Loads the snapshot if it is whole and belongs to this store; otherwise it has to be built again. `vouched`: gives the sha256 of the
+ * manifests that the store has vouched for by now. `sequence`: the store's, when the index agreed with it. No byte of the graph reaches native code before
+ * its checksum was found right; one that another process replaces by a newer one meanwhile is left for that.
  */
 export async function loadSnapshot(
   place: SnapshotPlace,
-  vouched: readonly string[],
+  vouched: () => readonly string[],
 ): Promise<{ readonly index: HnswIndex; readonly sequence: number } | undefined> {
-  const { manifest } = await checkSnapshot(place, vouched);
-  if (!manifest) return undefined;
-  const path = join(place.folder, manifest.file);
-  const index = await HnswIndex.read(path, place.key.dimension, manifest);
-  return { index, sequence: manifest.sequence };
+  for (;;) {
+    const { manifest } = await checkSnapshot(place, vouched());
+    if (!manifest) return undefined;
+    const path = join(place.folder, manifest.file);
+    try {
+      const index = await HnswIndex.read(path, place.key.dimension, manifest);
+      return { index, sequence: manifest.sequence };
+    } catch (thrown) {
+      if (await isIntact(path, manifest)) throw thrown;
+    }
+  }
 }
 
 /** Whether a snapshot may be loaded. */

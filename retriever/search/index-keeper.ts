@@ -125,11 +125,9 @@ export class IndexKeeper {
   /** Takes the index that another process has saved, if it is whole and nearer to the store than this one. */
   async #load(): Promise<void> {
     if (this.#corpus.counts().chunks < EXACT_BELOW) return;
-    const { epoch, vouched } = this.#corpus.snapshot(() => ({
-      epoch: this.#corpus.epoch,
-      vouched: this.#corpus.snapshots,
-    }));
-    const loaded = await loadSnapshot({ folder: this.#folder, key: this.#key }, vouched);
+    const { epoch } = this.#corpus;
+    const place = { folder: this.#folder, key: this.#key };
+    const loaded = await loadSnapshot(place, () => this.#corpus.snapshots);
     if (!loaded || (epoch === this.#epoch && loaded.sequence <= this.#sequence)) return;
     this.#index = loaded.index;
     this.#unsaved = 0;

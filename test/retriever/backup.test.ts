@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { restoreStore } from "../../retriever/corpus/backup.ts";
@@ -31,6 +31,22 @@ test("a backup is one file that brings back what was there, and nothing that cam
   assert.equal(store.corpus.matchKeywords('"noon"', 5).length, 1);
   assert.deepEqual(store.corpus.checkIntegrity(), []);
   assert.deepEqual(await leftovers(), []);
+});
+
+test("the bytes and the name of a backup, and of what is restored over a damaged store, survive a power cut", async (t) => {
+  const file = await open(store.folder);
+  const handle = Object.getPrototypeOf(file) as typeof file;
+  await file.close();
+  const synced: string[] = [];
+  t.mock.method(handle, "sync", async function (this: typeof file) {
+    synced.push((await this.stat()).isDirectory() ? "folder" : "file");
+  });
+  await backupStore(store.folder, backup);
+  assert.deepEqual(synced, ["file", "folder"]);
+  store.corpus.close();
+  await writeFile(join(store.folder, "corpus.db"), "no database any more".repeat(500));
+  await restoreStore(store.folder, backup);
+  assert.deepEqual(synced, ["file", "folder", "file", "folder"]);
 });
 
 test("a retriever that was open before a restore finds the restored passages under their reused ids", async () => {

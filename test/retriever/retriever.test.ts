@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFile, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { Random, sha256 } from "../../core/index.ts";
@@ -299,6 +299,25 @@ describe("the index file of a large store", () => {
       await truncate(path, bytes);
       await assert.rejects(requireWholeGraph(path, 2100), { code: "file/write-failed" });
     }
+  });
+
+  test("replaced by a newer one, or removed, while it is being loaded, is no error", async (t) => {
+    const writer = await openRetriever(store.folder, store);
+    await store.put("late", "word77 of row7 again");
+    let replace = () => writer.saveIndex();
+    const found = async () => (await search()).map(({ documentId }) => documentId);
+    const read = HnswIndex.read.bind(HnswIndex);
+    const reading = t.mock.method(HnswIndex, "read", async (...from: Parameters<typeof read>) => {
+      await replace();
+      replace = async () => {};
+      return read(...from);
+    });
+    assert.ok((await found()).includes("late"));
+    assert.equal(reading.mock.callCount(), 2, "the newer one was loaded");
+    const path = await graphFile();
+    replace = () => rm(path);
+    assert.ok((await found()).includes("late"));
+    assert.equal(reading.mock.callCount(), 3, "then it was built");
   });
 
   test("is caught up with what changed since it was written", async () => {
