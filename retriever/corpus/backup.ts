@@ -4,10 +4,10 @@ import { copyFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
 import {
-  errorMessage,
   RagError,
   renameDurably,
   systemCode,
+  systemReason,
   temporaryPath,
 } from "../../core/index.ts";
 import { integrityProblems } from "./integrity.ts";
@@ -59,7 +59,7 @@ export async function backupStore(
       // One file that can be copied, without SQLite's log beside it.
       database.pragma("journal_mode = DELETE");
       database.exec(`DROP TABLE IF EXISTS ${STAGED_TABLE}`);
-      requireWhole(database, path);
+      requireWhole(database, join(storeName(folder), CORPUS_FILE));
       return counts(database);
     });
     const { size } = await stat(temporary);
@@ -220,7 +220,7 @@ function readable(thrown: unknown, file: string): unknown {
   if (found instanceof RagError || !/^E[A-Z]+$/.test(code)) return found;
   return new RagError(
     "file/write-failed",
-    `${file}: ${errorMessage(thrown)}; nothing was changed. Check permissions and free space.`,
+    `${file}: could not be written (${systemReason(thrown)}); nothing was changed. Check permissions and free space.`,
     { cause: thrown },
   );
 }

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { RagError } from "../../core/index.ts";
 
 const HEADER_BYTES = 96;
@@ -27,7 +28,7 @@ export async function requireWholeGraph(path: string, expectedCount: number): Pr
     }
     throw new RagError(
       "file/write-failed",
-      `${path}: the index could not be written whole (${size} bytes); free some space. The documents are safe, and the index is built when it is needed.`,
+      `${basename(path)}: the index could not be written whole (${size} bytes); free some space. The documents are safe, and the index is built when it is needed.`,
     );
   } finally {
     await file.close();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { realpathSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -15,7 +16,8 @@ test("an upload keeps its file's name as title, and neither replaces a file of t
   const uploads = uploadsFolder(folder, "documents");
   await mkdir(uploads, { recursive: true });
   await writeFile(join(uploads, "handbook.txt"), "Of the page.");
-  await store.put("handbook.txt", "Of the command line.", { source: "handbook.txt" });
+  const root = realpathSync(join(folder, "uploads"));
+  await store.put("handbook.txt", "Of the command line.", { source: "handbook.txt", root });
   const events: JobEvent[] = [];
   // Only what is used of them.
   const run = {
@@ -28,7 +30,7 @@ test("an upload keeps its file's name as title, and neither replaces a file of t
   assert.equal(documents.added, 1);
   assert.equal(events.at(-1)?.["source"], "upload:handbook.txt");
   assert.equal(corpus.document("upload:handbook.txt")?.title, "handbook");
-  const paths = { paths: ["."], root: join(folder, "uploads"), prune: true };
+  const paths = { paths: ["."], root, prune: true };
   const pruned = await ingest({ ...paths, corpus, embedder, storeFolder: folder });
   assert.equal(pruned.documents.removed, 1);
   assert.equal(corpus.documentText("upload:handbook.txt"), "Of the page.");
