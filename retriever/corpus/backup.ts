@@ -220,7 +220,7 @@ function readable(thrown: unknown, file: string): unknown {
   if (found instanceof RagError || !/^E[A-Z]+$/.test(code)) return found;
   return new RagError(
     "file/write-failed",
-    `${file}: could not be written (${systemReason(thrown)}); nothing was changed. Check permissions and free space.`,
+    `${file}: cannot be read or written (${systemReason(thrown)}); nothing was changed. Check permissions and free space.`,
     { cause: thrown },
   );
 }
