@@ -6,8 +6,8 @@ import { trimEndOf } from "./trim-end.ts";
 const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]|#*[ \t]*$)/;
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
-/** A line of tags, a comment, or a rule: nothing that is read. */
-const MARKUP = /^(?:(?:<(?:\/?[A-Za-z]|!--)[^<>]*>\s*)+|<!--.*-->|([-*_])(?:[ \t]*\1){2,})$/;
+/** Nothing, a line of tags, or a rule: none of it is read. */
+const MARKUP = /^(?:(?:<\/?[A-Za-z][^<>]*>\s*)*|([-*_])(?:[ \t]*\1){2,})$/;
 /** Where a link leads, with its title, is not read either; a footnote is, and what somebody in brackets says. */
 const LINK_TARGET = /^\[(?!\^)[^\]]+\]:\s+(?:<[^<>]*>|\S+)(?:\s+(?:"[^"]*"|'[^']*'|\([^)]*\)))?$/;
 const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+(?:\|[ \t]*)?$/;
@@ -43,10 +43,14 @@ export function headingText(source: string): string {
 
 function isMarkup(text: string, { kind, start, end }: Block): boolean {
   if (kind !== "paragraph") return false;
-  const part = text.slice(start, end);
-  return (
-    /^<!--[\s\S]*-->$/.test(part.trim()) || part.split("\n").every((line) => isUnread(line.trim()))
-  );
+  const lines = withoutComments(text.slice(start, end)).split("\n");
+  return lines.every((line) => isUnread(line.trim()));
+}
+
+/** Looked for up to the last end alone, so that beginnings without one are not each read to the end of the text. */
+function withoutComments(part: string): string {
+  const end = part.lastIndexOf("-->") + "-->".length;
+  return part.slice(0, end).replace(/<!--[\s\S]*?-->/g, "") + part.slice(end);
 }
 
 const isUnread = (line: string): boolean => MARKUP.test(line) || LINK_TARGET.test(line);

@@ -169,6 +169,10 @@ Three.
 
 <!-- open <!-- > --> is text
 
+<!-- before --> between <!-- after -->
+
+<!-- one --> <!-- two -->
+
 <!-- never ended
 
 Four.`;
@@ -177,6 +181,7 @@ Four.`;
     "paragraph: Two.",
     "paragraph: Three.",
     "paragraph: <!-- open <!-- > --> is text",
+    "paragraph: <!-- before --> between <!-- after -->",
     "paragraph: <!-- never ended",
     "paragraph: Four.",
   ]);
