@@ -119,7 +119,7 @@ const wrong: readonly (readonly [
   ],
   ["a blank question", [new HumanMessage(" ")], {}, "messages"],
   ...[0, -1, 1.5, Number.NaN].map((maxTokens) => asked({ maxTokens })),
-  ...[0, 5, Number.NaN].map((topP) => asked({ topP })),
+  ...[-1, 5, Number.NaN].map((topP) => asked({ topP })),
   ...[-1, 3].map((temperature) => asked({ temperature })),
   asked({ seed: 0.5 }),
   asked({ stop: ["1", "2", "3", "4", "5"] }),
