@@ -7,7 +7,7 @@ for (const [told, thrown] of [
   ["corpus.db: is damaged", new RagError("store/invalid", "/home/me/notes/corpus.db: is damaged")],
   ["corpus.db: is damaged", new RagError("store/invalid", "C:\\Users\\me\\corpus.db: is damaged")],
   ['cannot read "a.bin"', new RagError("file/unreadable", 'cannot read "/var/lib/a.bin"')],
-  ["ENOENT, open 'x.json'", new Error("ENOENT, open '/root/.cache/x.json'")],
+  ["ENOENT, open 'x.json'", new Error("ENOENT, open '/home/anna/.cache/x.json'")],
   ["ENOSPC, open 'x.txt'", new Error("ENOSPC, open '/home/anna/My Documents/store/x.txt'")],
   ["open 'x.txt'", new Error("open '/home/o'brien/My Documents/x.txt'")],
   ["open 'x y'", new Error("open 'C:\\Users\\Anna B\\x y'")],
