@@ -96,8 +96,9 @@ export function withoutFolders(message: string): string {
 const lastName = (path: string): string =>
   path.split(/[\\/]/).findLast((name) => name !== "") ?? path;
 
-/** The first line of a message of Node's or a library's. */
-export const firstLine = (message: string): string => message.split("\n", 1)[0]!;
+/** The first line of what Node or a library says of a failure, which may go on with stacks and paths; without folders. */
+export const briefReason = (thrown: unknown): string =>
+  withoutFolders(errorMessage(thrown).split("\n", 1)[0]!);
 
 /** Whether the system refused for lack of permission. */
 export function isForbidden(thrown: unknown): boolean {

@@ -9,9 +9,9 @@ export {
 } from "./atomic-file.ts";
 export { nameIn, parseWith, type Source } from "./config.ts";
 export {
+  briefReason,
   type ErrorCode,
   errorMessage,
-  firstLine,
   isForbidden,
   RagError,
   systemCode,

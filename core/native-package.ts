@@ -1,4 +1,4 @@
-import { errorMessage, firstLine, RagError, systemCode, withoutFolders } from "./error.ts";
+import { briefReason, RagError, systemCode } from "./error.ts";
 
 /**
  * A package with parts that are compiled for a machine, loaded when first asked for: where it is missing, what needs nothing of it still
@@ -14,7 +14,7 @@ export function nativePackage<Package>(name: string, load: () => Package): () =>
     } catch (cause) {
       throw new RagError(
         "engine/failed",
-        `${name} cannot be loaded (${withoutFolders(firstLine(errorMessage(cause))) || (systemCode(cause) ?? "")}); install Foreword again for this system and version of Node, without --ignore-scripts.`,
+        `${name} cannot be loaded (${briefReason(cause) || (systemCode(cause) ?? "")}); install Foreword again for this system and version of Node, without --ignore-scripts.`,
         { cause },
       );
     }

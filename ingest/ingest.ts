@@ -10,6 +10,7 @@ import {
 } from "../core/index.ts";
 import {
   type Corpus,
+  type DocumentRecord,
   type Embedder,
   type Filter,
   isFromProgram,
@@ -316,13 +317,11 @@ class IngestJob {
     this.#tally.kept([...absent.values()].filter((absence) => absence === "stranded").length);
   }
 
-  /** Documents that were read from files which are not there, by their ids. A loader names its sources as it likes, and prunes its own. */
+  /** Documents that were read from files which are not there, by their ids. */
   #absentBelow(paths: readonly string[]): ReadonlyMap<string, Absence> {
-    const { corpus, root } = this.#options;
-    const absenceOf = absenceBelow(paths, root);
+    const absenceOf = absenceBelow(paths, this.#options.root);
     const absent = new Map<string, Absence>();
-    for (const document of corpus.documents()) {
-      if (isFromProgram(document) || isFromLoader(document)) continue;
+    for (const document of this.#ofFiles()) {
       const absence = absenceOf(document);
       if (absence !== undefined) absent.set(document.id, absence);
     }
@@ -332,15 +331,18 @@ class IngestJob {
   /** Removes documents that were read from files. `among`: a filter, to look through these only. */
   #removeWhere(isWanted: (id: string) => boolean, among: Filter = {}): void {
     const { corpus, dryRun } = this.#options;
-    const wanted = () =>
-      [...corpus.documents(among)]
-        .filter((document) => !isFromProgram(document) && !isFromLoader(document))
-        .map(({ id }) => id)
-        .filter(isWanted);
+    const wanted = () => Array.from(this.#ofFiles(among), ({ id }) => id).filter(isWanted);
     const removed = dryRun
       ? wanted()
       : corpus.transaction(() => wanted().filter((id) => corpus.removeDocument(id)));
     for (const id of removed) this.#tally.removed(id);
+  }
+
+  /** The documents that were read from files. A loader names its sources as it likes, and removes its own; so does a program. */
+  *#ofFiles(among: Filter = {}): Generator<DocumentRecord> {
+    for (const document of this.#options.corpus.documents(among)) {
+      if (!isFromProgram(document) && !isFromLoader(document)) yield document;
+    }
   }
 }
 

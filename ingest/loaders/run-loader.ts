@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { constants, Script } from "node:vm";
-import { errorMessage, firstLine, RagError, systemCode, withoutFolders } from "../../core/index.ts";
+import { briefReason, RagError, systemCode } from "../../core/index.ts";
 import { MAX_TEXT_CHARACTERS } from "../readers/parsed-document.ts";
 import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
 import { type LoaderClass, OWN_LOADERS } from "./loader-class.ts";
@@ -77,5 +77,4 @@ async function importPackage(module: string): Promise<Record<string, unknown>> {
 }
 
 /** What Node says of a module also names the file that imports it. */
-const reasonOf = (cause: unknown): string =>
-  withoutFolders(firstLine(errorMessage(cause))).replace(/ imported from .*$/, "");
+const reasonOf = (cause: unknown): string => briefReason(cause).replace(/ imported from .*$/, "");

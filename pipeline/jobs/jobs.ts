@@ -1,12 +1,10 @@
 import { aborted, errorMessage, type Log, RagError } from "../../core/index.ts";
 import type { Settings } from "../settings.ts";
+import { followJob } from "./follow-job.ts";
 import { JobChanges } from "./job-changes.ts";
-import { isOver, type JobEvent, type JobRecord, type JobRequest, noSuchJob } from "./job-record.ts";
+import { type JobEvent, type JobRecord, type JobRequest, noSuchJob } from "./job-record.ts";
 import { JobRunner } from "./job-runner.ts";
 import { JobStore } from "./job-store.ts";
-
-/** How soon is seen what a job does that another server runs, in milliseconds; of its own jobs a server knows at once. */
-const LOOK_MS = 1000;
 
 /**
  * The store's jobs. Their state is on disk, so they outlive the page that started them and the server: what a server left running goes on
@@ -96,25 +94,13 @@ export class Jobs {
    * What a job has told, then what it tells, numbered from 0, and its state whenever that is new, until it is over; whichever server runs it.
    * @throws RagError request/not-found, file/invalid (a damaged record); the signal's reason
    */
-  async *follow(id: string, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
-    let at = 0;
-    let known: string | undefined;
-    for (;;) {
-      signal.throwIfAborted();
-      // Before anything is read, so that nothing comes unseen in between.
-      const changed = this.#changes.next(id, LOOK_MS, signal);
-      const { state } = await this.get(id);
-      const { events, end } = await this.#store.events(id, at);
-      for (const event of events) {
-        yield event;
-        signal.throwIfAborted();
-      }
-      at = end;
-      if (state !== known) yield { event: "state", state };
-      if (isOver(state)) return;
-      known = state;
-      await changed;
-    }
+  follow(id: string, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
+    const job = {
+      changes: this.#changes,
+      state: async () => (await this.get(id)).state,
+      events: (from: number) => this.#store.events(id, from),
+    };
+    return followJob(id, job, signal);
   }
 
   /** Stops what runs, to be gone on with by the next server. */

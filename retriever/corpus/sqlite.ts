@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type Database from "better-sqlite3";
-import { errorMessage, firstLine, RagError, withoutFolders } from "../../core/index.ts";
+import { briefReason, RagError } from "../../core/index.ts";
 
 /** How long a connection waits for another one's transaction. */
 export const BUSY_TIMEOUT_MS = 10_000;
@@ -21,10 +21,9 @@ export function loadSqlite(nodeVersion: string = process.versions.node): typeof 
     new Sqlite(":memory:").close();
     return Sqlite;
   } catch (cause) {
-    const reason = withoutFolders(firstLine(errorMessage(cause)));
     throw new RagError(
       "file/unreadable",
-      `${name}: SQLite cannot be loaded (${reason}); install Foreword again for this version of Node, without --ignore-scripts, and check the limit of open files.`,
+      `${name}: SQLite cannot be loaded (${briefReason(cause)}); install Foreword again for this version of Node, without --ignore-scripts, and check the limit of open files.`,
       { cause },
     );
   }

@@ -1,14 +1,7 @@
+import { followJob } from "../../pipeline/jobs/follow-job.ts";
 import { JobChanges } from "../../pipeline/jobs/job-changes.ts";
-import {
-  isOver,
-  type JobEvent,
-  type JobRecord,
-  type JobRequest,
-} from "../../pipeline/jobs/job-record.ts";
+import type { JobEvent, JobRecord, JobRequest } from "../../pipeline/jobs/job-record.ts";
 import type { Jobs } from "../../pipeline/jobs/jobs.ts";
-
-/** As of the server's; what is new is told at once. */
-const LOOK_MS = 1000;
 
 /** Jobs that run no further than a test says. */
 export class FakeJobs
@@ -77,20 +70,18 @@ export class FakeJobs
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
     this.streams++;
     try {
-      let at = 0;
-      let known: string | undefined;
-      for (;;) {
-        signal.throwIfAborted();
-        const changed = this.#changes.next(id, LOOK_MS, signal);
-        const { state } = await this.get(id);
-        const told = this.#told.get(id) ?? [];
-        yield* told.slice(at);
-        at = told.length;
-        if (state !== known) yield { event: "state", state };
-        if (isOver(state)) return;
-        known = state;
-        await changed;
-      }
+      yield* followJob(
+        id,
+        {
+          changes: this.#changes,
+          state: async () => (await this.get(id)).state,
+          events: async (from) => {
+            const told = this.#told.get(id) ?? [];
+            return { events: told.slice(from), end: told.length };
+          },
+        },
+        signal,
+      );
     } finally {
       this.streams--;
     }

@@ -8,8 +8,8 @@ import { createApp } from "../../pipeline/server/app.ts";
 import { type Listening, listen } from "../../pipeline/server/listen.ts";
 import { ServerState } from "../../pipeline/server/server-state.ts";
 import type { StoreView } from "../../pipeline/server/store-view.ts";
-import { readSettings } from "../../pipeline/settings.ts";
 import { FakeAnswerer } from "../pipeline/fake-answerer.ts";
+import { settingsOf } from "../pipeline/settings-of.ts";
 import { answersComplete, openBrowser, openPage, violations } from "./browser.ts";
 import { PAYLOADS } from "./payloads.ts";
 
@@ -74,13 +74,7 @@ describe("the page, with hostile texts everywhere", () => {
     });
     const state = new ServerState();
     state.becomeReady();
-    const settings = readSettings({
-      flags: { store: tmpdir() },
-      environment: {},
-      configPath: "none.json",
-      isConfigRequired: false,
-      defaultCache: tmpdir(),
-    });
+    const settings = settingsOf(tmpdir(), { store: tmpdir() });
     const jobs = new Jobs(settings, silentLog);
     const app = createApp({
       answerer,

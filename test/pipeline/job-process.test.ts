@@ -10,9 +10,10 @@ import { silentLog } from "../../core/index.ts";
 import { runJob } from "../../pipeline/jobs/job-process.ts";
 import type { JobEvent, JobRequest } from "../../pipeline/jobs/job-record.ts";
 import { Jobs } from "../../pipeline/jobs/jobs.ts";
-import { readSettings, type Settings } from "../../pipeline/settings.ts";
+import type { Settings } from "../../pipeline/settings.ts";
 import { uploadsFolder } from "../../pipeline/uploads.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
+import { settingsOf } from "./settings-of.ts";
 
 /** Fails soon: there is no such file. */
 const tuneOn = (questions: string): JobRequest => ({
@@ -44,16 +45,10 @@ describe("the process of a job", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "foreword-job-process-"));
-    settings = readSettings({
-      flags: {
-        store: join(folder, "store"),
-        model: dirname(await writeTinyModel(folder)),
-        embedder: join(folder, "no-embedder"),
-      },
-      environment: {},
-      configPath: join(folder, "none.json"),
-      isConfigRequired: false,
-      defaultCache: join(folder, "cache"),
+    settings = settingsOf(folder, {
+      store: join(folder, "store"),
+      model: dirname(await writeTinyModel(folder)),
+      embedder: join(folder, "no-embedder"),
     });
     const uploads = uploadsFolder(settings.store, "questions");
     await mkdir(uploads, { recursive: true });

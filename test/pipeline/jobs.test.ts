@@ -8,7 +8,8 @@ import { aborted, type Log, RagError, silentLog } from "../../core/index.ts";
 import type { JobEvent, JobRecord, JobRequest } from "../../pipeline/jobs/job-record.ts";
 import { JobStore } from "../../pipeline/jobs/job-store.ts";
 import { Jobs } from "../../pipeline/jobs/jobs.ts";
-import { readSettings, type Settings } from "../../pipeline/settings.ts";
+import type { Settings } from "../../pipeline/settings.ts";
+import { settingsOf } from "./settings-of.ts";
 
 /** Fails soon: there is no such file, and no model is loaded for it. */
 const REQUEST: JobRequest = {
@@ -24,13 +25,7 @@ let settings: Settings;
 const opened: Jobs[] = [];
 beforeEach(async () => {
   store = await mkdtemp(join(tmpdir(), "foreword-jobs-"));
-  settings = readSettings({
-    flags: { store },
-    environment: {},
-    configPath: join(store, "none.json"),
-    isConfigRequired: false,
-    defaultCache: join(store, "cache"),
-  });
+  settings = settingsOf(store, { store });
 });
 afterEach(async () => {
   for (const jobs of opened.splice(0)) await jobs.close();

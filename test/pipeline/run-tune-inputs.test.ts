@@ -7,9 +7,9 @@ import { RagError } from "../../core/index.ts";
 import type { JobRun, TuneRequest } from "../../pipeline/jobs/job-record.ts";
 import { runTune } from "../../pipeline/jobs/run-tune.ts";
 import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
-import { readSettings } from "../../pipeline/settings.ts";
 import { uploadsFolder } from "../../pipeline/uploads.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
+import { settingsOf } from "./settings-of.ts";
 
 const COLOURS = ["red", "green", "blue"];
 const INPUTS = Array.from({ length: 12 }, (_, index) => ({
@@ -22,17 +22,11 @@ describe("a training job on an empty store", () => {
   let run: JobRun;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "foreword-run-tune-"));
-    const settings = readSettings({
-      flags: {
-        store: join(folder, "store"),
-        model: dirname(await writeTinyModel(folder)),
-        // Whatever searches fails.
-        embedder: join(folder, "no-embedder"),
-      },
-      environment: {},
-      configPath: join(folder, "none.json"),
-      isConfigRequired: false,
-      defaultCache: join(folder, "cache"),
+    const settings = settingsOf(folder, {
+      store: join(folder, "store"),
+      model: dirname(await writeTinyModel(folder)),
+      // Whatever searches fails.
+      embedder: join(folder, "no-embedder"),
     });
     const { signal } = new AbortController();
     run = { settings, workspace: quietWorkspace(settings, signal), signal, tell: () => {} };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../../core/index.ts";
 import { Jobs } from "../../pipeline/jobs/jobs.ts";
-import { readSettings, type Settings } from "../../pipeline/settings.ts";
+import type { Settings } from "../../pipeline/settings.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { workspaceStoreView } from "../../pipeline/workspace-store-view.ts";
 import { loadSqlite } from "../../retriever/index.ts";
@@ -14,6 +14,7 @@ import { FakeAnswerer } from "./fake-answerer.ts";
 import { malformedPageRequests } from "./malformed-page-requests.ts";
 import { type MalformedRequest, malformedRequests } from "./malformed-requests.ts";
 import { bodyOf, serveFor } from "./served.ts";
+import { settingsOf } from "./settings-of.ts";
 
 const question = { role: "user", content: "When is high water?" } as const;
 const chat = "/v1/chat/completions";
@@ -43,13 +44,7 @@ test("1,000 malformed requests get a 4xx in OpenAI's shape, and the next good on
 test("400 malformed requests of the page get a 4xx in the same shape, and change nothing", async (t) => {
   const opened = await openTestStore();
   const store = opened.folder;
-  const settings = readSettings({
-    flags: { store },
-    environment: {},
-    configPath: join(store, "none.json"),
-    isConfigRequired: false,
-    defaultCache: join(store, "cache"),
-  });
+  const settings = settingsOf(store, { store });
   const jobs = new Jobs(settings, silentLog);
   await jobs.start();
   t.after(async () => {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
-import { readSettings } from "../../pipeline/settings.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
+import { settingsOf } from "./settings-of.ts";
 
 test("as many answers are decoded together as are generated at once, within what memory allows", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "foreword-workspace-"));
@@ -16,12 +16,12 @@ test("as many answers are decoded together as are generated at once, within what
     [12, 12],
     [256, 32],
   ] as const) {
-    const settings = readSettings({
-      flags: { store: join(folder, "store"), model: folder, threads: 1, quiet: true, parallel },
-      environment: {},
-      configPath: join(folder, "none.json"),
-      isConfigRequired: false,
-      defaultCache: join(folder, "cache"),
+    const settings = settingsOf(folder, {
+      store: join(folder, "store"),
+      model: folder,
+      threads: 1,
+      quiet: true,
+      parallel,
     });
     const workspace = quietWorkspace(settings, new AbortController().signal);
     await workspace.generator();
