@@ -23,9 +23,8 @@ export function watchMemory(url: string) {
       readonly ask: NextQuestion;
       readonly streams: number;
     }): Promise<MemoryResult> => {
-      let asked = 0;
       const client = async () => {
-        while (performance.now() - started < LATE_MS) await streamAnswer(url, load.ask(asked++));
+        while (performance.now() - started < LATE_MS) await streamAnswer(url, load.ask());
       };
       await Promise.all(Array.from({ length: load.streams }, client));
       const afterTenMinutes = await residentBytes(url);

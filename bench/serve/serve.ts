@@ -1,11 +1,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { Random } from "../../core/index.ts";
 import { defaultCacheFolder, resolveModel } from "../../runtime/index.ts";
 import { describeMachine, type Machine } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
 import type { StreamedQuestion } from "./client.ts";
-import { answersPerSecond, type LoadResult, overload } from "./load.ts";
+import { type LoadResult, type NextQuestion, overload } from "./load.ts";
 import { type MemoryResult, watchMemory } from "./memory.ts";
 import { type DeathResult, engineDeath, type LeavingResult, leaveOneByOne } from "./recovery.ts";
 import { runForeword, startForeword, startPeer } from "./served-process.ts";
@@ -91,22 +92,29 @@ async function measureForeword({ say, threads, seconds, isSoak }: BenchOptions, 
     const known = questions.slice(0, KNOWN_QUESTIONS);
     const brief = known.map((question) => ({ ...question, maxTokens: 4 }));
     const firstToken = await firstTokens(url, brief, brief);
-    const askKnown = (index: number) => known[index % known.length]!;
     const memory = watchMemory(url);
-    const streams = STREAMS;
-    const half = seconds / 2;
-    const capacity = await answersPerSecond(url, { ask: askKnown, streams, seconds: half });
-    say(`${OVERLOAD} times its capacity of ${capacity.toFixed(2)} answers/s for ${seconds} s`);
-    const load = await overload(url, { ask: askKnown, capacity, factor: OVERLOAD, seconds });
+    const load = await overload(url, {
+      ask: drawnFrom(known),
+      streams: STREAMS,
+      seconds,
+      factor: OVERLOAD,
+      say,
+    });
     if (isSoak) say("load until ten minutes are over");
-    const askAll = (index: number) => questions[index % questions.length]!;
-    const soaked = isSoak ? await memory.untilTenMinutes({ ask: askAll, streams }) : undefined;
+    const soaked = isSoak
+      ? await memory.untilTenMinutes({ ask: drawnFrom(questions), streams: STREAMS })
+      : undefined;
     const leaving = await leaveOneByOne(url);
     const death = await engineDeath(url, () => server.killEngine());
     return { together, readText, firstToken, load, memory: soaked, leaving, death };
   } finally {
     await server.stop();
   }
+}
+
+function drawnFrom(questions: readonly StreamedQuestion[]): NextQuestion {
+  const random = new Random(1);
+  return () => questions[random.integer(questions.length)]!;
 }
 
 /** Of the demo's test set, far from each other, so that their passages differ. */
@@ -149,7 +157,7 @@ function linesOf(result: ServeResult): string[] {
     `tokens/s: ${beside(together.alone, peer?.together.alone)} alone, ${beside(together.together, peer?.together.together)} of ${together.streams} streams together: ${together.ratio.toFixed(2)} times`,
     `first token of a text of ${readText.promptTokens} tokens, ms: ${beside(readText.coldMs, peer?.readText.coldMs)} new, ${beside(readText.repeatedMs, peer?.readText.repeatedMs)} read before`,
     `first token of a question to the documents: ${firstToken.ratio.toFixed(1)} times sooner with passages read before`,
-    `at ${(load.offered / load.capacity).toFixed(1)} times capacity: goodput ${percent(load.goodput)}, ${load.refused} refused (p99 ${load.refusedP99Ms.toFixed(0)} ms), ${load.failed} failed, healthz p99 ${load.healthP99Ms.toFixed(0)} ms`,
+    `at ${OVERLOAD} times its capacity of ${load.capacityBefore.toFixed(2)} answers/s (${load.capacityAfter.toFixed(2)} after): goodput ${percent(load.goodput)}, ${load.refused} refused (p99 ${load.refusedP99Ms.toFixed(0)} ms), ${load.failed} failed, healthz p99 ${load.healthP99Ms.toFixed(0)} ms`,
     `a client that leaves is out of the batch after ${leaving.medianMs.toFixed(0)} ms (at most ${leaving.maxMs.toFixed(0)})`,
     `after the engine's death its client knows in ${death.toldMs.toFixed(0)} ms, the next is answered in ${death.answeredMs.toFixed(0)} ms`,
     ...(memory
