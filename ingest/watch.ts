@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { RagError } from "../core/index.ts";
 import { ChangeHints } from "./change-hints.ts";
+import { absenceBelow } from "./gone-documents.ts";
 import { type IngestOptions, ingest } from "./ingest.ts";
 import type { DocumentChange, IngestSummary } from "./tally.ts";
 import { WatchedFolders } from "./watched-folders.ts";
@@ -34,8 +35,8 @@ const LOCK_WAIT_MS = 24 * 3_600_000;
 /**
  * Keeps a store in line with folders until it is aborted: adds, replaces and removes. Every change makes it compare all files
  * again, of which those that are as before cost little; so bursts, renames and lost events end in the same state.
- * A folder that is gone as a whole (a drive that was taken out, also where an empty folder is left of it) keeps its documents, and is followed
- * again when it is back.
+ * A folder that is gone as a whole (a drive that was taken out, also where an empty folder is left of it, now or before this began) keeps its
+ * documents, and is followed again when it is back.
  * @throws RagError file/not-found, file/unreadable, store/*; the signal's reason when it is aborted
  */
 export async function watch(options: WatchOptions): Promise<never> {
@@ -43,31 +44,39 @@ export async function watch(options: WatchOptions): Promise<never> {
   const folders = paths.map((path) => resolve(root, path));
   requireThere(paths, folders);
   const hintOptions = { folders, storeFolder: resolve(root, storeFolder), isPolling, quietMs };
-  const watched = new WatchedFolders(folders);
+  const watched = new WatchedFolders(folders, (path) => holdsDocumentsOf(options, path));
   let hints = new ChangeHints(hintOptions);
   const keeper = new StoreKeeper(options, watched);
+  let isWatching = false;
   const sync = async () => {
     const synced = await keeper.sync();
-    if (synced && hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
+    if (!synced) return;
+    if (!isWatching) options.onEvent({ event: "watching", paths, ...synced });
+    else if (hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
+    isWatching = true;
   };
   try {
-    await hints.ready();
-    const summary = await keeper.sync();
-    if (summary) options.onEvent({ event: "watching", paths, ...summary });
     for (;;) {
-      await hints.next(signal);
+      await hints.ready();
       await sync();
-      while (!hints.areCurrent() || watched.gone().length > 0) {
-        await allThere(watched, signal);
-        await hints.close();
-        hints = new ChangeHints(hintOptions);
-        await hints.ready();
+      while (hints.areCurrent() && watched.gone().length === 0) {
+        await hints.next(signal);
         await sync();
       }
+      await allThere(watched, signal);
+      await hints.close();
+      hints = new ChangeHints(hintOptions);
     }
   } finally {
     await hints.close();
   }
+}
+
+/** Whether a store has documents that an ingest from here read from this folder. */
+function holdsDocumentsOf({ corpus, root }: WatchOptions, path: string): boolean {
+  const absenceOf = absenceBelow([path], root);
+  for (const document of corpus.documents()) if (absenceOf(document) === "gone") return true;
+  return false;
 }
 
 /** Nothing tells that a folder which was gone is back; so it is looked for. */

@@ -7,10 +7,11 @@ export class WatchedFolders {
   /** Of what was there when it was last seen. */
   readonly #identities: string[];
 
-  /** `paths`: absolute. */
-  constructor(paths: readonly string[]) {
+  /** `paths`: absolute. `isKnown`: whether something was read from there before, so that an empty folder is one that is gone. */
+  constructor(paths: readonly string[], isKnown: (path: string) => boolean) {
     this.#paths = paths;
-    this.#identities = paths.map(identityOf);
+    const wasLeft = (path: string) => isEmptyFolder(path) && isKnown(path);
+    this.#identities = paths.map((path) => (wasLeft(path) ? "" : identityOf(path)));
   }
 
   /**

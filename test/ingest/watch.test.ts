@@ -4,12 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { ChangeHints } from "../../ingest/change-hints.ts";
-import { type WatchEvent, watch } from "../../ingest/index.ts";
+import { ingest, type WatchEvent, watch } from "../../ingest/index.ts";
 import { openRetriever, withStoreLock } from "../../retriever/index.ts";
 import { openTestStore } from "../retriever/store.ts";
 
+interface Watched {
+  readonly paths?: readonly string[];
+  /** Begins as if a drive with the file, ingested before, were out. */
+  readonly isOut?: boolean;
+}
+
 /** A folder with one line-document file that is being watched. */
-async function startWatching(t: TestContext, paths = ["docs"]) {
+async function startWatching(t: TestContext, { paths = ["docs"], isOut = false }: Watched = {}) {
   const store = await openTestStore();
   const root = await mkdtemp(join(tmpdir(), "foreword-watch-"));
   const docs = join(root, "docs");
@@ -20,13 +26,17 @@ async function startWatching(t: TestContext, paths = ["docs"]) {
   const write = (name: string, ...texts: string[]) =>
     writeFile(join(docs, name), texts.map((text, id) => JSON.stringify({ id, text })).join("\n"));
   await write("first.jsonl", "the first lamp is red");
+  const { corpus, embedder } = store;
+  // Inside the watched folder, as .foreword often is: its own writes are no changes.
+  const storeFolder = isOut ? store.folder : join(docs, "store");
+  const of = { paths, root, corpus, embedder, storeFolder };
+  if (isOut) {
+    await ingest(of);
+    await rename(docs, `${docs}-away`);
+    await mkdir(docs);
+  }
   const watching = watch({
-    paths,
-    root,
-    corpus: store.corpus,
-    embedder: store.embedder,
-    // Inside the watched folder, as .foreword often is: its own writes are no changes.
-    storeFolder: join(docs, "store"),
+    ...of,
     quietMs: 100,
     signal: abort.signal,
     onEvent: (event) => {
@@ -53,7 +63,7 @@ async function startWatching(t: TestContext, paths = ["docs"]) {
     await store.close();
     await rm(root, { recursive: true, force: true });
   });
-  await until(({ event }) => event === "watching");
+  if (!isOut) await until(({ event }) => event === "watching");
   const sources = () => [...store.corpus.documents()].map(({ source }) => source);
   return { store, docs, events, abort, write, until, synced, sources };
 }
@@ -142,6 +152,23 @@ test(
   },
 );
 
+test(
+  "a drive that is out when it begins keeps its documents, and is followed once it is there",
+  limit,
+  async (t) => {
+    const { docs, write, until, events, sources } = await startWatching(t, { isOut: true });
+    await until(({ event }) => event === "failed");
+    assert.deepEqual(sources(), ["docs/first.jsonl#0"]);
+    await rename(docs, `${docs}-point`);
+    await rename(`${docs}-away`, docs);
+    await until(({ event }) => event === "watching");
+    await write("second.jsonl", "a heron waits by the lock");
+    await until((event) => event.event === "added" && event.source === "docs/second.jsonl#0");
+    assert.ok(events.every(({ event }) => event !== "removed"));
+    assert.deepEqual(sources(), ["docs/first.jsonl#0", "docs/second.jsonl#0"]);
+  },
+);
+
 test("a drive that is back in its place is as if it had never been away", limit, async (t) => {
   const { docs, write, until, sources, events } = await startWatching(t);
   await mkdir(`${docs}-point`);
@@ -181,7 +208,7 @@ test("a folder that was replaced between two looks is followed again", limit, as
 });
 
 test("a file watched by name is followed again when it was gone for a while", limit, async (t) => {
-  const { docs, write, until, synced } = await startWatching(t, ["docs/first.jsonl"]);
+  const { docs, write, until, synced } = await startWatching(t, { paths: ["docs/first.jsonl"] });
   await rm(join(docs, "first.jsonl"));
   await until(({ event }) => event === "failed");
   await write("first.jsonl", "the first lamp is blue");
