@@ -68,6 +68,11 @@ export const jobRecordSchema = z.strictObject({
 });
 export type JobRecord = z.infer<typeof jobRecordSchema>;
 
+/** Of an ingest's result, which files it refused. */
+export const ingestFailuresSchema = z.object({
+  documents: z.object({ failed: z.array(z.object({ source: z.string(), reason: z.string() })) }),
+});
+
 /** What a job tells while it runs; plain JSON with a name. */
 export interface JobEvent {
   readonly event: string;

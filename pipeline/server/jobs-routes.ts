@@ -2,6 +2,7 @@ import { type Request, type Response, Router } from "express";
 import { RagError } from "../../core/index.ts";
 import { checkPromptName, parseTuneSettings } from "../../ptuning/index.ts";
 import {
+  ingestFailuresSchema,
   isOver,
   type JobRecord,
   jobRequestSchema,
@@ -17,7 +18,7 @@ import type { ServerParts } from "./server-parts.ts";
 
 /** How often a stream is given a sign of life, in milliseconds. */
 const BEAT_MS = 20_000;
-/** Files named of an ingest in a list. */
+/** Files named of an ingest in a list, and of those it refused. */
 const LISTED_FILES = 100;
 
 /** `/api/jobs`: ingest and training in the background; `/api/tune-request`: what a training can be told. */
@@ -65,13 +66,19 @@ function requireTuneSettings(settings: TuneRequest["settings"]): void {
 
 /**
  * Lists stay small: a result holds every compared answer, and an ingest may be of thousands of files, of which one that has ended is known
- * by the first.
+ * by the first, and by the first that it refused.
  */
-function listed({ result: _, ...job }: JobRecord) {
+function listed({ result, ...job }: JobRecord) {
   const { request, state } = job;
   if (request.kind !== "ingest") return job;
   const files = isOver(state) ? request.files.slice(0, LISTED_FILES) : request.files;
-  return { ...job, request: { ...request, files }, fileCount: request.files.length };
+  const refused = ingestFailuresSchema.safeParse(result).data?.documents.failed ?? [];
+  return {
+    ...job,
+    request: { ...request, files },
+    fileCount: request.files.length,
+    refused: refused.slice(0, LISTED_FILES),
+  };
 }
 
 /** Everything the job has told, then what it tells, until it is over, the reader goes, or the server shuts down. */
@@ -121,7 +128,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     path: "/api/jobs",
     id: "listJobs",
     summary:
-      "Jobs, the newest first, without results; of an ingest that has ended the first 100 files.",
+      "Jobs, the newest first, without results; of an ingest that has ended the first 100 files, and the first 100 it refused.",
   },
   {
     method: "post",

@@ -188,3 +188,35 @@ test("stopped uploads can be gone on with, unless they were uploaded again", asy
   assert.deepEqual(wrongs, []);
   await page.context().close();
 });
+
+test("after a reload one still sees which files were refused, unless long ago or uploaded again", async (t) => {
+  const jobs = new FakeJobs();
+  const end = (id: string, hoursAgo: number, ...refused: string[]) =>
+    jobs.change(id, {
+      endedAt: new Date(Date.now() - hoursAgo * 3_600_000).toISOString(),
+      result: {
+        documents: {
+          failed: refused.map((name) => ({ source: `upload:${name}`, reason: "holds no text." })),
+        },
+      },
+    });
+  end(jobs.add(ingest("old.md"), "done"), 30, "old.md");
+  end(jobs.add(ingest("empty.md", "good.md", "again.md"), "done"), 2, "empty.md", "again.md");
+  end(jobs.add(ingest("again.md"), "done"), 1);
+  jobs.change(jobs.add(ingest("lost.md"), "failed"), {
+    endedAt: new Date().toISOString(),
+    error: "the disk is full.",
+  });
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/documents`);
+  const refused = page.locator(".uploads .refused");
+  await refused.nth(1).waitFor(WAIT);
+  const texts = await refused.allInnerTexts();
+  assert.deepEqual(
+    texts.map((text) => text.replace(/\s+/g, " ").trim()),
+    ["lost.md the disk is full.", "empty.md holds no text."],
+  );
+  assert.equal(await page.locator(".uploads li").count(), 2);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});

@@ -135,14 +135,17 @@ test("an open stream of a running job does not hold up a shutdown", async (t) =>
 interface Listed {
   readonly request: { readonly files: readonly string[] };
   readonly fileCount: number;
+  readonly refused: readonly { readonly source: string; readonly reason: string }[];
 }
 
-test("a list names few files of an ingest that has ended, and says how many there were", async (t) => {
+test("a list names few files of an ingest that has ended and few of those refused, and says how many there were", async (t) => {
   const job = new FakeJob();
   const files = Array.from({ length: 300 }, (_, index) => `${index}.txt`);
   const { url } = await serveJob(t, job);
+  const failed = files.map((source) => ({ source, reason: "holds no text." }));
   const list = async (state: string) => {
-    job.record = { id: job.id, state, request: { kind: "ingest", files }, result: { big: true } };
+    const result = { big: true, documents: { failed } };
+    job.record = { id: job.id, state, request: { kind: "ingest", files }, result };
     const response = await fetch(`${url}/api/jobs`);
     const { jobs } = (await response.json()) as { jobs: Listed[] };
     return jobs[0]!;
@@ -152,5 +155,6 @@ test("a list names few files of an ingest that has ended, and says how many ther
   const done = await list("done");
   assert.deepEqual(done.request.files, files.slice(0, 100));
   assert.equal(done.fileCount, 300);
+  assert.deepEqual(done.refused, failed.slice(0, 100));
   assert.equal("result" in done, false);
 });

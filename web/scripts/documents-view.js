@@ -5,6 +5,8 @@ import { openReader } from "./reader.js";
 
 /** Documents that are listed at first, and that each press of "Show more" adds. */
 const LISTED = 500;
+/** How long after an ingest its refusals are shown, in milliseconds. */
+const REFUSALS_SHOWN_MS = 24 * 3_600_000;
 /** Begins the source of every upload. */
 const UPLOAD_ORIGIN = "upload:";
 
@@ -107,7 +109,7 @@ class Documents {
     }
   }
 
-  /** After a reload: what is still being read, and what was stopped and not uploaded again since. */
+  /** After a reload: what is still being read, and what was stopped or, in the last day, refused and not uploaded again since. */
   async showJobs() {
     try {
       const { jobs } = await getJson("/api/jobs", this.signal);
@@ -118,12 +120,23 @@ class Documents {
         if (job.state === "waiting" || job.state === "running") open.unshift(job);
         const isReplaced = job.request.files.every((/** @type {string} */ name) => later.has(name));
         if (job.state === "stopped" && !isReplaced) this.showStopped(job);
+        this.showRefused(job, later);
         for (const name of job.request.files) later.add(name);
       }
       for (const job of open) void this.follow(job);
     } catch (thrown) {
       if (!this.signal.aborted) notify(messageOf(thrown));
     }
+  }
+
+  /** @param {any} job @param {Set<string>} later files that were uploaded again */
+  showRefused({ endedAt, state, error, request: { files }, refused }, later) {
+    if (endedAt === null || Date.now() - Date.parse(endedAt) > REFUSALS_SHOWN_MS) return;
+    const reasons =
+      state === "failed"
+        ? new Map(files.map((/** @type {string} */ name) => [name, error]))
+        : refusalsOf(refused, files);
+    for (const [name, reason] of reasons) if (!later.has(name)) this.end(name, reason, true);
   }
 
   /** One line for all files of a stopped job, which goes on as a whole. @param {any} job */
@@ -179,14 +192,12 @@ class Documents {
   /** @param {any} job */
   async showResult(job) {
     const { request, result, state, error } = job;
-    const failed = new Map();
-    for (const { source, reason } of result?.documents.failed ?? []) {
-      failed.set(fileOf(source, request.files), reason);
-    }
+    const failed = refusalsOf(result?.documents.failed ?? [], request.files);
     for (const name of request.files) {
+      const refusal = failed.get(name);
       if (state === "stopped") this.forget(name);
       else if (state === "failed") this.end(name, error, true);
-      else if (failed.has(name)) this.end(name, failed.get(name), true);
+      else if (refusal !== undefined) this.end(name, refusal, true);
       else this.end(name, "ready", false);
     }
     if (state === "stopped") this.showStopped(job);
@@ -317,6 +328,11 @@ class Documents {
     await remove(`/api/documents?id=${encodeURIComponent(id)}`);
     await this.refresh();
   }
+}
+
+/** Reasons by file. @param {{ source: string, reason: string }[]} refused @param {string[]} files */
+function refusalsOf(refused, files) {
+  return new Map(refused.map(({ source, reason }) => [fileOf(source, files), reason]));
 }
 
 /**
