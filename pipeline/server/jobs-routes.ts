@@ -5,6 +5,7 @@ import {
   ingestFailuresSchema,
   isOver,
   type JobRecord,
+  jobRecordSchema,
   jobRequestSchema,
   type TuneRequest,
   tuneRequestJsonSchema,
@@ -12,7 +13,7 @@ import {
 import type { Jobs } from "../jobs/jobs.ts";
 import { errorBody, logFailure } from "./error-responses.ts";
 import { EventStream } from "./event-stream.ts";
-import { EVENTS, json, type Operation, object } from "./openapi.ts";
+import { EVENTS, json, type Operation, object, schemaOf } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import type { ServerParts } from "./server-parts.ts";
 
@@ -113,6 +114,7 @@ async function sendEvents(
   stream.end();
 }
 
+const JOB = json(schemaOf(jobRecordSchema, "output"));
 const ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
 
 export const JOB_OPERATIONS: readonly Operation[] = [
@@ -129,6 +131,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     id: "listJobs",
     summary:
       "Jobs, the newest first, without results; of an ingest that has ended the first 100 files, and the first 100 it refused.",
+    content: json(object("jobs")),
   },
   {
     method: "post",
@@ -136,6 +139,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     id: "createJob",
     summary: "Starts ingesting uploads, or training a prompt.",
     body: jobRequestSchema,
+    content: JOB,
     errors: [400, 413],
     success: 201,
   },
@@ -145,6 +149,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     id: "readJob",
     summary: "A job with its result.",
     parameters: [ID],
+    content: JOB,
     errors: [400, 404],
   },
   {
@@ -162,6 +167,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     id: "stopJob",
     summary: "Stops a job; it can go on later.",
     parameters: [ID],
+    content: JOB,
     errors: [400, 404],
   },
   {
@@ -170,6 +176,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     id: "resumeJob",
     summary: "Lets a stopped or failed job go on.",
     parameters: [ID],
+    content: JOB,
     errors: [400, 404, 409],
   },
 ];

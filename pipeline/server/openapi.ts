@@ -14,7 +14,7 @@ export interface Operation {
   readonly summary: string;
   readonly body?: z.ZodType;
   readonly parameters?: readonly Json[];
-  /** What is sent with 200, by content type; JSON of any form where nothing is said. */
+  /** What success sends, by content type; JSON of any form where nothing is said. */
   readonly content?: Json;
   /** The body is a file's bytes. */
   readonly binaryBody?: boolean;
@@ -138,12 +138,13 @@ const ERROR_RESPONSES: Readonly<Record<number, string>> = {
   409: "It cannot be done in this state.",
   413: "The body is too large.",
   429: "The queue is full; see Retry-After.",
+  500: "Something is wrong here; the server's log says what, under the request's id.",
   503: "Loading or shutting down, the answer took too long, or the engine died under the request.",
 };
 
 function operationJson(operation: Operation): Json {
   const { id, summary, parameters, content = json({}), errors = [], success = 200 } = operation;
-  const statuses = [...new Set([...errors, 401, 403, 503])].sort();
+  const statuses = [...new Set([...errors, 401, 403, 500, 503])].sort();
   const failures = statuses.map((status) => [
     String(status),
     {
@@ -170,10 +171,11 @@ function requestBody({ body, binaryBody }: Operation): Json {
     };
     return { requestBody: { required: true, content } };
   }
-  return body ? { requestBody: { required: true, content: json(bodySchema(body)) } } : {};
+  return body ? { requestBody: { required: true, content: json(schemaOf(body, "input")) } } : {};
 }
 
-function bodySchema(body: z.ZodType): Json {
-  const { $schema: _, ...schema } = z.toJSONSchema(body, { io: "input", unrepresentable: "any" });
+/** JSON Schema of what is asked for ("input") or sent. */
+export function schemaOf(type: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _, ...schema } = z.toJSONSchema(type, { io, unrepresentable: "any" });
   return schema;
 }

@@ -1,7 +1,7 @@
 import { Router } from "express";
 import { z } from "zod";
 import { modelIds } from "../served-models.ts";
-import type { Operation } from "./openapi.ts";
+import { json, type Operation, object } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
 import type { StoreView } from "./store-view.ts";
@@ -79,7 +79,13 @@ const query = (name: string, schema: object, required = false) => ({
 const wholeNumber = { type: "integer", minimum: 0 };
 
 export const STORE_OPERATIONS: readonly Operation[] = [
-  { method: "get", path: "/api/status", id: "status", summary: "Models, counts, and the queue." },
+  {
+    method: "get",
+    path: "/api/status",
+    id: "status",
+    summary: "Models, counts, and the queue.",
+    content: json(object("model", "embedder", "documents", "passages", "models", "queue")),
+  },
   {
     method: "get",
     path: "/api/documents",
@@ -89,6 +95,7 @@ export const STORE_OPERATIONS: readonly Operation[] = [
       query("offset", wholeNumber),
       query("limit", { ...wholeNumber, maximum: MAX_LISTED }),
     ],
+    content: json(object("documents")),
     errors: [400],
   },
   {
@@ -110,6 +117,7 @@ export const STORE_OPERATIONS: readonly Operation[] = [
       query("start", wholeNumber),
       query("end", wholeNumber),
     ],
+    content: json(object("id", "source", "title", "format", "start", "end", "length", "text")),
     errors: [400, 404],
   },
   {
@@ -118,9 +126,16 @@ export const STORE_OPERATIONS: readonly Operation[] = [
     id: "search",
     summary: "Passages for a query.",
     body: searchBody,
+    content: json(object("results")),
     errors: [400, 413, 429],
   },
-  { method: "get", path: "/api/prompts", id: "listPrompts", summary: "Learned prompts." },
+  {
+    method: "get",
+    path: "/api/prompts",
+    id: "listPrompts",
+    summary: "Learned prompts.",
+    content: json(object("prompts")),
+  },
   {
     method: "delete",
     path: "/api/prompts/{name}",

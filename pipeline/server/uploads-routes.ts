@@ -2,7 +2,7 @@ import { Router } from "express";
 import { z } from "zod";
 import { fileName } from "../file-name.ts";
 import { listUploads, saveUpload, UPLOAD_KINDS } from "../uploads.ts";
-import type { Operation } from "./openapi.ts";
+import { json, type Operation, object } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import { inLifetime, type ServerParts } from "./server-parts.ts";
 
@@ -38,6 +38,7 @@ export const UPLOAD_OPERATIONS: readonly Operation[] = [
     summary: "Uploads a document, or a file of questions and answers.",
     parameters: [KIND, NAME],
     binaryBody: true,
+    content: json(object("name", "bytes")),
     errors: [400, 404, 413],
     success: 201,
   },
@@ -47,6 +48,7 @@ export const UPLOAD_OPERATIONS: readonly Operation[] = [
     id: "listUploads",
     summary: "What was uploaded.",
     parameters: [KIND],
+    content: json(object("files")),
     errors: [400, 404],
   },
 ];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../../core/index.ts";
 import { Jobs } from "../../pipeline/jobs/jobs.ts";
+import type { PageParts } from "../../pipeline/server/app.ts";
 import type { Settings } from "../../pipeline/settings.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { workspaceStoreView } from "../../pipeline/workspace-store-view.ts";
@@ -219,15 +220,34 @@ test("security headers are on every response", async (t) => {
 });
 
 test("the OpenAPI document describes every address, with JSON schemas of the bodies", async (t) => {
-  const { url } = await serveFor(t, new FakeAnswerer());
+  // Nobody looks into them.
+  const page = { store: "none", view: {}, jobs: {} } as unknown as PageParts;
+  const { url } = await serveFor(t, new FakeAnswerer(), { page });
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as {
     openapi: string;
-    paths: Record<string, Record<string, { requestBody?: object; responses: object }>>;
+    paths: Record<
+      string,
+      Record<string, { requestBody?: object; responses: Record<string, { content?: object }> }>
+    >;
   };
   assert.equal(document.openapi, "3.1.0");
   const chatOperation = document.paths["/v1/chat/completions"]?.["post"];
   assert.match(JSON.stringify(chatOperation?.requestBody), /"messages"/);
-  for (const path of ["/v1/completions", "/v1/embeddings", "/v1/models", "/healthz", "/metrics"]) {
+  for (const path of [
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/models",
+    "/healthz",
+    "/metrics",
+    "/api/jobs",
+  ]) {
     assert.ok(document.paths[path], path);
+  }
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const { responses } of Object.values(methods)) {
+      const sent = responses["200"] ?? responses["201"];
+      if (sent) assert.match(JSON.stringify(sent.content), /"required"|text\//, path);
+      else assert.ok(responses["204"], path);
+    }
   }
 });
