@@ -5,6 +5,7 @@ import type { TuneEvent } from "../../ptuning/index.ts";
 import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { answerLines } from "../compare/answers.ts";
+import { failedName } from "../compare/cell-failures.ts";
 import { type Comparison, compare } from "../compare/compare.ts";
 import type { CompareEvent } from "../compare/compare-events.ts";
 import { datasetPlots } from "../compare/dataset-plots.ts";
@@ -14,6 +15,7 @@ import { markdownAnswers, markdownReport } from "../compare/markdown.ts";
 import { plotFile } from "../compare/plots.ts";
 import { retrievalIdentity } from "../compare/retrieval-identity.ts";
 import { type Summary, summarize } from "../compare/summary.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
 import type { Terminal } from "../terminal.ts";
 import { Workspace } from "../workspace.ts";
@@ -49,7 +51,7 @@ async function compareFile(
   context: CommandContext,
   path: string,
   flags: CompareFlags,
-): Promise<void> {
+): Promise<ExitCode> {
   const experiment = await readExperiment(path);
   const outFolder = resolve(flags.out ?? join(dirname(path), experiment.name));
   const comparison = await runAll(context, experiment, {
@@ -62,6 +64,11 @@ async function compareFile(
   context.terminal.result({ event: "done", out: outFolder, ...summary }, () =>
     [markdownReport(summary), `Reports are in ${outFolder}.`].join("\n"),
   );
+  const { failed } = summary;
+  if (failed.length === 0) return EXIT.done;
+  const names = failed.map(failedName).join("; ");
+  context.terminal.warn(`Without a result: ${names}. Run it again to try these again.`);
+  return EXIT.failed;
 }
 
 async function runAll(
@@ -133,6 +140,8 @@ function show(terminal: Terminal, event: CompareEvent): void {
     const { cell, done, cells, em, f1, known } = event;
     const scores = `EM ${em.toFixed(1)}, F1 ${f1.toFixed(1)}`;
     terminal.note(`${done}/${cells} ${cell}: ${scores}${known ? " (known)" : ""}`);
+  } else if (event.event === "failed") {
+    terminal.warn(`${event.done}/${event.cells} ${failedName(event)} failed: ${event.reason}`);
   } else if (event.event === "answered") {
     const { dataset, done, questions } = event;
     terminal.live(`${dataset}: ${done} of ${questions} questions`);

@@ -1,6 +1,6 @@
 import { isAdaptation } from "../../generator/index.ts";
 import { ANSWERS_AT_ONCE, isQuestion, type QaPair } from "../../ptuning/index.ts";
-import { answerGroup } from "../evaluation/answer-group.ts";
+import { answerGroup, type GroupAnswers, inTurn } from "../evaluation/answer-group.ts";
 import { type Arm, withLikeLengths } from "../evaluation/arms.ts";
 import type { AnsweredResult } from "./cell-store.ts";
 import { cellName, type EvaluationCell } from "./cells.ts";
@@ -11,14 +11,18 @@ import type { TrainedPromptOf } from "./train-cell.ts";
 
 /** A cell whose questions are being answered. */
 interface OpenCell {
+  readonly cell: EvaluationCell;
   readonly name: string;
   readonly arm: Arm;
   answered: AnsweredResult;
 }
 
+/** A cell with its answers to all questions. */
+export type AnsweredCell = Readonly<Pick<OpenCell, "cell" | "answered">>;
+
 /**
- * The answers of cells of one dataset that read the same number of passages, in their order. `inputs`: what a result depends on
- * beside the cell.
+ * The answers of cells of one dataset that read the same number of passages, in their order and without those that failed. `inputs`: what a
+ * result depends on beside the cell.
  */
 export async function* answerCells(
   cells: readonly EvaluationCell[],
@@ -27,19 +31,31 @@ export async function* answerCells(
     readonly trainedOf: (cell: EvaluationCell) => TrainedPromptOf | undefined;
   },
   parts: ComparisonParts,
-): AsyncGenerator<CompareEvent, readonly AnsweredResult[]> {
+): AsyncGenerator<CompareEvent, readonly AnsweredCell[]> {
   const { pairs, train } = await parts.data.dataset(cells[0]!.dataset);
   const hasInputs = !pairs.every(isQuestion);
-  const arms: Arm[] = [];
-  for (const cell of cells) arms.push(await comparedArm(cell, train.pairs, given.trainedOf(cell)));
+  const arms = new Map<EvaluationCell, Arm>();
+  for (const cell of cells) {
+    try {
+      arms.set(cell, await comparedArm(cell, train.pairs, given.trainedOf(cell)));
+    } catch (thrown) {
+      yield failed(cell, thrown, parts);
+    }
+  }
   const open: OpenCell[] = [];
-  for (const [index, arm] of withLikeLengths(arms).entries()) {
-    const cell = cells[index]!;
+  const withArms = [...arms.keys()];
+  for (const [index, arm] of withLikeLengths([...arms.values()]).entries()) {
+    const cell = withArms[index]!;
     const trainedWith = given.trainedOf(cell) ? String(parts.experiment.passages[0]) : "";
     const length = hasInputs ? [`${arm.inputAnswerTokens} tokens`] : [];
     const name = cellName("eval", cell, [...given.inputs, trainedWith, ...length]);
     const known = await parts.store.loadAnswered(name);
-    open.push({ name, arm: { ...arm, name }, answered: known ?? { seconds: 0, answers: [] } });
+    open.push({
+      cell,
+      name,
+      arm: { ...arm, name },
+      answered: known ?? { seconds: 0, answers: [] },
+    });
   }
   const isDone = ({ answered }: OpenCell) => answered.answers.length === pairs.length;
   for (const one of open.filter(isDone)) yield finished(one, true, parts);
@@ -50,10 +66,10 @@ export async function* answerCells(
   for (const together of [others, ...adapted.map((one) => [one])]) {
     if (together.length > 0) yield* answerTogether(together, cells[0]!, { ...parts, pairs });
   }
-  return open.map(({ answered }) => answered);
+  return open.filter(isDone);
 }
 
-/** A few questions after the other, saved as it goes. */
+/** A few questions after the other, saved as it goes. An arm that fails is asked no more. */
 async function* answerTogether(
   cells: readonly OpenCell[],
   { dataset, passages }: EvaluationCell,
@@ -63,24 +79,46 @@ async function* answerTogether(
   const usesPassages = cells.some(({ arm }) => arm.usesPassages);
   const found = usesPassages ? await data.testPassages(dataset, passages) : [];
   const generator = await model.open();
+  const asked = new Set(cells);
   for (let first = 0; first < pairs.length; first += ANSWERS_AT_ONCE) {
-    const behind = cells.filter(({ answered }) => answered.answers.length <= first);
-    const arms = behind.map(({ arm }) => arm);
-    const group = await answerGroup({ generator, arms, pairs, found, k: passages, first, signal });
-    for (const one of behind) {
-      const { answers, seconds } = group.get(one.name)!;
-      const withIds = answers.map((answer, index) => ({ id: pairs[first + index]!.id, ...answer }));
-      one.answered = {
-        seconds: one.answered.seconds + seconds,
-        answers: [...one.answered.answers, ...withIds],
-      };
+    const behind = [...asked].filter(({ answered }) => answered.answers.length <= first);
+    for (const one of inTurn(behind, first)) {
+      try {
+        const given = { generator, pairs, found, k: passages, first, signal };
+        one.answered = withGroup(one.answered, await answerGroup(one.arm, given), pairs);
+      } catch (thrown) {
+        asked.delete(one);
+        yield failed(one.cell, thrown, parts);
+        continue;
+      }
       await store.save(one.name, one.answered);
     }
     const done = Math.min(first + ANSWERS_AT_ONCE, pairs.length);
     yield { event: "answered", dataset: dataset.name, done, questions: pairs.length };
   }
-  for (const one of cells) yield finished(one, false, parts);
+  for (const one of asked) yield finished(one, false, parts);
 }
+
+const withGroup = (
+  known: AnsweredResult,
+  { answers, seconds }: GroupAnswers,
+  pairs: readonly QaPair[],
+): AnsweredResult => ({
+  seconds: known.seconds + seconds,
+  answers: [
+    ...known.answers,
+    ...answers.map((answer, index) => ({
+      id: pairs[known.answers.length + index]!.id,
+      ...answer,
+    })),
+  ],
+});
+
+const failed = (cell: EvaluationCell, thrown: unknown, parts: ComparisonParts): CompareEvent => ({
+  event: "failed",
+  ...parts.failures.note(cell, thrown),
+  ...parts.count(),
+});
 
 const finished = (
   { name, answered }: OpenCell,

@@ -1,4 +1,5 @@
 import type { TuneEvent } from "../../ptuning/index.ts";
+import type { FailedCell } from "./cell-failures.ts";
 
 /** What a comparison tells while it runs. */
 export type CompareEvent =
@@ -12,6 +13,11 @@ export type CompareEvent =
       /** It was there from an earlier run. */
       readonly known: boolean;
     }
+  | ({
+      readonly event: "failed";
+      readonly done: number;
+      readonly cells: number;
+    } & FailedCell)
   | { readonly event: "training"; readonly arm: string; readonly dataset: string }
   | { readonly event: "progress"; readonly of: TuneEvent }
   | {

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
-import { RagError } from "../../core/index.ts";
+import { groupBy, RagError } from "../../core/index.ts";
 import type { Generator } from "../../generator/index.ts";
 import { isQuestion, type QaPair, taskOfPairs } from "../../ptuning/index.ts";
 import { answerCells } from "./answer-cells.ts";
+import { CellFailures, type FailedCell } from "./cell-failures.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
 import { type EvaluationCell, evaluationCells, readsPassages, type TrainingCell } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
@@ -41,13 +42,15 @@ export interface Comparison {
   readonly model: string;
   readonly questions: ReadonlyMap<string, readonly QaPair[]>;
   readonly cells: readonly ComparedCell[];
+  /** Those without a result. */
+  readonly failed: readonly FailedCell[];
 }
 
 /**
  * Runs every cell of an experiment that has no result yet, and returns all of them: dataset by dataset, first the trainings, which share
  * the keys and values of passages on disk, then the answers, which share them in memory. Stopped at any time, it goes on where
- * it was.
- * @throws RagError qa/*, config/invalid, store/*, prompt/*, train/diverged, file/write-failed, engine/failed
+ * it was. A cell that fails is told and left out, and tried again by the next run, see {@link CellFailures}.
+ * @throws RagError qa/*, config/invalid, model/*, store/*, file/*, engine/failed: what no cell can do without
  */
 export async function* compare(options: CompareOptions): AsyncGenerator<CompareEvent, Comparison> {
   const { experiment, outFolder, dataFolder, openGenerator, retrieve, retrievalOf, signal } =
@@ -59,14 +62,19 @@ export async function* compare(options: CompareOptions): AsyncGenerator<CompareE
     store: new CellStore(outFolder),
     data: new ComparisonData(dataFolder, retrieve, signal),
     model: new ComparedModel(openGenerator),
-    count: () => ({ done: ++done, cells: total }),
+    failures: new CellFailures(signal),
+    count: (evaluations = 1) => {
+      done += evaluations;
+      return { done, cells: total };
+    },
   };
   try {
     await requireOneTask(experiment, parts.data);
     const cells: ComparedCell[] = [];
     for (const dataset of experiment.datasets) cells.push(...(yield* compareOn(dataset, parts)));
     const { model } = await parts.model.open();
-    return { model: model.name, questions: parts.data.questions(), cells };
+    const failed = parts.failures.cells;
+    return { model: model.name, questions: parts.data.questions(), cells, failed };
   } finally {
     await parts.model.close();
   }
@@ -83,30 +91,47 @@ async function* compareOn(
   const retrieval = isAsked ? [await parts.retrievalOf(dataset)] : [];
   const inputs = [model.fingerprint, train.hash, test.hash, ...retrieval];
   const cells = evaluationCells({ ...experiment, datasets: [dataset] });
-  const trained = new Map<string, TrainedPromptOf>();
-  for (const cell of cells) {
-    const key = trainingKey(cell);
-    if (cell.arm.kind !== "tune" || trained.has(key)) continue;
-    const training: TrainingCell = { arm: cell.arm, dataset, seed: cell.seed };
-    trained.set(key, yield* trainCell(training, inputs, parts));
-  }
+  const trained = yield* trainCells(cells, inputs, parts);
   await rm(passageFolder(outFolder, dataset.name), { recursive: true, force: true });
   const trainedOf = (cell: EvaluationCell) => trained.get(trainingKey(cell));
   const compared: ComparedCell[] = [];
   for (const passages of experiment.passages) {
-    const some = cells.filter((cell) => cell.passages === passages);
+    const some = cells.filter(
+      (cell) => cell.passages === passages && (cell.arm.kind !== "tune" || trainedOf(cell)),
+    );
     if (some.length === 0) continue;
-    const answered = yield* answerCells(some, { inputs, trainedOf }, parts);
+    const answeredCells = yield* answerCells(some, { inputs, trainedOf }, parts);
     const reader = some.find(({ arm }) => readsPassages(arm));
     const retrieved = reader && (await retrievedQuestions(reader, inputs, parts));
-    for (const [index, cell] of some.entries()) {
+    for (const { cell, answered } of answeredCells) {
       const own = trainedOf(cell);
       const cost = own ? { trained: own.result } : {};
       const read = retrieved && readsPassages(cell.arm) ? { retrieved } : {};
-      compared.push({ cell, answered: answered[index]!, ...read, ...cost });
+      compared.push({ cell, answered, ...read, ...cost });
     }
   }
   return compared;
+}
+
+/** What the arms of a dataset trained, by {@link trainingKey}; not those that failed. */
+async function* trainCells(
+  cells: readonly EvaluationCell[],
+  inputs: readonly string[],
+  parts: ComparisonParts,
+): AsyncGenerator<CompareEvent, ReadonlyMap<string, TrainedPromptOf>> {
+  const trained = new Map<string, TrainedPromptOf>();
+  for (const [key, evaluations] of groupBy(cells, trainingKey)) {
+    const { arm, dataset, seed } = evaluations[0]!;
+    if (arm.kind !== "tune") continue;
+    const training: TrainingCell = { arm, dataset, seed };
+    try {
+      trained.set(key, yield* trainCell(training, inputs, parts));
+    } catch (thrown) {
+      const failed = parts.failures.note(training, thrown);
+      yield { event: "failed", ...failed, ...parts.count(evaluations.length) };
+    }
+  }
+  return trained;
 }
 
 /** What is trained on one kind of pairs is not scored on the other: said before anything is trained. */

@@ -1,4 +1,5 @@
 import type { Generator } from "../../generator/index.ts";
+import type { CellFailures } from "./cell-failures.ts";
 import type { CellStore } from "./cell-store.ts";
 import type { ComparisonData } from "./comparison-data.ts";
 import type { Dataset, Experiment } from "./experiment.ts";
@@ -35,7 +36,8 @@ export interface ComparisonParts {
   readonly data: ComparisonData;
   readonly retrievalOf: (dataset: Dataset) => Promise<string>;
   readonly model: ComparedModel;
-  /** Counts one more finished cell. */
-  readonly count: () => { readonly done: number; readonly cells: number };
+  readonly failures: CellFailures;
+  /** Counts evaluations that are finished or will not be; one unless given. */
+  readonly count: (evaluations?: number) => { readonly done: number; readonly cells: number };
   readonly signal: AbortSignal;
 }

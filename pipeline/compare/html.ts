@@ -1,7 +1,15 @@
 import { type AnswerSample, answerSample, type ScoredAnswer } from "./answers.ts";
+import { failedName } from "./cell-failures.ts";
 import type { Comparison } from "./compare.ts";
 import { datasetPlots } from "./dataset-plots.ts";
-import { armTable, LISTED_CHARACTERS, NOTE, retrievedFor, trainedOn } from "./markdown.ts";
+import {
+  armTable,
+  FAILURE_NOTE,
+  LISTED_CHARACTERS,
+  NOTE,
+  retrievedFor,
+  trainedOn,
+} from "./markdown.ts";
 import { escaped } from "./plots.ts";
 import type { Summary } from "./summary.ts";
 
@@ -20,9 +28,20 @@ export function htmlComparison(summary: Summary, comparison: Comparison): string
 <title>${escaped(name)}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(name)}</h1>
 <p>Model: ${escaped(summary.model)}. ${escaped(NOTE)}</p>
+${failureSection(summary)}
 ${sections.join("\n")}
 </body></html>
 `;
+}
+
+function failureSection({ failed }: Summary): string {
+  if (failed.length === 0) return "";
+  const rows = failed.map(
+    (one) => `<tr>${tableCell(failedName(one))}${tableCell(one.reason)}</tr>`,
+  );
+  return `<h2>Failed</h2>
+<p>${escaped(FAILURE_NOTE)}</p>
+<table><thead><tr><th>cell</th><th>reason</th></tr></thead><tbody>${rows.join("\n")}</tbody></table>`;
 }
 
 function datasetSection(name: string, summary: Summary, comparison: Comparison): string {

@@ -1,6 +1,7 @@
 import type { Interval } from "../evaluation/intervals.ts";
 import { countedPassages } from "../passage-text.ts";
 import { answerSample } from "./answers.ts";
+import { failedName } from "./cell-failures.ts";
 import { readsPassages } from "./cells.ts";
 import type { Comparison } from "./compare.ts";
 import type { ComparedArm, ComparedTraining, Summary } from "./summary.ts";
@@ -66,6 +67,10 @@ export function armTable(arms: readonly ComparedArm[]): {
 /** The comparison as Markdown: one table a dataset. */
 export function markdownReport(summary: Summary): string {
   const parts = [`# ${summary.experiment.name}`, "", `Model: ${summary.model}. ${NOTE}`];
+  if (summary.failed.length > 0) {
+    parts.push("", "## Failed", "", FAILURE_NOTE, "");
+    parts.push(...summary.failed.map((one) => `* ${plain(`${failedName(one)}: ${one.reason}`)}`));
+  }
   for (const { name } of summary.experiment.datasets) {
     const arms = summary.arms.filter(({ dataset }) => dataset === name);
     parts.push(
@@ -90,9 +95,9 @@ export function markdownAnswers({ experiment }: Summary, comparison: Comparison)
     const { arms, rows, questions } = answerSample(comparison, name);
     const head = ["question", "accepted", ...arms.map(plain)];
     const body = rows.map(({ pair, answers }) => [
-      ...[pair.question, pair.answers.join(" / ")].map(plain),
+      ...[pair.question, pair.answers.join(" / ")].map(listed),
       ...answers.map(({ answer, em, f1 }) => {
-        const text = plain(answer);
+        const text = listed(answer);
         return `${em > 0 && text ? `**${text}**` : text} (F1 ${Math.round(f1)})`;
       }),
     ]);
@@ -102,13 +107,19 @@ export function markdownAnswers({ experiment }: Summary, comparison: Comparison)
   return `${parts.join("\n")}\n`;
 }
 
-/** A model's or somebody's text inside a table cell, where none of it is markup. */
+/** As much of a question or an answer as is listed. */
+const listed = (text: string): string => plain(text.slice(0, LISTED_CHARACTERS));
+
+/** A model's or somebody's text on one line, also inside a table cell, where none of it is markup. */
 const plain = (text: string): string =>
   text
-    .slice(0, LISTED_CHARACTERS)
     .replace(/\s+/g, " ")
     .trim()
     .replace(/[\\`*_{}[\]<>()#+!|~&]/g, "\\$&");
+
+/** What stands above the list of failed cells. */
+export const FAILURE_NOTE =
+  'These have no result and are in no table; run the comparison again to try them again. A flag that a reason names is a key of "settings" in the experiment.';
 
 /** What the numbers are. */
 export const NOTE =

@@ -1,5 +1,6 @@
 import { groupBy } from "../../core/index.ts";
 import { bootstrap, type Interval } from "../evaluation/intervals.ts";
+import type { FailedCell } from "./cell-failures.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
 import type { Experiment, ExperimentArm } from "./experiment.ts";
 
@@ -50,6 +51,7 @@ export interface Summary {
   readonly model: string;
   readonly questions: Readonly<Record<string, number>>;
   readonly arms: readonly ComparedArm[];
+  readonly failed: readonly FailedCell[];
 }
 
 const BOOTSTRAP_SEED = 1;
@@ -67,6 +69,7 @@ export function summarize(experiment: Experiment, comparison: Comparison): Summa
     arms: [...groups.values()].flatMap((cells) =>
       withShares(summarizeGroup(cells, comparison.cells), experiment),
     ),
+    failed: comparison.failed,
   };
 }
 

@@ -1,6 +1,12 @@
 import { ANSWERS_AT_ONCE, type AnswerScore, meanScore } from "../../ptuning/index.ts";
-import { answerGroup, type QuestionsParts, type ScoredAnswer } from "./answer-group.ts";
-import { withLikeLengths } from "./arms.ts";
+import {
+  answerGroup,
+  type GroupAnswers,
+  inTurn,
+  type QuestionsParts,
+  type ScoredAnswer,
+} from "./answer-group.ts";
+import { type Arm, withLikeLengths } from "./arms.ts";
 import { bootstrap, type Interval } from "./intervals.ts";
 import { relevantPassages } from "./relevance.ts";
 import { type RetrievalMetrics, retrievalMetrics } from "./retrieval-metrics.ts";
@@ -35,6 +41,8 @@ export interface Evaluation {
 }
 
 export interface EvaluationParts extends QuestionsParts {
+  /** Of different names. */
+  readonly arms: readonly Arm[];
   readonly seed: number;
   readonly onQuestion?: (done: number) => void;
 }
@@ -49,8 +57,12 @@ export async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
   const seconds = new Map(arms.map(({ name }) => [name, 0]));
   const questions: AnsweredQuestion[] = [];
   for (let first = 0; first < pairs.length; first += ANSWERS_AT_ONCE) {
-    const answered = await answerGroup({ ...parts, arms, first });
-    for (const [name, own] of answered) seconds.set(name, seconds.get(name)! + own.seconds);
+    const answered = new Map<string, GroupAnswers>();
+    for (const arm of inTurn(arms, first)) {
+      const own = await answerGroup(arm, { ...parts, first });
+      answered.set(arm.name, own);
+      seconds.set(arm.name, seconds.get(arm.name)! + own.seconds);
+    }
     const group = pairs.slice(first, first + ANSWERS_AT_ONCE);
     for (const [index, { id, question, answers: accepted }] of group.entries()) {
       const entries = arms.map(({ name }) => [name, answered.get(name)!.answers[index]!]);

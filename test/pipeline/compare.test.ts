@@ -266,7 +266,7 @@ test("what a model writes stays text in a table of Markdown", () => {
   const experimentOf = parsed([1]);
   const pair = { id: "1", question: "a|b\nc", answers: ["<i>*x*</i>"] };
   const comparison = {
-    model: "m",
+    ...{ model: "m", failed: [] },
     questions: new Map([["d", [pair]]]),
     cells: [
       {
@@ -334,7 +334,7 @@ test("seeds are averaged question by question, and differences are paired with p
     tokens: "all" as const,
   });
   const { arms } = summarize(experimentOf, {
-    model: "m",
+    ...{ model: "m", failed: [] },
     questions: new Map([["d", []]]),
     cells: [
       { cell: cell(1, 1), answered: answer([0, 50]) },
@@ -370,7 +370,7 @@ test("scores are told apart for the questions whose passage was read", () => {
   });
   const summaryOf = (retrieved: boolean[]) =>
     summarize(experimentOf, {
-      model: "m",
+      ...{ model: "m", failed: [] },
       questions: new Map([["d", []]]),
       cells: [cellOf(0, [1, 1, 1]), { ...cellOf(1, [0, 100, 50]), retrieved }],
     });
