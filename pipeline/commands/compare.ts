@@ -89,6 +89,7 @@ async function runAll(
     stores.set(name, workspace);
     return workspace;
   };
+  const { modelPrecision, contextLength, provider } = settings;
   try {
     const events = compare({
       ...folders,
@@ -100,6 +101,7 @@ async function runAll(
           signal,
           passageCacheBytes: PASSAGE_CACHE_BYTES,
         }).generator(),
+      modelSettings: { modelPrecision, contextLength, provider },
       retrieve: ({ name }, questions, k) => storeOf(name).retrieveMany(questions, k),
       retrievalOf: async ({ name }) => retrievalIdentity(await storeOf(name).corpus(), settings),
       signal,

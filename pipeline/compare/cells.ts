@@ -52,10 +52,26 @@ const hasTokens = (arm: ExperimentArm): boolean =>
 /** What one number of passages of a dataset holds for its questions, whichever arm reads them. */
 export type RetrievalCell = Pick<EvaluationCell, "dataset" | "passages">;
 
+type NamedCell =
+  | EvaluationCell
+  | RetrievalCell
+  | (Pick<TrainingCell, "arm" | "seed"> & {
+      readonly dataset: Pick<Dataset, "name" | "train" | "trainLimit" | "trainSeed">;
+    });
+
+/** The {@link cellName} of a training, which knows nothing of the test questions. */
+export function trainingName(
+  { dataset, arm, seed }: TrainingCell,
+  inputs: readonly string[],
+): string {
+  const { name, train, trainLimit, trainSeed } = dataset;
+  return cellName("train", { dataset: { name, train, trainLimit, trainSeed }, arm, seed }, inputs);
+}
+
 /** A file name for what a cell gave: readable, and another one when anything about it changes. */
 export function cellName(
   kind: "train" | "eval" | "retrieved",
-  cell: TrainingCell | EvaluationCell | RetrievalCell,
+  cell: NamedCell,
   inputs: readonly string[],
 ): string {
   const hash = sha256(JSON.stringify([kind, cell, inputs])).slice(0, 12);

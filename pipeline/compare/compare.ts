@@ -10,6 +10,7 @@ import type { CompareEvent } from "./compare-events.ts";
 import { ComparisonData, type RetrieveFor } from "./comparison-data.ts";
 import { ComparedModel, type ComparisonParts } from "./comparison-parts.ts";
 import type { Dataset, Experiment } from "./experiment.ts";
+import { type ModelSettings, modelInputs } from "./model-settings.ts";
 import { retrievedQuestions } from "./retrieved-questions.ts";
 import { passageFolder, type TrainedPromptOf, trainCell } from "./train-cell.ts";
 
@@ -22,6 +23,8 @@ export interface CompareOptions {
   readonly dataFolder: string;
   /** Opens the model. Each training gets a fresh one, so that memory is its own. */
   readonly openGenerator: () => Promise<Generator>;
+  /** How it opens it. */
+  readonly modelSettings: ModelSettings;
   readonly retrieve: RetrieveFor;
   /** What a dataset's passages depend on beside the question; another text makes its results new ones. */
   readonly retrievalOf: (dataset: Dataset) => Promise<string>;
@@ -40,6 +43,7 @@ export interface ComparedCell {
 /** Everything measured, and the questions it was measured on. */
 export interface Comparison {
   readonly model: string;
+  readonly modelSettings: ModelSettings;
   readonly questions: ReadonlyMap<string, readonly QaPair[]>;
   readonly cells: readonly ComparedCell[];
   /** Those without a result. */
@@ -53,12 +57,12 @@ export interface Comparison {
  * @throws RagError qa/*, config/invalid, model/*, store/*, file/*, engine/failed: what no cell can do without
  */
 export async function* compare(options: CompareOptions): AsyncGenerator<CompareEvent, Comparison> {
-  const { experiment, outFolder, dataFolder, openGenerator, retrieve, retrievalOf, signal } =
-    options;
+  const { experiment, outFolder, dataFolder, openGenerator, modelSettings } = options;
+  const { retrieve, retrievalOf, signal } = options;
   const total = evaluationCells(experiment).length;
   let done = 0;
   const parts: ComparisonParts = {
-    ...{ experiment, outFolder, retrievalOf, signal },
+    ...{ experiment, outFolder, modelSettings, retrievalOf, signal },
     store: new CellStore(outFolder),
     data: new ComparisonData(dataFolder, retrieve, signal),
     model: new ComparedModel(openGenerator),
@@ -73,8 +77,10 @@ export async function* compare(options: CompareOptions): AsyncGenerator<CompareE
     const cells: ComparedCell[] = [];
     for (const dataset of experiment.datasets) cells.push(...(yield* compareOn(dataset, parts)));
     const { model } = await parts.model.open();
-    const failed = parts.failures.cells;
-    return { model: model.name, questions: parts.data.questions(), cells, failed };
+    return {
+      ...{ model: model.name, modelSettings },
+      ...{ questions: parts.data.questions(), cells, failed: parts.failures.cells },
+    };
   } finally {
     await parts.model.close();
   }
@@ -89,9 +95,10 @@ async function* compareOn(
   const { model } = await parts.model.open();
   const isAsked = [train, test].some(({ pairs }) => pairs.some(isQuestion));
   const retrieval = isAsked ? [await parts.retrievalOf(dataset)] : [];
-  const inputs = [model.fingerprint, train.hash, test.hash, ...retrieval];
+  const how = [...retrieval, ...modelInputs(parts.modelSettings)];
+  const inputs = [model.fingerprint, train.hash, test.hash, ...how];
   const cells = evaluationCells({ ...experiment, datasets: [dataset] });
-  const trained = yield* trainCells(cells, inputs, parts);
+  const trained = yield* trainCells(cells, [model.fingerprint, train.hash, ...how], parts);
   await rm(passageFolder(outFolder, dataset.name), { recursive: true, force: true });
   const trainedOf = (cell: EvaluationCell) => trained.get(trainingKey(cell));
   const compared: ComparedCell[] = [];

@@ -3,6 +3,7 @@ import type { CellFailures } from "./cell-failures.ts";
 import type { CellStore } from "./cell-store.ts";
 import type { ComparisonData } from "./comparison-data.ts";
 import type { Dataset, Experiment } from "./experiment.ts";
+import type { ModelSettings } from "./model-settings.ts";
 
 /** The model under comparison, opened when it is needed. */
 export class ComparedModel {
@@ -36,6 +37,7 @@ export interface ComparisonParts {
   readonly data: ComparisonData;
   readonly retrievalOf: (dataset: Dataset) => Promise<string>;
   readonly model: ComparedModel;
+  readonly modelSettings: ModelSettings;
   readonly failures: CellFailures;
   /** Counts evaluations that are finished or will not be; one unless given. */
   readonly count: (evaluations?: number) => { readonly done: number; readonly cells: number };

@@ -10,6 +10,7 @@ import {
   retrievedFor,
   trainedOn,
 } from "./markdown.ts";
+import { modelText } from "./model-settings.ts";
 import { escaped } from "./plots.ts";
 import type { Summary } from "./summary.ts";
 
@@ -27,7 +28,7 @@ export function htmlComparison(summary: Summary, comparison: Comparison): string
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(name)}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(name)}</h1>
-<p>Model: ${escaped(summary.model)}. ${escaped(NOTE)}</p>
+<p>Model: ${escaped(modelText(summary.model, summary.modelSettings))}. ${escaped(NOTE)}</p>
 ${failureSection(summary)}
 ${sections.join("\n")}
 </body></html>

@@ -4,6 +4,7 @@ import { answerSample } from "./answers.ts";
 import { failedName } from "./cell-failures.ts";
 import { readsPassages } from "./cells.ts";
 import type { Comparison } from "./compare.ts";
+import { modelText } from "./model-settings.ts";
 import type { ComparedArm, ComparedTraining, Summary } from "./summary.ts";
 
 interface Column {
@@ -66,7 +67,8 @@ export function armTable(arms: readonly ComparedArm[]): {
 
 /** The comparison as Markdown: one table a dataset. */
 export function markdownReport(summary: Summary): string {
-  const parts = [`# ${summary.experiment.name}`, "", `Model: ${summary.model}. ${NOTE}`];
+  const model = modelText(summary.model, summary.modelSettings);
+  const parts = [`# ${summary.experiment.name}`, "", `Model: ${model}. ${NOTE}`];
   if (summary.failed.length > 0) {
     parts.push("", "## Failed", "", FAILURE_NOTE, "");
     parts.push(...summary.failed.map((one) => `* ${plain(`${failedName(one)}: ${one.reason}`)}`));

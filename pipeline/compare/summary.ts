@@ -3,6 +3,7 @@ import { bootstrap, type Interval } from "../evaluation/intervals.ts";
 import type { FailedCell } from "./cell-failures.ts";
 import type { ComparedCell, Comparison } from "./compare.ts";
 import type { Experiment, ExperimentArm } from "./experiment.ts";
+import type { ModelSettings } from "./model-settings.ts";
 
 /** An arm on one dataset with one number of passages and virtual tokens: means over seeds, intervals over questions. */
 export interface ComparedArm {
@@ -49,6 +50,7 @@ export interface ComparedTraining {
 export interface Summary {
   readonly experiment: Experiment;
   readonly model: string;
+  readonly modelSettings: ModelSettings;
   readonly questions: Readonly<Record<string, number>>;
   readonly arms: readonly ComparedArm[];
   readonly failed: readonly FailedCell[];
@@ -65,6 +67,7 @@ export function summarize(experiment: Experiment, comparison: Comparison): Summa
   return {
     experiment,
     model: comparison.model,
+    modelSettings: comparison.modelSettings,
     questions: Object.fromEntries(questions),
     arms: [...groups.values()].flatMap((cells) =>
       withShares(summarizeGroup(cells, comparison.cells), experiment),

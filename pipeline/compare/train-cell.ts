@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { TuneEvent } from "../../ptuning/index.ts";
 import type { TrainedResult } from "./cell-store.ts";
-import { cellName, type TrainingCell } from "./cells.ts";
+import { type TrainingCell, trainingName } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
 import { drawnPairs } from "./comparison-data.ts";
 import type { ComparisonParts } from "./comparison-parts.ts";
@@ -22,7 +22,7 @@ export async function* trainCell(
 ): AsyncGenerator<CompareEvent, TrainedPromptOf> {
   const { experiment, outFolder, store, model } = parts;
   const passages = experiment.passages[0]!;
-  const name = cellName("train", cell, [...inputs, String(passages)]);
+  const name = trainingName(cell, [...inputs, String(passages)]);
   const prompt = `${cell.arm.name.slice(0, 30)}-${name.slice(-12)}`;
   const storeFolder = join(outFolder, "trained", cell.dataset.name);
   const known = await store.loadTrained(name);

@@ -95,6 +95,7 @@ describe("how long answers that are scored may be", () => {
         return generator;
       },
       retrieve: async () => [],
+      modelSettings: {},
       retrievalOf: async () => "none",
       signal: new AbortController().signal,
     });

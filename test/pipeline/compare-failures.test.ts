@@ -57,6 +57,7 @@ test("a cell that fails is told at once and left out, the others go on, and the 
         const generator = await reopenTiny(weights, tiny.folder);
         return explodes ? exploding(generator) : generator;
       },
+      modelSettings: {},
       retrieve: async (_, questions) => questions.map(() => []),
       retrievalOf: async () => "none",
       signal: new AbortController().signal,

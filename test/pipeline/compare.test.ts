@@ -3,11 +3,21 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { evaluationCells } from "../../pipeline/compare/cells.ts";
+import {
+  cellName,
+  evaluationCells,
+  type TrainingCell,
+  trainingName,
+} from "../../pipeline/compare/cells.ts";
 import { compare } from "../../pipeline/compare/compare.ts";
 import { drawnPairs } from "../../pipeline/compare/comparison-data.ts";
-import { type Experiment, readExperiment } from "../../pipeline/compare/experiment.ts";
+import {
+  type Dataset,
+  type Experiment,
+  readExperiment,
+} from "../../pipeline/compare/experiment.ts";
 import { markdownAnswers, markdownReport } from "../../pipeline/compare/markdown.ts";
+import { type ModelSettings, modelText } from "../../pipeline/compare/model-settings.ts";
 import { retrievalIdentity } from "../../pipeline/compare/retrieval-identity.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
 import type { Passage } from "../../pipeline/passage.ts";
@@ -187,6 +197,19 @@ describe("foreword compare on a tiny model", () => {
     assert.match(stderr, new RegExp(`${first}.*damaged.*delete it`));
   });
 
+  test("other test questions are answered without training anew", async () => {
+    await writeFile(join(folder, "other.jsonl"), lines(40, 42));
+    const datasets = [{ ...experiment.datasets[0], test: "other.jsonl" }];
+    await writeFile(join(folder, "other.json"), JSON.stringify({ ...experiment, datasets }));
+    const words = ["compare", "other.json", "--out", "out", "--json", "--model", model];
+    const { code, stdout, stderr } = await foreword([...words, "--cache", "cache"], {
+      cwd: folder,
+    });
+    assert.equal(code, 0, stderr);
+    assert.equal(events(stdout).at(-1).questions.lamps, 2);
+    assert.ok(!stdout.includes('"event":"training"'));
+  });
+
   const refused: readonly (readonly [what: string, change: object, message: RegExp])[] = [
     ["an unknown key", { arm: [] }, /"arm"/],
     ["no arms", { arms: [] }, /arms/],
@@ -266,7 +289,7 @@ test("what a model writes stays text in a table of Markdown", () => {
   const experimentOf = parsed([1]);
   const pair = { id: "1", question: "a|b\nc", answers: ["<i>*x*</i>"] };
   const comparison = {
-    ...{ model: "m", failed: [] },
+    ...{ model: "m", modelSettings: {}, failed: [] },
     questions: new Map([["d", [pair]]]),
     cells: [
       {
@@ -313,6 +336,33 @@ test("with a seed of its own a dataset gives all trainings the same pairs, witho
   assert.equal(drawnPairs(qa, { trainLimit: 5 }), qa);
 });
 
+test("a model's settings are told with its name", () => {
+  assert.equal(modelText("m", {}), "m (weights as stored)");
+  assert.equal(
+    modelText("m", { modelPrecision: "int8", contextLength: 4096 }),
+    "m (weights in int8, context of 4096 tokens)",
+  );
+});
+
+test("a training is known by what it learns from, an evaluation by its test questions too", () => {
+  const { datasets, arms } = parsed([1]);
+  const arm = arms[2] as TrainingCell["arm"];
+  const names = (change: Partial<Dataset>) => {
+    const cell = { dataset: { ...datasets[0]!, ...change }, arm, seed: 1 };
+    return [
+      trainingName(cell, ["input"]),
+      cellName("eval", { ...cell, passages: 1, tokens: "all" }, ["input"]),
+    ] as const;
+  };
+  const [training, evaluation] = names({});
+  const [sameTraining, otherEvaluation] = names({ test: "c", testLimit: 5 });
+  assert.equal(sameTraining, training);
+  assert.notEqual(otherEvaluation, evaluation);
+  for (const change of [{ train: "c" }, { trainLimit: 5 }, { trainSeed: 5 }, { name: "other" }]) {
+    assert.notEqual(names(change)[0], training);
+  }
+});
+
 test("combinations that would answer the same are run once", () => {
   const cells = evaluationCells(parsed([2, 4]));
   const count = (arm: string) => cells.filter((one) => one.arm.name === arm).length;
@@ -334,7 +384,7 @@ test("seeds are averaged question by question, and differences are paired with p
     tokens: "all" as const,
   });
   const { arms } = summarize(experimentOf, {
-    ...{ model: "m", failed: [] },
+    ...{ model: "m", modelSettings: {}, failed: [] },
     questions: new Map([["d", []]]),
     cells: [
       { cell: cell(1, 1), answered: answer([0, 50]) },
@@ -370,7 +420,7 @@ test("scores are told apart for the questions whose passage was read", () => {
   });
   const summaryOf = (retrieved: boolean[]) =>
     summarize(experimentOf, {
-      ...{ model: "m", failed: [] },
+      ...{ model: "m", modelSettings: {}, failed: [] },
       questions: new Map([["d", []]]),
       cells: [cellOf(0, [1, 1, 1]), { ...cellOf(1, [0, 100, 50]), retrieved }],
     });
@@ -383,7 +433,7 @@ test("scores are told apart for the questions whose passage was read", () => {
   assert.equal(summaryOf([false, false, false]).arms[1]!.whereRetrieved, undefined);
 });
 
-test("results are known again only for the passages they were measured with", async () => {
+test("results are known again only for the passages and model settings they were measured with", async () => {
   const tiny = await openTinyGenerator();
   await writeFile(
     join(tiny.folder, "qa.jsonl"),
@@ -392,7 +442,7 @@ test("results are known again only for the passages they were measured with", as
       .map((pair) => JSON.stringify(pair))
       .join("\n"),
   );
-  const known = async (retrieval: string) => {
+  const known = async (retrieval: string, modelSettings: ModelSettings = {}) => {
     const events = compare({
       experiment: {
         name: "e",
@@ -405,6 +455,7 @@ test("results are known again only for the passages they were measured with", as
       outFolder: join(tiny.folder, "out"),
       dataFolder: tiny.folder,
       openGenerator: () => reopenTiny(join(tiny.modelFolder, "model.safetensors"), tiny.folder),
+      modelSettings,
       retrieve: async (_, questions) =>
         questions.map(() => [{ ...lampPassage, text: `${retrieval} lamps` }]),
       retrievalOf: async () => retrieval,
@@ -418,6 +469,12 @@ test("results are known again only for the passages they were measured with", as
       [await known("first"), await known("first"), await known("second")],
       [false, true, false],
     );
+    const int4 = { modelPrecision: "int4" } as const;
+    assert.deepEqual(
+      [await known("first", int4), await known("first", { contextLength: 500 })],
+      [false, false],
+    );
+    assert.deepEqual([await known("first", int4), await known("first")], [true, true]);
   } finally {
     await tiny.close();
   }
