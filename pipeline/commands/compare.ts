@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
-import { writeFileAtomic } from "../../core/index.ts";
+import { RagError, writeFileAtomic } from "../../core/index.ts";
 import type { TuneEvent } from "../../ptuning/index.ts";
 import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
@@ -9,6 +9,7 @@ import { failedName } from "../compare/cell-failures.ts";
 import { type Comparison, compare } from "../compare/compare.ts";
 import type { CompareEvent } from "../compare/compare-events.ts";
 import { datasetPlots } from "../compare/dataset-plots.ts";
+import { DatasetStores } from "../compare/dataset-stores.ts";
 import { type Experiment, readExperiment } from "../compare/experiment.ts";
 import { htmlComparison } from "../compare/html.ts";
 import { markdownAnswers, markdownReport } from "../compare/markdown.ts";
@@ -38,12 +39,24 @@ export function compareCommand(host: CommandHost): Command {
     .option("--data <folder>", "where the question files are (default: the file's folder)")
     .option("--stores <folder>", "ingested stores, one named as each dataset (default: OUT/stores)")
     .action((path: string, flags: CompareFlags) =>
-      host.run(command, {}, (context) => compareFile(context, path, flags)),
+      host.run(command, {}, (context) => {
+        requireNoStore(command);
+        return compareFile(context, path, flags);
+      }),
     );
   return withExample(
     withRerankFlags(command),
     "foreword ingest squad/passages.jsonl --store stores/squad",
     "foreword compare methods.json --data . --stores stores",
+  );
+}
+
+/** Set elsewhere, for other commands, it does not matter. @throws RagError config/invalid where the command line names one store */
+function requireNoStore(command: Command): void {
+  if (command.optsWithGlobals().store === undefined) return;
+  throw new RagError(
+    "config/invalid",
+    "--store: each dataset has a store of its own; name the folder of them with --stores.",
   );
 }
 
@@ -57,7 +70,7 @@ async function compareFile(
   const comparison = await runAll(context, experiment, {
     outFolder,
     dataFolder: flags.data ?? dirname(path),
-    stores: flags.stores ?? join(outFolder, "stores"),
+    storesFolder: flags.stores ?? join(outFolder, "stores"),
   });
   const summary = summarize(experiment, comparison);
   await writeReports(outFolder, summary, comparison);
@@ -74,21 +87,16 @@ async function compareFile(
 async function runAll(
   { settings, terminal, signal }: CommandContext,
   experiment: Experiment,
-  folders: {
+  {
+    storesFolder,
+    ...folders
+  }: {
     readonly outFolder: string;
     readonly dataFolder: string;
-    readonly stores: string;
+    readonly storesFolder: string;
   },
 ): Promise<Comparison> {
-  const stores = new Map<string, Workspace>();
-  const storeOf = (name: string): Workspace => {
-    const known = stores.get(name);
-    if (known) return known;
-    const own = { ...settings, store: join(folders.stores, name) };
-    const workspace = new Workspace({ settings: own, terminal, signal });
-    stores.set(name, workspace);
-    return workspace;
-  };
+  const stores = new DatasetStores({ folder: storesFolder, settings, terminal, signal });
   const { modelPrecision, contextLength, provider } = settings;
   try {
     const events = compare({
@@ -102,8 +110,9 @@ async function runAll(
           passageCacheBytes: PASSAGE_CACHE_BYTES,
         }).generator(),
       modelSettings: { modelPrecision, contextLength, provider },
-      retrieve: ({ name }, questions, k) => storeOf(name).retrieveMany(questions, k),
-      retrievalOf: async ({ name }) => retrievalIdentity(await storeOf(name).corpus(), settings),
+      requireStore: ({ name }) => stores.requireDocuments(name),
+      retrieve: ({ name }, questions, k) => stores.of(name).retrieveMany(questions, k),
+      retrievalOf: async ({ name }) => retrievalIdentity(await stores.of(name).corpus(), settings),
       signal,
     });
     for (;;) {
@@ -112,7 +121,7 @@ async function runAll(
       show(terminal, value);
     }
   } finally {
-    for (const workspace of stores.values()) await workspace.close();
+    await stores.close();
   }
 }
 

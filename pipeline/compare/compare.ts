@@ -7,7 +7,7 @@ import { CellFailures, type FailedCell } from "./cell-failures.ts";
 import { type AnsweredResult, CellStore, type TrainedResult } from "./cell-store.ts";
 import { type EvaluationCell, evaluationCells, readsPassages, type TrainingCell } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
-import { ComparisonData, type RetrieveFor } from "./comparison-data.ts";
+import { ComparisonData, type LoadedDataset, type RetrieveFor } from "./comparison-data.ts";
 import { ComparedModel, type ComparisonParts } from "./comparison-parts.ts";
 import type { Dataset, Experiment } from "./experiment.ts";
 import { type ModelSettings, modelInputs } from "./model-settings.ts";
@@ -25,6 +25,8 @@ export interface CompareOptions {
   readonly openGenerator: () => Promise<Generator>;
   /** How it opens it. */
   readonly modelSettings: ModelSettings;
+  /** Fails where there is nothing to search for a dataset's questions. */
+  readonly requireStore: (dataset: Dataset) => Promise<void>;
   readonly retrieve: RetrieveFor;
   /** What a dataset's passages depend on beside the question; another text makes its results new ones. */
   readonly retrievalOf: (dataset: Dataset) => Promise<string>;
@@ -74,6 +76,9 @@ export async function* compare(options: CompareOptions): AsyncGenerator<CompareE
   };
   try {
     await requireOneTask(experiment, parts.data);
+    for (const dataset of experiment.datasets) {
+      if (isAsked(await parts.data.dataset(dataset))) await options.requireStore(dataset);
+    }
     const cells: ComparedCell[] = [];
     for (const dataset of experiment.datasets) cells.push(...(yield* compareOn(dataset, parts)));
     const { model } = await parts.model.open();
@@ -91,10 +96,10 @@ async function* compareOn(
   parts: ComparisonParts,
 ): AsyncGenerator<CompareEvent, readonly ComparedCell[]> {
   const { experiment, outFolder } = parts;
-  const { train, test } = await parts.data.dataset(dataset);
+  const loaded = await parts.data.dataset(dataset);
+  const { train, test } = loaded;
   const { model } = await parts.model.open();
-  const isAsked = [train, test].some(({ pairs }) => pairs.some(isQuestion));
-  const retrieval = isAsked ? [await parts.retrievalOf(dataset)] : [];
+  const retrieval = isAsked(loaded) ? [await parts.retrievalOf(dataset)] : [];
   const how = [...retrieval, ...modelInputs(parts.modelSettings)];
   const inputs = [model.fingerprint, train.hash, test.hash, ...how];
   const cells = evaluationCells({ ...experiment, datasets: [dataset] });
@@ -119,6 +124,10 @@ async function* compareOn(
   }
   return compared;
 }
+
+/** Whether passages are searched for it: inputs stand alone. */
+const isAsked = ({ train, test }: LoadedDataset): boolean =>
+  [train, test].some(({ pairs }) => pairs.some(isQuestion));
 
 /** What the arms of a dataset trained, by {@link trainingKey}; not those that failed. */
 async function* trainCells(

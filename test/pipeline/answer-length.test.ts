@@ -96,6 +96,7 @@ describe("how long answers that are scored may be", () => {
       },
       retrieve: async () => [],
       modelSettings: {},
+      requireStore: async () => {},
       retrievalOf: async () => "none",
       signal: new AbortController().signal,
     });

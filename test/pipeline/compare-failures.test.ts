@@ -58,6 +58,7 @@ test("a cell that fails is told at once and left out, the others go on, and the 
         return explodes ? exploding(generator) : generator;
       },
       modelSettings: {},
+      requireStore: async () => {},
       retrieve: async (_, questions) => questions.map(() => []),
       retrievalOf: async () => "none",
       signal: new AbortController().signal,

@@ -21,12 +21,15 @@ import { type ModelSettings, modelText } from "../../pipeline/compare/model-sett
 import { retrievalIdentity } from "../../pipeline/compare/retrieval-identity.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
 import type { Passage } from "../../pipeline/passage.ts";
+import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
 import type { Settings } from "../../pipeline/settings.ts";
 import type { QaFile } from "../../ptuning/index.ts";
 import { openTinyGenerator, reopenTiny, writeTinyModel } from "../ptuning/tiny-generator.ts";
 import { tinyPairs } from "../ptuning/tiny-pairs.ts";
 import { openTestStore } from "../retriever/store.ts";
+import { temporaryFolder } from "../runtime/temporary-folder.ts";
 import { foreword } from "./foreword.ts";
+import { settingsOf } from "./settings-of.ts";
 
 const tinyBert = join(import.meta.dirname, "../fixtures/tiny-bert");
 
@@ -74,7 +77,7 @@ describe("foreword compare on a tiny model", () => {
     foreword(
       [
         ...["compare", "experiment.json", "--out", "out", "--json"],
-        ...["--model", model, "--store", "store", "--cache", "cache"],
+        ...["--model", model, "--cache", "cache"],
       ],
       { cwd: folder, ...options },
     );
@@ -285,6 +288,40 @@ test("questions are answered from a store, with each number of passages, which h
   }
 });
 
+test("a dataset without documents is told before anything is trained, with what to do", async (t) => {
+  const folder = temporaryFolder(t);
+  const model = join(await writeTinyModel(folder), "..");
+  await writeFile(join(folder, "inputs.jsonl"), lines(0, 12));
+  await writeFile(join(folder, "qa.jsonl"), tinyPairs.map((one) => JSON.stringify(one)).join("\n"));
+  const datasets = [
+    { name: "lamps", train: "inputs.jsonl", test: "inputs.jsonl" },
+    { name: "asked", train: "qa.jsonl", test: "qa.jsonl" },
+  ];
+  await writeFile(join(folder, "e.json"), JSON.stringify({ ...experiment, datasets }));
+  const shared = ["--model", model, "--embedder", tinyBert, "--cache", "cache", "--json"];
+  const compared = (...words: string[]) =>
+    foreword(["compare", "e.json", "--out", "out", "--stores", "stores", ...words, ...shared], {
+      cwd: folder,
+    });
+  const requireRefused = async () => {
+    const { code, stdout, stderr } = await compared();
+    assert.deepEqual([code, stdout], [1, ""], stderr);
+    assert.match(stderr, /dataset "asked": there are no documents .* --stores\.\n$/);
+  };
+  await requireRefused();
+  const store = join(folder, "stores/asked");
+  const workspace = quietWorkspace(
+    settingsOf(folder, { store, embedder: tinyBert }),
+    new AbortController().signal,
+  );
+  await workspace.corpus(true);
+  await workspace.close();
+  await requireRefused();
+  const { code, stderr } = await compared("--store", "stores/asked");
+  assert.equal(code, 2);
+  assert.match(stderr, /^foreword: --store: .* --stores\.\n$/);
+});
+
 test("what a model writes stays text in a table of Markdown", () => {
   const experimentOf = parsed([1]);
   const pair = { id: "1", question: "a|b\nc", answers: ["<i>*x*</i>"] };
@@ -456,6 +493,7 @@ test("results are known again only for the passages and model settings they were
       dataFolder: tiny.folder,
       openGenerator: () => reopenTiny(join(tiny.modelFolder, "model.safetensors"), tiny.folder),
       modelSettings,
+      requireStore: async () => {},
       retrieve: async (_, questions) =>
         questions.map(() => [{ ...lampPassage, text: `${retrieval} lamps` }]),
       retrievalOf: async () => retrieval,
