@@ -1,5 +1,6 @@
 import type { QaPair } from "../../ptuning/index.ts";
-import type { ComparedCell, Comparison } from "./compare.ts";
+import type { Comparison } from "./compare.ts";
+import { withMostTokens } from "./most-tokens.ts";
 
 /** At most so many questions are listed to be read; they are a sample, the scores are in the tables. */
 const LISTED_QUESTIONS = 100;
@@ -24,18 +25,14 @@ export interface AnswerSample {
 
 /**
  * The questions of a dataset on which the arms differ most, those first. Of each arm its first seed, with the first number of passages
- * and all virtual tokens where it was asked with all.
+ * and the most virtual tokens.
  */
 export function answerSample({ cells, questions }: Comparison, dataset: string): AnswerSample {
-  const chosen = new Map<string, ComparedCell>();
-  for (const cell of cells) {
-    const { arm, tokens } = cell.cell;
-    if (cell.cell.dataset.name !== dataset) continue;
-    const known = chosen.get(arm.name);
-    const isWhole = tokens === "all" && known?.cell.tokens !== "all";
-    if (!known || isWhole) chosen.set(arm.name, cell);
-  }
-  const arms = [...chosen.values()];
+  const arms = withMostTokens(
+    cells.filter(({ cell }) => cell.dataset.name === dataset),
+    ({ cell }) => cell.arm.name,
+    ({ cell }) => cell.tokens,
+  );
   const rows = (questions.get(dataset) ?? []).map((pair, index) => {
     const answers = arms.map(({ answered }) => answered.answers[index]!);
     const f1s = answers.map(({ f1 }) => f1);
@@ -43,7 +40,7 @@ export function answerSample({ cells, questions }: Comparison, dataset: string):
   });
   rows.sort((a, b) => b.spread - a.spread);
   return {
-    arms: [...chosen.keys()],
+    arms: arms.map(({ cell }) => cell.arm.name),
     rows: rows.slice(0, LISTED_QUESTIONS),
     questions: rows.length,
   };

@@ -1,4 +1,5 @@
 import { readsPassages } from "./cells.ts";
+import { withMostTokens } from "./most-tokens.ts";
 import { plot, type Series } from "./plots.ts";
 import type { ComparedArm } from "./summary.ts";
 
@@ -11,12 +12,15 @@ export interface NamedPlot {
 /** Few, so that each is the mean of many noisy steps. */
 const LOSS_POINTS = 40;
 
-/** The plots of one dataset's arms that have something to show. */
+/** The plots of one dataset's arms that have something to show: with all virtual tokens, with the first number of passages, but along these. */
 export function datasetPlots(arms: readonly ComparedArm[]): readonly NamedPlot[] {
-  const first = arms.filter(({ passages, tokens }) => {
-    return passages === arms[0]!.passages && tokens === arms.at(-1)!.tokens;
-  });
-  const trained = first.filter(({ training }) => training);
+  const whole = withMostTokens(
+    arms,
+    ({ arm, passages }) => JSON.stringify([arm, passages]),
+    ({ tokens }) => tokens,
+  );
+  const isFirst = ({ passages }: ComparedArm) => passages === arms[0]!.passages;
+  const trained = whole.filter((arm) => arm.training && isFirst(arm));
   // One point tells nothing that the table does not.
   const byParameters = (trained.length > 1 ? trained : []).map((arm): Series => {
     const point = [arm.training!.trainedParameters, arm.f1.mean] as const;
@@ -26,7 +30,7 @@ export function datasetPlots(arms: readonly ComparedArm[]): readonly NamedPlot[]
     name: arm,
     points: thinned(training!.lossCurves[0] ?? []),
   });
-  const byPassages = curve(arms, (arm) => (readsPassages(arm) ? arm.passages : "all"));
+  const byPassages = curve(whole, (arm) => (readsPassages(arm) ? arm.passages : "all"));
   const [f1, hasLines] = ["F1", true];
   const plots: readonly NamedPlot[] = [
     {
@@ -40,7 +44,7 @@ export function datasetPlots(arms: readonly ComparedArm[]): readonly NamedPlot[]
     },
     {
       name: "tokens",
-      svg: plot(curve(arms, usedTokens), {
+      svg: plot(curve(arms.filter(isFirst), usedTokens), {
         title: "F1 by first virtual tokens used",
         x: "virtual tokens",
         y: f1,
@@ -79,6 +83,7 @@ function curve(
           const x = along(arm);
           return x === "all" ? [] : [[x, arm.f1.mean] as const];
         });
+      // Sixteen tokens and all of sixteen answer the same.
       const isUnique = (x: number, index: number) => points.findIndex(([px]) => px === x) === index;
       return {
         name,
