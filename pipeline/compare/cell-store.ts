@@ -17,7 +17,7 @@ const trained = z.strictObject({
   virtualTokens: z.number(),
   seconds: z.number(), // of training and scoring held-out pairs, without reading passages
   passageSeconds: z.number(), // of reading those passages that no earlier training of the comparison had read
-  peakMemoryBytes: z.number(), // resident, of the whole process while it trained
+  peakMemoryBytes: z.number(), // resident, of the whole process while it trained; after an interruption since it went on
   promptBytes: z.number(), // of the files that answering needs
   examples: z.number(),
   steps: z.number(),

@@ -51,12 +51,17 @@ const experiment = z
       .default(["all"]), // the k curve of arms with virtual tokens
     seeds: z.array(z.int().min(0)).min(1).max(20).default([1]),
   })
-  .superRefine(({ datasets, arms }, context) => {
-    for (const [kind, list] of Object.entries({ datasets, arms })) {
-      const names = list.map((one) => one.name);
-      const twice = names.find((one, index) => names.indexOf(one) !== index);
-      if (twice)
-        context.addIssue({ code: "custom", path: [kind], message: `"${twice}" comes twice` });
+  .superRefine(({ datasets, arms, passages, tokens, seeds }, context) => {
+    const lists: Readonly<Record<string, readonly (string | number)[]>> = {
+      datasets: datasets.map((one) => one.name),
+      arms: arms.map((one) => one.name),
+      ...{ passages, tokens, seeds },
+    };
+    for (const [kind, list] of Object.entries(lists)) {
+      const twice = list.find((one, index) => list.indexOf(one) !== index);
+      if (twice === undefined) continue;
+      const message = `${JSON.stringify(twice)} comes twice`;
+      context.addIssue({ code: "custom", path: [kind], message });
     }
   });
 

@@ -125,13 +125,16 @@ export const FAILURE_NOTE =
 
 /** What the numbers are. */
 export const NOTE =
-  "EM and F1 are 0 to 100 with SQuAD normalisation, means over seeds (± standard deviation over seeds), with 95% paired bootstrap intervals over questions. Training time includes scoring held-out pairs, but not reading passages, which trainings share (where passages' keys and values change, reading is part of training); peak memory is that of the whole process.";
+  "EM and F1 are 0 to 100 with SQuAD normalisation, means over seeds (± standard deviation over seeds), with 95% paired bootstrap intervals over questions. Training time includes scoring held-out pairs, but not reading passages, which trainings share (where passages' keys and values change, reading is part of training); peak memory is that of the whole process, the largest over seeds, and of a training that was interrupted only since it went on.";
 
 const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 
+/** How many examples the trainings had, of all seeds. */
 export function trainedOn(arms: readonly ComparedArm[]): string {
-  const examples = [...new Set(arms.flatMap(({ training }) => training?.examples ?? []))];
-  return examples.length > 0 ? `, trained on ${examples.join(" or ")} examples` : "";
+  const examples = arms.flatMap(({ training }) => training?.examples ?? []);
+  if (examples.length === 0) return "";
+  const [least, most] = [Math.min(...examples), Math.max(...examples)];
+  return `, trained on ${least === most ? least : `${least}–${most}`} examples`;
 }
 
 /** For how many questions their passage was among those read. */

@@ -32,7 +32,7 @@ export interface ComparedArm {
   readonly training?: ComparedTraining;
 }
 
-/** Means over seeds. */
+/** Means over seeds, unless said otherwise. */
 export interface ComparedTraining {
   readonly trainedParameters: number;
   readonly trainedShare: number;
@@ -41,9 +41,12 @@ export interface ComparedTraining {
   readonly seconds: number;
   /** Of reading passages, of all seeds: it is paid by the first training that needs them. */
   readonly passageSeconds: number;
+  /** The largest over seeds. */
   readonly peakMemoryBytes: number;
   readonly promptBytes: number;
-  readonly examples: number;
+  /** Of each seed. */
+  readonly examples: readonly number[];
+  /** Of each seed. */
   readonly lossCurves: readonly (readonly number[])[];
 }
 
@@ -174,8 +177,8 @@ function trainingOf(cells: readonly ComparedCell[]): ComparedTraining | undefine
     seconds: mean(trained.map(({ seconds }) => seconds)),
     passageSeconds: trained.reduce((sum, one) => sum + one.passageSeconds, 0),
     peakMemoryBytes: Math.max(...trained.map(({ peakMemoryBytes }) => peakMemoryBytes)),
-    promptBytes: first.promptBytes,
-    examples: first.examples,
+    promptBytes: mean(trained.map(({ promptBytes }) => promptBytes)),
+    examples: trained.map(({ examples }) => examples),
     lossCurves: trained.map(({ lossCurve }) => lossCurve),
   };
 }

@@ -217,6 +217,9 @@ describe("foreword compare on a tiny model", () => {
     ["an unknown key", { arm: [] }, /"arm"/],
     ["no arms", { arms: [] }, /arms/],
     ["two arms of one name", { arms: [{ kind: "rag" }, { kind: "hand", name: "rag" }] }, /twice/],
+    ["a seed twice", { seeds: [1, 0, 0] }, /seeds: 0 comes twice/],
+    ["all tokens twice", { tokens: ["all", 1, "all"] }, /tokens: "all" comes twice/],
+    ["a number of passages twice", { passages: [1, 1] }, /passages: 1 comes twice/],
     [
       "a setting that the comparison sets",
       { arms: [{ kind: "tune", name: "x", settings: { seed: 3 } }] },
@@ -440,6 +443,40 @@ test("seeds are averaged question by question, and differences are paired with p
   assert.equal(trained.shareOfLora, 45 / 62.5);
   const first = arms.find(({ arm, tokens }) => arm === "t" && tokens === 1)!;
   assert.equal(first.shareOfAllTokens, 9 / 45); // it gains 20 and -2
+});
+
+test("trainings are told as means over seeds, their memory as the largest, their examples as a range", () => {
+  const experimentOf = parsed([1]);
+  const trained = (
+    seed: number,
+    examples: number,
+    promptBytes: number,
+    peakMemoryBytes: number,
+  ) => ({
+    cell: {
+      ...{ dataset: experimentOf.datasets[0]!, arm: experimentOf.arms[2]! },
+      ...{ seed, passages: 1, tokens: "all" as const },
+    },
+    answered: { seconds: 1, answers: [{ id: "1", answer: "a", em: 0, f1: 0 }] },
+    trained: {
+      ...{ trainedParameters: 1, allParameters: 10, virtualTokens: 1, seconds: 2, steps: 1 },
+      ...{ passageSeconds: 0, lossCurve: [1], devCurve: [], dev: null },
+      ...{ examples, promptBytes, peakMemoryBytes },
+    },
+  });
+  const summary = summarize(experimentOf, {
+    ...{ model: "m", modelSettings: {}, failed: [] },
+    questions: new Map([["d", []]]),
+    cells: [trained(1, 433, 2048, 5 * 2 ** 20), trained(2, 429, 4096, 4 * 2 ** 20)],
+  });
+  const { training } = summary.arms[0]!;
+  assert.deepEqual(training!.examples, [433, 429]);
+  assert.equal(training!.promptBytes, 3072);
+  assert.equal(training!.peakMemoryBytes, 5 * 2 ** 20);
+  const text = markdownReport(summary);
+  assert.match(text, /trained on 429–433 examples/);
+  assert.match(text, /peak memory .* largest over seeds/);
+  assert.match(text, / 3 KB \|$/m);
 });
 
 test("scores are told apart for the questions whose passage was read", () => {

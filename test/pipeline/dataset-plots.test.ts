@@ -18,7 +18,7 @@ const arm = (
   ...(name !== "rag" && {
     training: {
       ...{ trainedParameters: 100, trainedShare: 0.1, virtualTokens: name === "lora" ? 0 : 16 },
-      ...{ seconds: 1, passageSeconds: 0, peakMemoryBytes: 1, promptBytes: 1, examples: 1 },
+      ...{ seconds: 1, passageSeconds: 0, peakMemoryBytes: 1, promptBytes: 1, examples: [1] },
       lossCurves: [[3, 2]],
     },
   }),
