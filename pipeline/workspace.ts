@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { createLog, type Log, RagError } from "../core/index.ts";
+import { createLog, type Log } from "../core/index.ts";
 import { DEFAULT_MAX_SEQUENCES, Generator } from "../generator/index.ts";
 import { type LearnedPrompt, type Task, withFirstTokens } from "../ptuning/index.ts";
 import {
   BertEmbedder,
   type Corpus,
   type Embedder,
+  emptyStore,
   keepBuiltIndex,
   openCorpus,
   openRetriever,
@@ -114,7 +115,7 @@ export class Workspace {
   async requireDocuments(): Promise<void> {
     const corpus = await this.corpus();
     if (corpus.counts().documents > 0) return;
-    throw emptyStore(this.#settings.store);
+    throw emptyStore(storeName(this.#settings.store));
   }
 
   /** Passages for one query. @throws RagError store/* */
@@ -241,7 +242,7 @@ export class Workspace {
 
   async #openCorpus(create: boolean): Promise<Corpus> {
     const { store } = this.#settings;
-    if (!create && !existsSync(store)) throw emptyStore(store);
+    if (!create && !existsSync(store)) throw emptyStore(storeName(store));
     const corpus = openCorpus(store, { embedder: await this.embedder(), create });
     this.#closers.push(() => corpus.close());
     return corpus;
@@ -255,11 +256,4 @@ export class Workspace {
     if (isSaved) this.#log.debug({ store }, "the index had to be built, and was saved");
     return retriever;
   }
-}
-
-function emptyStore(folder: string): RagError {
-  return new RagError(
-    "store/empty",
-    `${storeName(folder)}: there are no documents here; run "foreword ingest <files>" first, or name another folder with --store.`,
-  );
 }

@@ -2,7 +2,13 @@ export { PRECISIONS, type Precision } from "./bert/bert-config.ts";
 export { type BackupSummary, backupStore } from "./corpus/backup.ts";
 export { Corpus } from "./corpus/corpus.ts";
 export { flatMetadata } from "./corpus/flat-metadata.ts";
-export { CORPUS_FILE, type CorpusOptions, memoryCorpus, openCorpus } from "./corpus/open-corpus.ts";
+export {
+  CORPUS_FILE,
+  type CorpusOptions,
+  emptyStore,
+  memoryCorpus,
+  openCorpus,
+} from "./corpus/open-corpus.ts";
 export {
   type ChunkRecord,
   type DocumentRecord,

@@ -1,3 +1,4 @@
+import { signedInterval } from "../evaluation/interval-text.ts";
 import type { Interval } from "../evaluation/intervals.ts";
 import { countedPassages } from "../passage-text.ts";
 import { answerSample } from "./answers.ts";
@@ -34,7 +35,7 @@ const COLUMNS: readonly Column[] = [
   },
   {
     head: "F1 over plain RAG",
-    cell: ({ f1OverRag }) => (f1OverRag ? signed(f1OverRag) : NOTHING),
+    cell: ({ f1OverRag }) => (f1OverRag ? signedInterval(f1OverRag) : NOTHING),
   },
   {
     head: "of all tokens' gain",
@@ -150,13 +151,8 @@ export function retrievedFor(arms: readonly ComparedArm[]): string {
     .join("");
 }
 
-export const withRange = ({ mean, low, high }: Interval): string =>
+const withRange = ({ mean, low, high }: Interval): string =>
   `${mean.toFixed(1)} (${low.toFixed(1)}–${high.toFixed(1)})`;
-
-function signed({ mean, low, high }: Interval): string {
-  const sign = (value: number) => `${value < 0 ? "" : "+"}${value.toFixed(1)}`;
-  return `${sign(mean)} (${sign(low)} to ${sign(high)})`;
-}
 
 const percent = (share: number | undefined): string =>
   share === undefined ? NOTHING : `${Math.round(100 * share)}%`;

@@ -1,3 +1,5 @@
+import { escaped } from "../evaluation/html-page.ts";
+
 /** A named line or a set of points. */
 export interface Series {
   readonly name: string;
@@ -144,15 +146,3 @@ const label = (value: number) =>
   Math.abs(value) >= 10_000
     ? `${Number((value / 1000).toPrecision(3)).toLocaleString("en-US")}k`
     : String(Number(value.toPrecision(4)));
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Text inside HTML. */
-export const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);

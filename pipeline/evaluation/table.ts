@@ -1,7 +1,7 @@
 import { countedPassages } from "../passage-text.ts";
 import { table } from "../terminal.ts";
 import type { ArmResult, Evaluation } from "./evaluate.ts";
-import type { Interval } from "./intervals.ts";
+import { signedInterval } from "./interval-text.ts";
 
 /** Heads of {@link armRows}. */
 export const ARM_COLUMNS = ["arm", "EM", "95%", "F1", "95%", "F1 over rag", "seconds"] as const;
@@ -14,7 +14,7 @@ export function armRows(arms: Evaluation["arms"]): readonly (readonly string[])[
     range(result.emInterval),
     result.f1.toFixed(1),
     range(result.f1Interval),
-    difference(result.f1OverRag),
+    result.f1OverRag ? signedInterval(result.f1OverRag) : "",
     result.seconds.toFixed(1),
   ]);
 }
@@ -49,9 +49,3 @@ export const retrievalLine = (result: Pick<Evaluation, "retrieval">): string =>
     .join("  ");
 
 const range = ([low, high]: ArmResult["emInterval"]) => `${low.toFixed(1)}–${high.toFixed(1)}`;
-
-function difference(interval: Interval | undefined): string {
-  if (!interval) return "";
-  const signed = (value: number) => `${value < 0 ? "" : "+"}${value.toFixed(1)}`;
-  return `${signed(interval.mean)} (${signed(interval.low)} to ${signed(interval.high)})`;
-}

@@ -161,8 +161,9 @@ function makeTables(
   database.pragma(`user_version = ${SCHEMA_VERSION}`);
 }
 
-const emptyStore = (where: string): RagError =>
+/** `where`: what the message calls the store, see {@link storeName}. */
+export const emptyStore = (where: string): RagError =>
   new RagError(
     "store/empty",
-    `${where}: there is no store here; run "foreword ingest <files>" first, or name its folder with --store.`,
+    `${where}: there are no documents here; run "foreword ingest <files>" first, or name another folder with --store.`,
   );
