@@ -191,7 +191,10 @@ export class Generator {
     }
   }
 
-  /** Mean loss of a batch, and its gradient with respect to the conditioning. @throws RagError engine/failed */
+  /**
+   * Mean loss of a batch, and its gradient with respect to the conditioning.
+   * @throws RagError request/invalid, context/overflow, engine/failed
+   */
   async lossAndGradient(
     examples: readonly TrainingExample[],
     conditioning: Conditioning,

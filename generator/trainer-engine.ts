@@ -12,6 +12,7 @@ import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
 import type { PassageFolderOptions } from "./passage-folder.ts";
 import { exactRows, isHalf, PassageReader } from "./passage-reader.ts";
+import { requireExamples } from "./require-examples.ts";
 import { cutBatch, layOut, type PreparedExample } from "./training-batch.ts";
 import {
   buildTrainingGraph,
@@ -23,11 +24,11 @@ import { openWeightLayout } from "./weight-layout.ts";
 
 /** One example to learn from: what stands before the virtual tokens, after them, and what should be answered. */
 export interface TrainingExample {
-  /** Ids whose keys and values do not depend on what is trained: system text and passages. Cached across epochs. */
+  /** Ids whose keys and values do not depend on what is trained: system text and passages. Cached across epochs. Empty where all depend on it. */
   readonly prefixIds: readonly number[];
-  /** Ids between the virtual tokens and the answer: the question. */
+  /** Ids between the virtual tokens and the answer: the question. At least one, unless there are virtual tokens. */
   readonly ids: readonly number[];
-  /** Ids of the answer and its end token. Only these are scored. */
+  /** Ids of the answer and its end token, at least one. Only these are scored. */
   readonly answerIds: readonly number[];
 }
 
@@ -105,16 +106,17 @@ export class TrainerEngine {
   /**
    * Loss and gradient of a batch, the mean over its examples. What changes passages' keys and values (a prefix, LoRA, the weights)
    * takes examples without a prefix.
-   * @throws RagError engine/failed, context/overflow
+   * @throws RagError request/invalid, context/overflow, engine/failed
    */
   async lossAndGradient(
     examples: readonly TrainingExample[],
     conditioning: Conditioning,
   ): Promise<LossAndGradient> {
     assert.equal(conditioning.kind, this.#target, "the conditioning is what is trained");
+    requireExamples(examples, conditioning, this.#model.config.vocabulary);
+    for (const example of examples) this.#requireRoom(example, conditioning);
     const batch: PreparedExample[] = [];
     for (const example of examples) {
-      this.#requireRoom(example, conditioning);
       batch.push({ example, passage: await this.#passages.rows(example.prefixIds) });
     }
     const trained = trainedInputs(conditioning, this.#model.config);
@@ -172,7 +174,6 @@ export class TrainerEngine {
     const { conditioning, trained, batchSize } = step;
     const laidOut = layOut(piece, conditioning, batchSize);
     const hasPast = laidOut.pastLength > 0;
-    assert.ok(!hasPast || keepsPassages(conditioning.kind), "passages stand in the ids");
     const isLong = laidOut.tokens >= BLOCKS_FROM_TOKENS;
     const variant = hasPast ? "past" : isLong ? "blocks" : "plain";
     const session = await this.#session(variant);
@@ -243,10 +244,6 @@ export class TrainerEngine {
     this.#pastMemory = this.#isHalf ? new Uint16Array(length) : new Float32Array(length);
   }
 }
-
-/** Whether the keys and values of passages are the frozen model's own under a conditioning, so that they can be kept. */
-const keepsPassages = (kind: Conditioning["kind"]): boolean =>
-  kind === "virtual" || kind === "deep";
 
 /** What is trained, as inputs of the training graph by name and in the conditioning's order. */
 function trainedInputs(

@@ -51,7 +51,7 @@ export class PeftModel {
 
   /**
    * Learns from a batch. Ids stand after what is trained: give passages among `ids`, not as a prefix.
-   * @throws RagError train/diverged, engine/failed
+   * @throws RagError request/invalid for a batch or ids that cannot be learned, context/overflow, train/diverged, engine/failed
    */
   async trainStep(examples: readonly TrainingExample[], learningRate?: number): Promise<PeftStep> {
     const conditioning = this.#prompt.conditioning();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { RagError } from "../../core/index.ts";
 import {
   getPeftModel,
   LoraConfig,
@@ -82,6 +83,51 @@ describe("the API that reads like PEFT", () => {
     await first.close();
     await second.trainStep(examples);
     await second.close();
+  });
+
+  test("examples that cannot be learned as they are meant are refused by field, and the model trains on", async () => {
+    const whole = { prefixIds: [], ids: [5, 9], answerIds: [30, 31] };
+    const refused: readonly (readonly [examples: readonly object[], field: string])[] = [
+      [[], "examples"],
+      [[whole, { ...whole, ids: [] }], "examples[1].ids"],
+      [[{ ...whole, answerIds: [] }], "examples[0].answerIds"],
+      [[{ ...whole, answerIds: [-100, 6] }], "examples[0].answerIds[0]"],
+      [[{ ...whole, ids: [5, 1.5] }], "examples[0].ids[1]"],
+      [[{ ...whole, ids: [160] }], "examples[0].ids[0]"],
+      [[{ ...whole, prefixIds: [4] }], "examples[0].prefixIds"],
+      [[{ ids: [5], answerIds: [6] }], "examples[0].prefixIds"],
+    ];
+    for (const config of [
+      new LoraConfig({ r: 2, learningRate: 0.05 }),
+      new PrefixTuningConfig({ numVirtualTokens: 2 }),
+    ]) {
+      const model = await getPeftModel(tiny.generator, config);
+      try {
+        for (const [examples, field] of refused) {
+          await assert.rejects(model.trainStep(any(examples)), (error: RagError) => {
+            assert.deepEqual([error.code, error.param], ["request/invalid", field]);
+            assert.ok(error.message.startsWith(`${field}: `), error.message);
+            return true;
+          });
+        }
+        assert.ok(Number.isFinite((await model.trainStep([whole])).loss));
+      } finally {
+        await model.close();
+      }
+    }
+  });
+
+  test("virtual tokens alone may stand before an answer", async () => {
+    const model = await getPeftModel(
+      tiny.generator,
+      new PromptTuningConfig({ numVirtualTokens: 3 }),
+    );
+    try {
+      const { loss } = await model.trainStep([{ prefixIds: [], ids: [], answerIds: [30] }], 0);
+      assert.ok(Number.isFinite(loss));
+    } finally {
+      await model.close();
+    }
   });
 
   const wrong: readonly (readonly [make: () => PeftConfig, named: string])[] = [
