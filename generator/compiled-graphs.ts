@@ -12,7 +12,7 @@ const sealSchema = z.strictObject({ sha256: z.string() });
 /**
  * Compiles a graph whose weights lie in `folder`. The graph is written beside them because ONNX Runtime looks for
  * weight files next to the model file. For the processor, ONNX Runtime's optimised form is kept too and loaded the next time; one
- * that is damaged, or of another version or processor, is made anew.
+ * that is damaged, or of another version or processor, is made anew, and where it cannot be kept the graph runs all the same.
  * @throws RagError engine/failed, config/invalid, file/write-failed
  */
 export async function compileGraph(
@@ -30,19 +30,31 @@ export async function compileGraph(
     if (known) return known;
   }
   await writeUnlessEqual(path, bytes);
-  if (!isProcessor) return Session.create(path, options);
-  const fresh = `${optimized}.${process.pid}-${sealCount++}.tmp`;
-  const session = await Session.create(path, { ...options, saveOptimizedTo: fresh });
+  return isProcessor ? compileAndKeep(path, optimized, options) : Session.create(path, options);
+}
+
+/** Compiles the graph at `path` and keeps its optimised form, unless the folder may only be read or the disk is full. */
+async function compileAndKeep(
+  path: string,
+  optimized: string,
+  options: SessionOptions,
+): Promise<Session> {
+  const fresh = `${optimized}.${process.pid}-${freshCount++}.tmp`;
+  // Where there is nothing to remove, or it cannot be, the session matters more.
+  const removeFresh = () => rm(fresh, { force: true }).catch(() => {});
+  let session: Session;
   try {
-    await seal(fresh, optimized);
-  } catch (thrown) {
-    await session.close();
-    throw thrown;
+    session = await Session.create(path, { ...options, saveOptimizedTo: fresh });
+  } catch {
+    await removeFresh();
+    // What is wrong with the graph itself is thrown here again.
+    return Session.create(path, options);
   }
+  await seal(fresh, optimized).catch(removeFresh);
   return session;
 }
 
-let sealCount = 0;
+let freshCount = 0;
 
 /** An optimised graph fits one version of ONNX Runtime and one kind of processor. */
 const optimizedKey = (graphHash: string): string =>
@@ -54,8 +66,7 @@ async function loadOptimized(path: string, options: SessionOptions): Promise<Ses
     return await Session.create(path, { ...options, optimize: "none" });
   } catch (thrown) {
     if (!(thrown instanceof RagError) || thrown.code !== "engine/failed") throw thrown;
-    // What ONNX Runtime wrote it does not read: it is made again from the graph.
-    await rm(path, { force: true });
+    // What ONNX Runtime wrote it does not read: it is made again from the graph, in its place.
     return undefined;
   }
 }

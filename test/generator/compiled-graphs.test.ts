@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { compileGraph } from "../../generator/compiled-graphs.ts";
@@ -76,4 +76,34 @@ test("a damaged graph file is written again", async (context) => {
   );
   writeFileSync(optimizedIn(folder), "");
   assert.deepEqual(await run(folder), first);
+});
+
+test("an optimised graph that cannot be written is done without, and leaves nothing behind", async (context) => {
+  const folder = folderWithWeights(context);
+  const first = await run(folder);
+  const optimized = optimizedIn(folder);
+  rmSync(optimized);
+  rmSync(`${optimized}.json`);
+  // Folders stand where the file would be written first, whatever its number.
+  const numbers = Array.from({ length: 50 }, (_, number) => number);
+  for (const number of numbers) mkdirSync(`${optimized}.${process.pid}-${number}.tmp`);
+  assert.deepEqual(await run(folder), first);
+  for (const number of numbers)
+    rmSync(`${optimized}.${process.pid}-${number}.tmp`, { recursive: true });
+  // Now one stands where it would be put.
+  mkdirSync(optimized);
+  assert.deepEqual(await run(folder), first);
+  assert.deepEqual(
+    readdirSync(folder).filter((file) => file.endsWith(".tmp")),
+    [],
+  );
+});
+
+test("a graph that ONNX Runtime refuses is an error all the same", async (context) => {
+  const folder = temporaryFolder(context);
+  await assert.rejects(run(folder), { code: "engine/failed" });
+  assert.deepEqual(
+    readdirSync(folder).filter((file) => file.endsWith(".tmp")),
+    [],
+  );
 });
