@@ -63,7 +63,10 @@ export class AdaptedEngines {
     }
     const opened = { version, engine: this.#open(adaptation), users: 1 };
     this.#engines.set(slot, opened);
-    opened.engine.catch(() => this.#engines.delete(slot));
+    opened.engine.catch(() => {
+      // By now another version may have its place.
+      if (this.#engines.get(slot) === opened) this.#engines.delete(slot);
+    });
     return opened;
   }
 

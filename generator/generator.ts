@@ -164,6 +164,9 @@ export class Generator {
     if (this.#openedWeights?.identity !== identity) {
       const opening = this.#host.call("openAdapted", conditioning);
       this.#openedWeights = { identity, opening };
+      opening.catch(() => {
+        if (this.#openedWeights?.opening === opening) this.#openedWeights = undefined;
+      });
     }
     await this.#openedWeights.opening;
     return { ...request, conditioning: { ...conditioning, weights: new Map() } };
@@ -216,9 +219,10 @@ export class Generator {
     return (await this.#host.call("attentionShares", work)) as AttentionShares | undefined;
   }
 
-  /** Frees the training graph and its cached passages. */
+  /** Frees the training graph with its cached passages, and the engines of changed weights. */
   async closeTrainer(): Promise<void> {
     this.#isTraining = false;
+    this.#openedWeights = undefined;
     await this.#host.call("closeTrainer", undefined);
   }
 

@@ -1,10 +1,9 @@
-import {
-  type Conditioning,
-  DRAFT_SLOT,
-  type Generator,
-  type LossAndGradient,
-  type Model,
-  type TrainingTarget,
+import type {
+  Conditioning,
+  Generator,
+  LossAndGradient,
+  Model,
+  TrainingTarget,
 } from "../../generator/index.ts";
 import type { OptimizerSettings } from "../optimizer.ts";
 import type { StepReport, Trainable } from "../trainable.ts";
@@ -41,8 +40,3 @@ export interface TuningMethod {
   /** A fresh prompt. @throws RagError config/invalid */
   create(context: MethodContext): Promise<TrainedPrompt>;
 }
-
-let drafts = 0;
-
-/** Of weights that are still being trained: each draft replaces the one before. */
-export const draftIdentity = () => ({ slot: DRAFT_SLOT, version: String(++drafts) });

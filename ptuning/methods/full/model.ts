@@ -1,8 +1,8 @@
 import { createLargeParameters } from "../../large-parameters.ts";
 import type { OptimizerSettings } from "../../optimizer.ts";
 import type { TensorMap } from "../../trainable.ts";
-import { draftIdentity, type TrainedPrompt, type TuningMethod } from "../method.ts";
-import { stepOptions } from "../p-tuning/model.ts";
+import { draftPrompt } from "../draft-prompt.ts";
+import type { TrainedPrompt, TuningMethod } from "../method.ts";
 import { FULL_LEARNING_RATE } from "./config.ts";
 
 /** Full fine-tuning: every weight, on a copy; the model it starts from stays as it is. */
@@ -18,19 +18,10 @@ export const full: TuningMethod = {
 /** `weights`: all of them, by the layout's names. */
 export function fullPrompt(weights: TensorMap, optimizer: OptimizerSettings): TrainedPrompt {
   const trainable = createLargeParameters({ tensors: weights, optimizer });
-  const order = [...weights.keys()];
-  return {
-    trainable,
-    conditioning: () => ({
-      kind: "full",
-      count: 0,
-      identity: draftIdentity(),
-      weights: trainable.forward(),
-    }),
-    step: (gradients, learningRate) =>
-      trainable.step(
-        new Map(order.map((name, index) => [name, gradients[index]!])),
-        stepOptions(learningRate),
-      ),
-  };
+  return draftPrompt(trainable, (tensors, identity) => ({
+    kind: "full",
+    count: 0,
+    identity,
+    weights: tensors,
+  }));
 }

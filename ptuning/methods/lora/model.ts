@@ -10,9 +10,9 @@ import type { OptimizerSettings } from "../../optimizer.ts";
 import { createTensorParameters } from "../../tensor-parameters.ts";
 import type { TensorData, TensorMap } from "../../trainable.ts";
 import type { TuneSettings } from "../../tune-settings.ts";
-import { draftIdentity, type TrainedPrompt, type TuningMethod } from "../method.ts";
+import { draftPrompt } from "../draft-prompt.ts";
+import type { TrainedPrompt, TuningMethod } from "../method.ts";
 import { uniform } from "../p-tuning/encoders/network.ts";
-import { stepOptions } from "../p-tuning/model.ts";
 import { defaultTargets, LORA_LEARNING_RATE } from "./config.ts";
 
 /** LoRA: two narrow matrices beside each chosen projection. @see Hu et al., arXiv 2106.09685 */
@@ -60,20 +60,11 @@ export async function loraPrompt(options: {
 }): Promise<TrainedPrompt> {
   const { shape, tensors, optimizer } = options;
   const trainable = await createTensorParameters({ tensors, optimizer });
-  const order = [...tensors.keys()];
-  return {
-    trainable,
-    conditioning: () => ({
-      kind: "lora",
-      count: 0,
-      identity: draftIdentity(),
-      shape,
-      matrices: trainable.forward(),
-    }),
-    step: (gradients, learningRate) =>
-      trainable.step(
-        new Map(order.map((name, index) => [name, gradients[index]!])),
-        stepOptions(learningRate),
-      ),
-  };
+  return draftPrompt(trainable, (matrices, identity) => ({
+    kind: "lora",
+    count: 0,
+    identity,
+    shape,
+    matrices,
+  }));
 }
