@@ -1,5 +1,6 @@
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
 import type { DecoderRuns } from "./decoder-runs.ts";
+import { yieldToMessages } from "./decoding-batch.ts";
 import { deepRows } from "./deep-rows.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { withConditioningInFront } from "./in-front.ts";
@@ -28,21 +29,29 @@ export class AttentionMeter {
     this.#runs = runs;
   }
 
-  static async open(model: DecoderSource, options: EngineOptions): Promise<AttentionMeter> {
-    return new AttentionMeter(
-      model,
-      await openRuns(model, { ...options, observesAttention: true }),
-    );
+  static async open(
+    model: DecoderSource,
+    options: EngineOptions,
+    signal?: AbortSignal,
+  ): Promise<AttentionMeter> {
+    const runs = await openRuns(model, { ...options, observesAttention: true }, signal);
+    return new AttentionMeter(model, runs);
   }
 
-  /** The mean over `examples`, at least one; undefined for changed weights, which add no tokens. @throws RagError engine/failed */
+  /**
+   * The mean over `examples`, at least one; undefined for changed weights, which add no tokens.
+   * @throws RagError engine/failed; the signal's reason when aborted
+   */
   async shares(
     examples: readonly TrainingExample[],
     conditioning: Conditioning,
+    signal?: AbortSignal,
   ): Promise<AttentionShares | undefined> {
     if (isAdaptation(conditioning)) return undefined;
     const sums = new Float64Array(conditioning.count + 2);
     for (const example of examples) {
+      await yieldToMessages();
+      signal?.throwIfAborted();
       const one = await this.#columns(example, conditioning);
       for (const [index, share] of one.entries()) sums[index]! += share / examples.length;
     }

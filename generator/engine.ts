@@ -50,9 +50,16 @@ export class Engine {
     });
   }
 
-  /** Prepares the weights (once per model) and compiles the inference graph. */
-  static async open(model: DecoderSource, options: EngineOptions): Promise<Engine> {
-    return new Engine(model, await openRuns(model, options), options);
+  /**
+   * Prepares the weights (once per model) and compiles the inference graph.
+   * @throws RagError model/invalid, engine/failed, file/write-failed; the signal's reason when aborted
+   */
+  static async open(
+    model: DecoderSource,
+    options: EngineOptions,
+    signal?: AbortSignal,
+  ): Promise<Engine> {
+    return new Engine(model, await openRuns(model, options, signal), options);
   }
 
   /** What is running, waiting and cached now. */
@@ -177,9 +184,12 @@ export class Engine {
   }
 
   /** Keys (before rotation) and values of a text that stands alone: deep tokens can start from them. */
-  async deepTokens(ids: readonly number[]): Promise<Conditioning & { kind: "deep" }> {
+  async deepTokens(
+    ids: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Conditioning & { kind: "deep" }> {
     const { config } = this.model;
-    const { data } = await this.prefill(ids);
+    const { data } = await this.prefill(ids, signal);
     const size = config.keyValueHeads * ids.length * config.headDimension;
     const block = (index: number) => data.slice(index * size, (index + 1) * size);
     const layers = Array.from({ length: config.layers }, (_, layer) => layer);

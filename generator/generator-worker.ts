@@ -18,14 +18,20 @@ export interface GeneratorWorkerData {
   readonly options: EngineOptions;
 }
 
+/** Examples and what is learned from them. */
+interface Batch {
+  readonly examples: readonly TrainingExample[];
+  readonly conditioning: Conditioning;
+}
+
 const { source, options } = workerData as GeneratorWorkerData;
 let engine: Engine | undefined;
 let trainer: TrainerEngine | undefined;
 const adapted = new AdaptedEngines(source, options);
 
 serveWorker({
-  open: async () => {
-    engine = await Engine.open(source, options);
+  open: async (_: undefined, { signal }: CallContext) => {
+    engine = await Engine.open(source, options, signal);
   },
   generate: {
     concurrent: async (request: GenerationRequest, context: CallContext) => {
@@ -46,26 +52,21 @@ serveWorker({
       requireOpen(engine).scoreBehind(text, signal),
   },
   embeddings: async (ids: readonly number[]) => requireOpen(engine).embeddings(ids),
-  deepTokens: async (ids: readonly number[]) => requireOpen(engine).deepTokens(ids),
+  deepTokens: async (ids: readonly number[], { signal }: CallContext) =>
+    requireOpen(engine).deepTokens(ids, signal),
   openAdapted: async (adaptation: Adaptation) => adapted.with(adaptation, async () => undefined),
-  trainableWeights: async () => readTrainableWeights(source, options),
-  openTrainer: async (settings: TrainerSettings) => {
+  trainableWeights: async (_: undefined, { signal }: CallContext) =>
+    readTrainableWeights(source, options, signal),
+  openTrainer: async (settings: TrainerSettings, { signal }: CallContext) => {
     await trainer?.close();
     trainer = await TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
+    signal.throwIfAborted();
   },
-  lossAndGradient: async (batch: {
-    readonly examples: readonly TrainingExample[];
-    readonly conditioning: Conditioning;
-  }) => requireOpen(trainer).lossAndGradient(batch.examples, batch.conditioning),
-  attentionShares: async ({
-    examples,
-    conditioning,
-  }: {
-    readonly examples: readonly TrainingExample[];
-    readonly conditioning: Conditioning;
-  }) => {
-    const meter = await AttentionMeter.open(source, options);
-    return meter.shares(examples, conditioning).finally(() => meter.close());
+  lossAndGradient: async ({ examples, conditioning }: Batch, { signal }: CallContext) =>
+    requireOpen(trainer).lossAndGradient(examples, conditioning, signal),
+  attentionShares: async ({ examples, conditioning }: Batch, { signal }: CallContext) => {
+    const meter = await AttentionMeter.open(source, options, signal);
+    return meter.shares(examples, conditioning, signal).finally(() => meter.close());
   },
   closeTrainer: async () => {
     await trainer?.close();

@@ -10,11 +10,12 @@ import { openWeightLayout } from "./weight-layout.ts";
 /**
  * Prepares a model's serving weights (once per model) and compiles its inference graph. `observesAttention`: for {@link
  * DecoderRuns.attention}.
- * @throws RagError model/invalid, engine/failed, file/write-failed
+ * @throws RagError model/invalid, engine/failed, file/write-failed; the signal's reason when aborted
  */
 export async function openRuns(
   model: DecoderSource,
   options: EngineOptions & { readonly observesAttention?: boolean },
+  signal?: AbortSignal,
 ): Promise<DecoderRuns> {
   const { exact = false, observesAttention = false } = options;
   const folder = engineFolder(model, options);
@@ -22,7 +23,9 @@ export async function openRuns(
     folder,
     format: options.weights ?? "packed",
     positions: contextLengthOf(model.config, options),
+    signal,
   });
+  signal?.throwIfAborted();
   const graph = new Graph();
   const adapted = adaptGraph(graph, { config: model.config, weights }, options.adaptation);
   buildInferenceGraph({ ...adapted.decoder, exact, observesAttention }, graph);

@@ -1,6 +1,7 @@
 import { sha256 } from "../core/index.ts";
 import { halfToFloats } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
+import { yieldToMessages } from "./decoding-batch.ts";
 import type { Engine } from "./engine.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { PassageCache } from "./passage-cache.ts";
@@ -50,9 +51,12 @@ export class PassageReader {
     return seconds;
   }
 
-  /** One after the other, so that each prefix is computed once and its time is its own. */
-  rows(ids: readonly number[]): Promise<PassageRows> {
-    const rows = this.#reading.then(() => this.#read(ids));
+  /**
+   * One after the other, so that each prefix is computed once and its time is its own. Blocks that were computed before an abort are kept.
+   * @throws the signal's reason when aborted
+   */
+  rows(ids: readonly number[], signal?: AbortSignal): Promise<PassageRows> {
+    const rows = this.#reading.then(() => this.#read(ids, signal));
     this.#reading = rows.then(
       () => undefined,
       () => undefined, // told to who asked for it
@@ -65,7 +69,7 @@ export class PassageReader {
     this.#cache.clear();
   }
 
-  async #read(ids: readonly number[]): Promise<PassageRows> {
+  async #read(ids: readonly number[], signal: AbortSignal | undefined): Promise<PassageRows> {
     const blocks: PassageBlock[] = [];
     /** The blocks for the engine, as far as it needed them. */
     let cache: KeyValueCache | undefined;
@@ -78,6 +82,8 @@ export class PassageReader {
         const missing = blocks.slice(cache.length / BLOCK_TOKENS);
         // As they are kept: a block has the same bytes whether those before it were just computed or not.
         for (const before of missing) cache.append(exactRows(before));
+        await yieldToMessages();
+        signal?.throwIfAborted();
         block = await this.#compute(key, cache, piece);
       }
       blocks.push(block);

@@ -5,6 +5,7 @@ import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
+import { yieldToMessages } from "./decoding-batch.ts";
 import type { Engine } from "./engine.ts";
 import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
 import { pastNames } from "./inference-graph.ts";
@@ -105,19 +106,20 @@ export class TrainerEngine {
 
   /**
    * Loss and gradient of a batch, the mean over its examples. What changes passages' keys and values (a prefix, LoRA, the weights)
-   * takes examples without a prefix.
-   * @throws RagError request/invalid, context/overflow, engine/failed
+   * takes examples without a prefix. An abort is seen between passages and between pieces of the batch.
+   * @throws RagError request/invalid, context/overflow, engine/failed; the signal's reason when aborted
    */
   async lossAndGradient(
     examples: readonly TrainingExample[],
     conditioning: Conditioning,
+    signal?: AbortSignal,
   ): Promise<LossAndGradient> {
     assert.equal(conditioning.kind, this.#target, "the conditioning is what is trained");
     requireExamples(examples, conditioning, this.#model.config.vocabulary);
     for (const example of examples) this.#requireRoom(example, conditioning);
     const batch: PreparedExample[] = [];
     for (const example of examples) {
-      batch.push({ example, passage: await this.#passages.rows(example.prefixIds) });
+      batch.push({ example, passage: await this.#passages.rows(example.prefixIds, signal) });
     }
     const trained = trainedInputs(conditioning, this.#model.config);
     const sum: { loss: number; gradients: Float32Array[]; passageSeconds: number } = {
@@ -127,7 +129,10 @@ export class TrainerEngine {
     };
     const maxTokens = this.#target === "full" ? PIECE_TOKENS_FULL : PIECE_TOKENS;
     for (const piece of cutBatch(batch, maxTokens)) {
-      const outputs = await this.#run(piece, { conditioning, trained, batchSize: batch.length });
+      await yieldToMessages();
+      signal?.throwIfAborted();
+      const step = { conditioning, trained, batchSize: batch.length, signal };
+      const outputs = await this.#run(piece, step);
       sum.loss += Number(outputs["loss"]!.data[0]);
       for (const [index, [name]] of trained.entries()) {
         const own = outputs[gradientName(name)]!.data as Float32Array;
@@ -169,14 +174,15 @@ export class TrainerEngine {
       readonly conditioning: Conditioning;
       readonly trained: readonly (readonly [string, Tensor])[];
       readonly batchSize: number;
+      readonly signal: AbortSignal | undefined;
     },
   ): Promise<Record<string, Tensor>> {
-    const { conditioning, trained, batchSize } = step;
+    const { conditioning, trained, batchSize, signal } = step;
     const laidOut = layOut(piece, conditioning, batchSize);
     const hasPast = laidOut.pastLength > 0;
     const isLong = laidOut.tokens >= BLOCKS_FROM_TOKENS;
     const variant = hasPast ? "past" : isLong ? "blocks" : "plain";
-    const session = await this.#session(variant);
+    const session = await this.#session(variant, signal);
     return session.run({
       ...(hasPast ? this.#pastFeeds(piece, laidOut.pastLength) : {}),
       ...(variant === "blocks" ? { blocks: integers(blockLengths(laidOut.tokens)) } : {}),
@@ -187,7 +193,7 @@ export class TrainerEngine {
     });
   }
 
-  async #session(variant: GraphVariant): Promise<Session> {
+  async #session(variant: GraphVariant, signal: AbortSignal | undefined): Promise<Session> {
     const known = this.#sessions.get(variant);
     if (known) return known;
     const options = this.#options;
@@ -196,6 +202,7 @@ export class TrainerEngine {
       folder,
       format: "float32",
       positions: contextLengthOf(this.#model.config, options),
+      signal,
     });
     const graph = buildTrainingGraph({
       config: this.#model.config,

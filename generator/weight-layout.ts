@@ -107,11 +107,16 @@ export const isTrainableWeight = (name: string): boolean => !name.startsWith("ro
 /**
  * Opens the layout of a model in `folder`, writing it first when it is not there. Two processes write it once.
  * `positions`: how many rows the rotary tables hold, at least the longest context.
- * @throws RagError model/invalid, file/write-failed
+ * @throws RagError model/invalid, file/write-failed; the signal's reason when aborted, between two weights: then nothing is kept
  */
 export async function openWeightLayout(
   model: DecoderSource,
-  options: { readonly folder: string; readonly format: WeightFormat; readonly positions: number },
+  options: {
+    readonly folder: string;
+    readonly format: WeightFormat;
+    readonly positions: number;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<WeightLayout> {
   // Tables are computed from the configuration, which lies in another file than the weights.
   const shape = sha256(JSON.stringify(model.config)).slice(0, 12);
@@ -119,8 +124,10 @@ export async function openWeightLayout(
   const binary = join(options.folder, `${name}.bin`);
   const manifest = join(options.folder, `${name}.json`);
   const known = await readManifest(manifest, binary);
+  const { signal } = options;
+  const lock = { waitMs: 600_000, ...(signal ? { signal } : {}) };
   // A complete layout needs no lock, which a folder that may only be read has no room for.
-  const entries = known ?? (await withFileLock(manifest, { waitMs: 600_000 }, makeLayout));
+  const entries = known ?? (await withFileLock(manifest, lock, makeLayout));
   return new WeightLayout(`${name}.bin`, options.format, entries);
 
   async function makeLayout(): Promise<Readonly<Record<string, Entry>>> {
@@ -157,6 +164,7 @@ async function writeLayout(
     readonly positions: number;
     readonly binary: string;
     readonly manifest: string;
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Readonly<Record<string, Entry>>> {
   const plan = planModel(config);
@@ -164,10 +172,14 @@ async function writeLayout(
   const entries: Record<string, Entry> = {};
   let byteLength = 0;
   await writeAtomic(options.binary, async (handle) => {
-    const writer = new LayoutWriter(handle, entries);
+    const writer = new LayoutWriter(handle, entries, options.signal);
     await writeWeights(writer, parts, plan, options.format);
     await writeRotaryTables(writer, config, options.positions);
     byteLength = writer.position;
+  }).catch((thrown: unknown) => {
+    // An abort is told as what it is, not as a file that could not be written.
+    options.signal?.throwIfAborted();
+    throw thrown;
   });
   await writeFileAtomic(
     options.manifest,
@@ -238,10 +250,12 @@ class LayoutWriter {
   position = 0;
   readonly #handle: FileHandle;
   readonly #entries: Record<string, Entry>;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(handle: FileHandle, entries: Record<string, Entry>) {
+  constructor(handle: FileHandle, entries: Record<string, Entry>, signal: AbortSignal | undefined) {
     this.#handle = handle;
     this.#entries = entries;
+    this.#signal = signal;
   }
 
   floats(name: string, shape: readonly number[], data: Float32Array): Promise<void> {
@@ -255,6 +269,7 @@ class LayoutWriter {
     shape: readonly number[],
     data: Uint8Array,
   ): Promise<void> {
+    this.#signal?.throwIfAborted();
     const padding = (ALIGNMENT - (this.position % ALIGNMENT)) % ALIGNMENT;
     await writeBytes(this.#handle, new Uint8Array(padding));
     this.position += padding;

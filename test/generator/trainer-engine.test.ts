@@ -7,6 +7,7 @@ import type {
   TrainingExample,
 } from "../../generator/index.ts";
 import { largestDifference } from "../parity/check.ts";
+import { abortedWhenAsked } from "./asked-signal.ts";
 import { openTinyEngine, someIds, type TinyEngine } from "./tiny-engine.ts";
 
 const example = (seed: number, passage = 15, question = 5, answer = 3): TrainingExample => ({
@@ -123,6 +124,20 @@ describe("loss and gradient on the tiny golden model", () => {
     assert.ok(Math.abs(loss - expected) < 1e-5, `${loss}, by the scores ${expected}`);
     const lossOf = async () => (await virtual.lossAndGradient([one], rows)).loss;
     await assertMatches(rows.rows, gradients[0]!, lossOf);
+  });
+
+  test("an abort is seen between passages and between pieces, and the next batch is as if nothing had been", async () => {
+    const batch = [60, 61, 62].map((seed) => example(seed, 9, 70, 20));
+    const fresh = await tiny.trainer({ kind: "virtual" });
+    const whole = await virtual.lossAndGradient(batch, rows);
+    // At the second passage; then, with one of three passages known, at the second piece.
+    for (const count of [2, 4]) {
+      const aborted = fresh.lossAndGradient(batch, rows, abortedWhenAsked(count));
+      await assert.rejects(aborted, { name: "AbortError" });
+    }
+    const after = await fresh.lossAndGradient(batch, rows);
+    assert.equal(after.loss, whole.loss);
+    assert.deepEqual(after.gradients, whole.gradients);
   });
 
   test("an example longer than the context is refused with both numbers", async () => {

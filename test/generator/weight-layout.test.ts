@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { withFileLock } from "../../core/index.ts";
@@ -6,6 +7,7 @@ import { openWeightLayout } from "../../generator/weight-layout.ts";
 import { modelSource } from "../parity/golden-model.ts";
 import { temporaryFolder } from "../runtime/temporary-folder.ts";
 import { goldenFolder } from "../runtime/weight-fixtures.ts";
+import { abortedWhenAsked } from "./asked-signal.ts";
 
 const model = modelSource(join(goldenFolder, "models", "llama-tied"), "llama-tied");
 
@@ -20,4 +22,14 @@ test("a layout that is complete is opened without its lock", {
     const again = await openWeightLayout(model, options);
     assert.deepEqual(again.trainableNames, trainableNames);
   });
+});
+
+test("an abort between two weights leaves nothing of a layout, and the next opening writes it whole", async (context) => {
+  const options = { folder: temporaryFolder(context), format: "float32", positions: 64 } as const;
+  const signal = abortedWhenAsked(6);
+  await assert.rejects(openWeightLayout(model, { ...options, signal }), { name: "AbortError" });
+  assert.deepEqual(readdirSync(options.folder), []);
+  const { file, trainableNames } = await openWeightLayout(model, options);
+  assert.ok(trainableNames.length > 6);
+  assert.ok(readdirSync(options.folder).includes(file));
 });
