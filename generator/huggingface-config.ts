@@ -10,17 +10,23 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A transformers `config.json` for a configuration that was read from a GGUF file. `endId`: the end token.
+ * A transformers `config.json` for a configuration that was read from a GGUF file. `edges`: the tokens that a text begins and an answer ends
+ * with, where the model has them.
  * @throws RagError model/unsupported for rotary positions stretched unequally, whose settings a GGUF file does not keep
  */
-export function huggingFaceConfig(config: DecoderConfig, endId: number | undefined): object {
+export function huggingFaceConfig(
+  config: DecoderConfig,
+  edges: { readonly beginId: number | undefined; readonly endId: number | undefined },
+): object {
+  const { beginId, endId } = edges;
   const shared = {
     architectures: [ARCHITECTURES[config.family]],
     model_type: config.family,
     vocab_size: config.vocabulary,
     tie_word_embeddings: config.isTied,
     dtype: "float32",
-    ...(endId === undefined ? {} : { bos_token_id: endId, eos_token_id: endId }),
+    ...(beginId === undefined ? {} : { bos_token_id: beginId }),
+    ...(endId === undefined ? {} : { eos_token_id: endId }),
   };
   return config.positions.kind === "learned"
     ? { ...shared, ...learnedFields(config) }

@@ -28,17 +28,15 @@ const COMPANIONS = [
  * Refuses a model that {@link saveModel} cannot save, before hours are spent on its weights.
  * @throws RagError model/unsupported for a GGUF whose settings a config.json cannot hold
  */
-export function requireSavable(model: Pick<Model, "config" | "weightsPath" | "stopIds">): void {
+export function requireSavable(model: Model): void {
   configToWrite(model);
 }
 
 /** The config.json of a model that has none of its own. */
-function configToWrite({
-  config,
-  weightsPath,
-  stopIds,
-}: Pick<Model, "config" | "weightsPath" | "stopIds">): object | undefined {
-  return isGguf(weightsPath) ? huggingFaceConfig(config, stopIds[0]) : undefined;
+function configToWrite(model: Model): object | undefined {
+  const { config, weightsPath, tokenizer, bosToken, stopIds } = model;
+  if (!isGguf(weightsPath)) return undefined;
+  return huggingFaceConfig(config, { beginId: tokenizer.idOf(bosToken), endId: stopIds[0] });
 }
 
 /**

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { huggingFaceConfig } from "../../generator/huggingface-config.ts";
-import { configFromHuggingFace, Generator, readModel, saveModel } from "../../generator/index.ts";
+import {
+  configFromHuggingFace,
+  Generator,
+  readModel,
+  readTrainableWeights,
+  saveModel,
+} from "../../generator/index.ts";
 import { temporaryFolder } from "../runtime/temporary-folder.ts";
 import { goldenFolder } from "../runtime/weight-fixtures.ts";
 import { byteLevelTokenizer } from "./byte-level.ts";
@@ -56,7 +62,30 @@ test("positions stretched equally are saved as linear scaling", (context) => {
   const path = join(temporaryFolder(context), "model.gguf");
   writeGgufModel(path, { ...SIZES, ...TOKENIZER, "llama.rope.scaling.factor": 4 }, tensors);
   const { config } = readModel(resolved(path));
-  assert.deepEqual(configFromHuggingFace(huggingFaceConfig(config, 2), "config.json"), config);
+  const saved = huggingFaceConfig(config, { beginId: undefined, endId: 2 });
+  assert.deepEqual(configFromHuggingFace(saved, "config.json"), config);
+});
+
+test("a GGUF model that is saved as a folder names the tokens it begins and ends with, each as it is", async (context) => {
+  const folder = temporaryFolder(context);
+  const tensors = ggufTensors(join(goldenFolder, "models", "llama-tied"), 8, true);
+  const begin = { "tokenizer.ggml.bos_token_id": 1 };
+  const end = { "tokenizer.ggml.eos_token_id": 2 };
+  for (const [name, edges, begins] of [
+    ["both", { ...begin, ...end }, 1],
+    ["end", end, undefined],
+  ] as const) {
+    const path = join(folder, `${name}.gguf`);
+    writeGgufModel(path, { ...SIZES, ...TOKENIZER, ...edges }, tensors);
+    const model = readModel(resolved(path));
+    const weights = await readTrainableWeights(model, { cacheFolder: folder });
+    const out = join(folder, name);
+    await saveModel(model, weights, out);
+    const config = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
+    assert.deepEqual([config.bos_token_id, config.eos_token_id], [begins, 2]);
+    const again = readModel(resolved(join(out, "model.safetensors")));
+    assert.deepEqual([again.bosToken, again.eosToken], [begins ? "t1" : "", "t2"]);
+  }
 });
 
 test("a model that cannot be saved is refused before its weights are trained, and leaves no file", async (context) => {
