@@ -24,6 +24,10 @@ interface Batch {
   readonly conditioning: Conditioning;
 }
 
+interface TrainingBatch extends Batch {
+  readonly settings: TrainerSettings;
+}
+
 const { source, options } = workerData as GeneratorWorkerData;
 let engine: Engine | undefined;
 let trainer: TrainerEngine | undefined;
@@ -59,11 +63,13 @@ serveWorker({
     readTrainableWeights(source, options, signal),
   openTrainer: async (settings: TrainerSettings, { signal }: CallContext) => {
     await trainer?.close();
-    trainer = await TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
+    trainer = await openTrainer(settings);
     signal.throwIfAborted();
   },
-  lossAndGradient: async ({ examples, conditioning }: Batch, { signal }: CallContext) =>
-    requireOpen(trainer).lossAndGradient(examples, conditioning, signal),
+  lossAndGradient: async (batch: TrainingBatch, { signal }: CallContext) => {
+    trainer ??= await openTrainer(batch.settings);
+    return trainer.lossAndGradient(batch.examples, batch.conditioning, signal);
+  },
   attentionShares: async ({ examples, conditioning }: Batch, { signal }: CallContext) => {
     const meter = await AttentionMeter.open(source, options, signal);
     return meter.shares(examples, conditioning, signal).finally(() => meter.close());
@@ -74,6 +80,9 @@ serveWorker({
     trainer = undefined;
   },
 });
+
+const openTrainer = (settings: TrainerSettings): Promise<TrainerEngine> =>
+  TrainerEngine.open(requireOpen(engine), { ...options, ...settings });
 
 async function generate(
   one: Engine,

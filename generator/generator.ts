@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { RagError } from "../core/index.ts";
 import {
   type DenseTensor,
@@ -29,8 +30,8 @@ export class Generator {
   /** Requests that are decoded together; more wait in the order they came. */
   readonly maxSequences: number;
   readonly #host: LastingWorker;
-  /** There is one trainer, of one thing to train. */
-  #isTraining = false;
+  /** Of the one trainer there is. They go with every batch: a thread that replaced another has no trainer. */
+  #training: TrainerSettings | undefined;
   /** The weights that the worker was given last, so that they cross once and not with every request. */
   #openedWeights: { readonly identity: string; readonly opening: Promise<unknown> } | undefined;
 
@@ -179,13 +180,13 @@ export class Generator {
    */
   async openTrainer(settings: TrainerSettings, signal?: AbortSignal): Promise<void> {
     if (settings.target.kind === "full") requireSavable(this.model);
-    if (this.#isTraining) {
+    if (this.#training) {
       throw new RagError(
         "config/invalid",
         `model "${this.model.name}": its generator trains something else already, and a second would take its place; close that first (PeftModel.close), or open another Generator.`,
       );
     }
-    this.#isTraining = true;
+    this.#training = settings;
     try {
       await this.#host.call("openTrainer", settings, { signal });
     } catch (thrown) {
@@ -195,15 +196,16 @@ export class Generator {
   }
 
   /**
-   * Mean loss of a batch, and its gradient with respect to the conditioning.
-   * @throws RagError request/invalid, context/overflow, engine/failed
+   * Mean loss of a batch, and its gradient with respect to the conditioning. Needs an open trainer.
+   * @throws RagError request/invalid, context/overflow; engine/failed also when the thread died: the next batch is computed by a new one
    */
   async lossAndGradient(
     examples: readonly TrainingExample[],
     conditioning: Conditioning,
     signal?: AbortSignal,
   ): Promise<LossAndGradient> {
-    const batch = { examples, conditioning };
+    assert.ok(this.#training, "a trainer is opened before it is given a batch");
+    const batch = { examples, conditioning, settings: this.#training };
     return (await this.#host.call("lossAndGradient", batch, { signal })) as LossAndGradient;
   }
 
@@ -221,7 +223,7 @@ export class Generator {
 
   /** Frees the training graph with its cached passages, and the engines of changed weights. */
   async closeTrainer(): Promise<void> {
-    this.#isTraining = false;
+    this.#training = undefined;
     this.#openedWeights = undefined;
     await this.#host.call("closeTrainer", undefined);
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, mock, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { openTinyGenerator, type TinyGenerator } from "../ptuning/tiny-generator.ts";
 import { someIds } from "./tiny-engine.ts";
 
@@ -28,6 +29,24 @@ describe("what the generator's thread trains, on the tiny golden model", () => {
       await assert.rejects(work, { name: "AbortError" });
       const { loss } = await generator.lossAndGradient([example], await rows());
       assert.ok(Number.isFinite(loss));
+    } finally {
+      await generator.closeTrainer();
+    }
+  });
+
+  test("a training goes on in the thread that replaces one which died", async () => {
+    const { generator } = tiny;
+    await generator.openTrainer(settings);
+    try {
+      const earlier = await generator.lossAndGradient([example], await rows());
+      const threads = mock.method(Worker.prototype, "postMessage");
+      await generator.load();
+      const thread = threads.mock.calls.at(-1)!.this as Worker;
+      threads.mock.restore();
+      await thread.terminate();
+      const later = await generator.lossAndGradient([example], await rows());
+      assert.equal(generator.restarts, 1);
+      assert.deepEqual([later.loss, later.gradients], [earlier.loss, earlier.gradients]);
     } finally {
       await generator.closeTrainer();
     }
