@@ -85,6 +85,12 @@ test(
     /"a", item count: expected at most \d+, found 9007199254740992/,
   ),
 );
+test("arrays that have too many items together are refused, though each is small enough", (context) => {
+  const items = Buffer.alloc(2_500_000);
+  const list = Buffer.concat([u32(0), u64(BigInt(items.length)), items]);
+  const pairs = [ggufPair("a", 9, list), ggufPair("b", 9, list)];
+  refuses({ pairs }, /"b", item count: expected at most 1500000, found 2500000/)(context);
+});
 test(
   "an unknown value type is refused",
   refuses({ pairs: [ggufPair("a", 13, u64(0n))] }, /"a".*13/),
