@@ -48,6 +48,10 @@ export type Adaptation = {
 /** The slot of weights that are being trained. */
 export const DRAFT_SLOT = "training";
 
+/** How many of its rows run through the layers as tokens do; others come in as rows of keys and values. */
+export const virtualCountOf = (conditioning: Conditioning): number =>
+  conditioning.kind === "virtual" ? conditioning.count : 0;
+
 /** Whether a conditioning changes the weights instead of adding rows. */
 export const isAdaptation = (conditioning: Conditioning | undefined): conditioning is Adaptation =>
   conditioning?.kind === "lora" || conditioning?.kind === "full";

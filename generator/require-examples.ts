@@ -1,5 +1,5 @@
 import { RagError } from "../core/index.ts";
-import type { Conditioning } from "./conditioning.ts";
+import { type Conditioning, virtualCountOf } from "./conditioning.ts";
 import type { TrainingExample } from "./trainer-engine.ts";
 
 /**
@@ -16,7 +16,6 @@ export function requireExamples(
   if (!Array.isArray(examples) || examples.length === 0) {
     throw refusal("examples", "is empty; expected an array of at least one example.");
   }
-  const virtualCount = conditioning.kind === "virtual" ? conditioning.count : 0;
   for (const [index, example] of examples.entries()) {
     const at = `examples[${index}]`;
     for (const field of ["prefixIds", "ids", "answerIds"] as const) {
@@ -29,7 +28,7 @@ export function requireExamples(
         `has ${prefixIds.length} ids, but training of the kind "${conditioning.kind}" changes how they are read; put them in front of ids and leave prefixIds empty.`,
       );
     }
-    if (ids.length + virtualCount === 0) {
+    if (ids.length + virtualCountOf(conditioning) === 0) {
       throw refusal(
         `${at}.ids`,
         "is empty; expected at least one id, which the answer's first token follows.",

@@ -3,7 +3,7 @@ import { RagError } from "../core/index.ts";
 import { floats, integers, type Session, type Tensor } from "../runtime/index.ts";
 import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
-import { type Conditioning, isAdaptation } from "./conditioning.ts";
+import { type Conditioning, isAdaptation, virtualCountOf } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
 import { yieldToMessages } from "./decoding-batch.ts";
 import type { Engine } from "./engine.ts";
@@ -128,7 +128,8 @@ export class TrainerEngine {
       passageSeconds: this.#passages.takeSeconds(),
     };
     const maxTokens = this.#target === "full" ? PIECE_TOKENS_FULL : PIECE_TOKENS;
-    for (const piece of cutBatch(batch, maxTokens)) {
+    const virtualCount = virtualCountOf(conditioning);
+    for (const piece of cutBatch(batch, { maxTokens, virtualCount })) {
       await yieldToMessages();
       signal?.throwIfAborted();
       const step = { conditioning, trained, batchSize: batch.length, signal };

@@ -1,5 +1,5 @@
 import { floats, integers, type Tensor } from "../runtime/index.ts";
-import type { Conditioning } from "./conditioning.ts";
+import { type Conditioning, virtualCountOf } from "./conditioning.ts";
 import { BLOCKED } from "./masks.ts";
 import type { TrainingExample } from "./trainer-engine.ts";
 
@@ -26,21 +26,23 @@ export interface PreparedExample {
 /**
  * Cuts a batch into pieces that run one after another, whose losses and gradients add up: examples of similar length
  * together, so that little is computed for padding, and at most `maxTokens` tokens (or one example) at a time, so that
- * what the forward pass keeps for the gradient stays small.
+ * what the forward pass keeps for the gradient stays small. Each example has `virtualCount` virtual tokens in front of its own.
  */
 export function cutBatch(
   batch: readonly PreparedExample[],
-  maxTokens: number,
+  sizes: { readonly maxTokens: number; readonly virtualCount: number },
 ): readonly (readonly PreparedExample[])[] {
+  const { maxTokens, virtualCount } = sizes;
+  const tokensOf = (one: PreparedExample) => virtualCount + tailLength(one);
   const ordered = [...batch].sort(
     (a, b) => tailLength(a) - tailLength(b) || a.passage.count - b.passage.count,
   );
-  const tokens = ordered.reduce((sum, one) => sum + tailLength(one), 0);
+  const tokens = ordered.reduce((sum, one) => sum + tokensOf(one), 0);
   const size = Math.ceil(ordered.length / Math.max(1, Math.ceil(tokens / maxTokens)));
   const pieces: PreparedExample[][] = [];
   for (const one of ordered) {
     const piece = pieces.at(-1);
-    const fits = piece && piece.length < size && (piece.length + 1) * tailLength(one) <= maxTokens;
+    const fits = piece && piece.length < size && (piece.length + 1) * tokensOf(one) <= maxTokens;
     if (fits) piece.push(one);
     else pieces.push([one]);
   }
@@ -69,7 +71,7 @@ export function layOut(
   conditioning: Conditioning,
   batchSize: number,
 ): LaidOut {
-  const virtualCount = conditioning.kind === "virtual" ? conditioning.count : 0;
+  const virtualCount = virtualCountOf(conditioning);
   const deepCount = conditioning.count - virtualCount;
   const longest = Math.max(...piece.map(tailLength));
   const pastLength = Math.max(...piece.map(({ passage }) => passage.count));
