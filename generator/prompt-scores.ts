@@ -1,3 +1,5 @@
+import { logSumExpOf } from "./sampling.ts";
+
 /** A token of a given text, and how likely the model found it there. */
 export interface PromptScore {
   /** Natural logarithm; NaN for the first token, which nothing stands before. */
@@ -13,20 +15,12 @@ export const UNSCORED: PromptScore = { logProbability: Number.NaN, top: [] };
  * logits: f32 [V]
  */
 export function scoreToken(logits: Float32Array, id: number, topCount: number): PromptScore {
-  const scale = logSumExp(logits);
+  const scale = logSumExpOf(logits);
   const top = likeliest(logits, topCount).map((token) => ({
     id: token,
     logProbability: logits[token]! - scale,
   }));
   return { logProbability: logits[id]! - scale, top };
-}
-
-function logSumExp(logits: Float32Array): number {
-  let highest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) highest = Math.max(highest, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - highest);
-  return highest + Math.log(sum);
 }
 
 /** Indices of the `count` largest, the largest first; one pass, `count` is small. */

@@ -68,14 +68,6 @@ export class Session {
     }
   }
 
-  get inputNames(): readonly string[] {
-    return this.#session.inputNames;
-  }
-
-  get outputNames(): readonly string[] {
-    return this.#session.outputNames;
-  }
-
   /** Feeds these inputs to every run from now on. */
   bind(feeds: Readonly<Record<string, Tensor>>): void {
     this.#bound = feeds;

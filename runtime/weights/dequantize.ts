@@ -1,6 +1,6 @@
 import { endianness } from "node:os";
 import { RagError } from "../../core/index.ts";
-import { halfTable } from "./half.ts";
+import { halfAt, halfTable } from "./half.ts";
 import { decodeQ2K, decodeQ3K, decodeQ4K, decodeQ5K, decodeQ6K } from "./k-quants.ts";
 import { blockLayout, type TensorType } from "./tensor-type.ts";
 
@@ -180,10 +180,6 @@ const BLOCK_DECODERS: Readonly<Record<BlockType, BlockDecoder>> = {
   Q6_K: decodeQ6K,
   IQ4_NL: decodeIq4Nl,
 };
-
-function halfAt(bytes: Uint8Array, at: number): number {
-  return halfTable()[bytes[at]! | (bytes[at + 1]! << 8)]!;
-}
 
 function wordAt(bytes: Uint8Array, at: number): number {
   return (

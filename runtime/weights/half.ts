@@ -6,6 +6,11 @@ export function halfTable(): Float32Array {
   return table;
 }
 
+/** The f32 value of the half-precision number whose two bytes, little-endian, begin at `at`. */
+export function halfAt(bytes: Uint8Array, at: number): number {
+  return halfTable()[bytes[at]! | (bytes[at + 1]! << 8)]!;
+}
+
 /** The f32 values of half-precision bit patterns. */
 export function halfToFloats(halves: Uint16Array): Float32Array {
   const values = halfTable();

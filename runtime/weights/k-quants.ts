@@ -1,4 +1,4 @@
-import { halfTable } from "./half.ts";
+import { halfAt } from "./half.ts";
 
 /*
  * The "K" formats: super-blocks of 256 numbers with quantised scales for groups of 16 or 32.
@@ -104,8 +104,4 @@ function sixBitScale(bytes: Uint8Array, at: number, group: number): number {
 function sixBitMinimum(bytes: Uint8Array, at: number, group: number): number {
   if (group < 4) return bytes[at + 4 + group]! & 63;
   return (bytes[at + group + 4]! >> 4) | ((bytes[at + group]! >> 6) << 4);
-}
-
-function halfAt(bytes: Uint8Array, at: number): number {
-  return halfTable()[bytes[at]! | (bytes[at + 1]! << 8)]!;
 }
