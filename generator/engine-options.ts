@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import type { Provider } from "../runtime/index.ts";
+import { layoutFolder, type Provider } from "../runtime/index.ts";
 import type { Adaptation } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { DecoderSource } from "./model.ts";
@@ -33,4 +32,4 @@ export const contextLengthOf = (config: DecoderConfig, options: EngineOptions): 
 
 /** The folder of one model's re-arranged weights and graphs. */
 export const engineFolder = (model: DecoderSource, options: EngineOptions): string =>
-  join(options.cacheFolder, "engine", model.fingerprint.slice(0, 16));
+  layoutFolder(options.cacheFolder, model.fingerprint);

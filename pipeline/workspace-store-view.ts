@@ -1,5 +1,7 @@
 import { RagError } from "../core/index.ts";
-import { listPrompts, removePrompt } from "../ptuning/index.ts";
+import { listPrompts } from "../ptuning/index.ts";
+import { layoutsLeft } from "./layouts-left.ts";
+import { removePromptAndLayouts } from "./remove-prompt.ts";
 import type { StoreView } from "./server/store-view.ts";
 import type { Settings } from "./settings.ts";
 import type { Workspace } from "./workspace.ts";
@@ -46,7 +48,10 @@ export function workspaceStoreView(workspace: Workspace, settings: Settings): St
           ? { name: prompt.record.name, about: prompt.record }
           : { name: prompt.name, problem: prompt.problem },
       ),
-    removePrompt: (name) => removePrompt(store, name),
+    removePrompt: async (name) => {
+      const { left } = await removePromptAndLayouts(settings, name);
+      if (left) workspace.log.warn({ prompt: name }, layoutsLeft(left));
+    },
   };
 }
 

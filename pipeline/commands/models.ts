@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { listModels, removeModel } from "../../runtime/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { layoutsLeft } from "../layouts-left.ts";
 import { table } from "../terminal.ts";
 
 /** `foreword models`: what can be asked for by name, and what is on this machine. */
@@ -56,7 +57,8 @@ async function fetchAll(
 }
 
 async function removeOne({ settings, terminal }: CommandContext, name: string): Promise<void> {
-  const removed = await removeModel(settings.cache, name);
+  const { isRemoved: removed, left } = await removeModel(settings.cache, name);
+  if (left) terminal.warn(layoutsLeft(left));
   terminal.result({ name, removed }, () =>
     removed ? `${name} was removed from the cache.` : `${name} was not in the cache.`,
   );

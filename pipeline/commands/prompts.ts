@@ -12,12 +12,13 @@ import {
   listPrompts,
   loadPrompt,
   type PromptRecord,
-  removePrompt,
   savePrompt,
 } from "../../ptuning/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { wholeNumber } from "../flag-numbers.ts";
+import { layoutsLeft } from "../layouts-left.ts";
 import { modelIdentity } from "../prompt-choice.ts";
+import { removePromptAndLayouts } from "../remove-prompt.ts";
 import { table } from "../terminal.ts";
 import { showPrompt } from "./show-prompt.ts";
 
@@ -153,7 +154,8 @@ function row({ name, method, virtualTokens, baseModel, training }: PromptRecord)
 }
 
 async function removeOne({ settings, terminal }: CommandContext, name: string): Promise<void> {
-  await removePrompt(settings.store, name);
+  const { left } = await removePromptAndLayouts(settings, name);
+  if (left) terminal.warn(layoutsLeft(left));
   terminal.result({ name, removed: true }, () => `Prompt "${name}" was removed.`);
 }
 

@@ -1,7 +1,7 @@
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { sha256File, writeFileAtomic } from "../../core/index.ts";
+import { sha256File, systemReason, writeFileAtomic } from "../../core/index.ts";
 import { type CatalogueFile, type CatalogueModel, filesOf } from "./catalogue.ts";
 
 const MANIFEST = "manifest.json";
@@ -28,6 +28,29 @@ export function modelFolder(cacheFolder: string, name: string): string {
 /** Where they gather before they are checked; kept after a broken download, so that the next run continues it. */
 export function partialFolder(cacheFolder: string, name: string): string {
   return join(cacheFolder, "models", `.${name}.partial`);
+}
+
+/** Where an engine keeps what it makes of weights of this fingerprint: their layouts and compiled graphs. */
+export function layoutFolder(cacheFolder: string, fingerprint: string): string {
+  return join(cacheFolder, layoutName(fingerprint));
+}
+
+const layoutName = (fingerprint: string): string => join("engine", fingerprint.slice(0, 16));
+
+/**
+ * Removes what engines made of weights of this fingerprint. Who has it open goes on with it, but Windows removes no file that is open.
+ * @returns the folder in the cache where some of it is left, and why in the system's words; undefined when nothing is
+ */
+export async function removeLayouts(
+  cacheFolder: string,
+  fingerprint: string,
+): Promise<string | undefined> {
+  try {
+    await rm(layoutFolder(cacheFolder, fingerprint), { recursive: true, force: true });
+    return undefined;
+  } catch (cause) {
+    return `${layoutName(fingerprint)}: ${systemReason(cause)}`;
+  }
 }
 
 /**

@@ -11,7 +11,15 @@ import {
   systemReason,
   withFileLock,
 } from "../../core/index.ts";
-import { missingFiles, modelFolder, partialFolder, verifyFiles, writeManifest } from "./cache.ts";
+import {
+  layoutFolder,
+  missingFiles,
+  modelFolder,
+  partialFolder,
+  removeLayouts,
+  verifyFiles,
+  writeManifest,
+} from "./cache.ts";
 import { CATALOGUE, type CatalogueFile, type CatalogueModel } from "./catalogue.ts";
 import { hubSource } from "./hub-source.ts";
 import { resolveLocalModel } from "./local-model.ts";
@@ -86,23 +94,33 @@ export async function listModels(
   );
 }
 
+/** What {@link removeModel} found. */
+export interface RemovedModel {
+  /** Whether there was anything to remove. */
+  readonly isRemoved: boolean;
+  /** Where in the cache some of what engines made of its weights is left, and why. */
+  readonly left?: string | undefined;
+}
+
 /**
- * Removes a model of the catalogue from the cache, with anything left of an interrupted download.
- * @returns whether there was anything to remove
+ * Removes a model of the catalogue from the cache, with what engines made of its weights and anything left of an interrupted download.
  * @throws RagError model/unknown, file/locked while another process fetches it
  */
 export async function removeModel(
   cacheFolder: string,
   name: string,
   catalogue: readonly CatalogueModel[] = CATALOGUE,
-): Promise<boolean> {
-  if (!catalogue.some((model) => model.name === name)) throw unknownModel(name, catalogue);
+): Promise<RemovedModel> {
+  const model = catalogue.find((entry) => entry.name === name);
+  if (!model) throw unknownModel(name, catalogue);
+  const { sha256: fingerprint } = model.weights;
   const folders = [modelFolder(cacheFolder, name), partialFolder(cacheFolder, name)];
-  if (!folders.some((folder) => existsSync(folder))) return false;
-  await withFileLock(folders[0]!, { waitMs: 0 }, async () => {
+  const all = [...folders, layoutFolder(cacheFolder, fingerprint)];
+  if (!all.some((folder) => existsSync(folder))) return { isRemoved: false };
+  return withFileLock(folders[0]!, { waitMs: 0 }, async () => {
     for (const folder of folders) await rm(folder, { recursive: true, force: true });
+    return { isRemoved: true, left: await removeLayouts(cacheFolder, fingerprint) };
   });
-  return true;
 }
 
 async function resolveFromCatalogue(

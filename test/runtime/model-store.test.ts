@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import {
   CATALOGUE,
   defaultCacheFolder,
+  layoutFolder,
   listModels,
   type ModelSource,
   removeModel,
@@ -215,7 +224,7 @@ test("a local file that is no weight file is refused by name", async (context) =
 test("models are listed and removed", async (context) => {
   const cacheFolder = temporaryFolder(context);
   assert.equal((await listModels(cacheFolder, catalogue))[0]?.cached, false);
-  assert.equal(await removeModel(cacheFolder, "toy", catalogue), false);
+  assert.equal((await removeModel(cacheFolder, "toy", catalogue)).isRemoved, false);
   await resolveModel("toy", { cacheFolder, catalogue, sources: [memorySource()] });
   const [listed] = await listModels(cacheFolder, catalogue);
   assert.deepEqual(listed, {
@@ -225,9 +234,28 @@ test("models are listed and removed", async (context) => {
     bytes: weights.length + tokenizer.length,
     cached: true,
   });
-  assert.equal(await removeModel(cacheFolder, "toy", catalogue), true);
+  const own = layoutFolder(cacheFolder, toyModel.weights.sha256);
+  const other = layoutFolder(cacheFolder, "e".repeat(64));
+  for (const folder of [own, other]) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "weights.bin"), "laid out");
+  }
+  const removed = await removeModel(cacheFolder, "toy", catalogue);
+  assert.deepEqual(removed, { isRemoved: true, left: undefined });
   assert.deepEqual(names(join(cacheFolder, "models")), []);
+  assert.deepEqual(names(join(cacheFolder, "engine")), names(join(other, "..")));
+  assert.deepEqual([existsSync(own), existsSync(other)], [false, true]);
   await assert.rejects(removeModel(cacheFolder, "toys", catalogue), { code: "model/unknown" });
+});
+
+test("a model is removed though its layouts cannot be, and where they are left is told", async (context) => {
+  const cacheFolder = temporaryFolder(context);
+  await resolveModel("toy", { cacheFolder, catalogue, sources: [memorySource()] });
+  writeFileSync(join(cacheFolder, "engine"), "a file stands where the folder of layouts would be");
+  const { isRemoved, left } = await removeModel(cacheFolder, "toy", catalogue);
+  assert.equal(isRemoved, true);
+  assert.match(left ?? "", /^engine.[0-9a-f]{16}: ENOTDIR/);
+  assert.deepEqual(names(join(cacheFolder, "models")), []);
 });
 
 test("the cache folder follows FOREWORD_CACHE, then the system's custom", () => {
