@@ -42,6 +42,7 @@ export {
   layOutPrompt,
   type PassageText,
   type PromptParts,
+  tokensBeyondRoom,
 } from "./prompt-layout.ts";
 export {
   type BaseModel,
@@ -81,6 +82,12 @@ export {
   type TensorGradients,
   type TensorParameters,
 } from "./tensor-parameters.ts";
+export {
+  type LackOfRoom,
+  type PairsByRoom,
+  pairsByRoom,
+  skippedLine,
+} from "./too-long-pairs.ts";
 export type {
   NamedParameter,
   StepOptions,
@@ -91,6 +98,7 @@ export type {
 } from "./trainable.ts";
 export { UNRESUMABLE } from "./training/checkpoint.ts";
 export type { TuneEvent } from "./training/tune-events.ts";
+export { withoutTooLong } from "./training/tuning-data.ts";
 export type { TuneParts } from "./tune.ts";
 export { tunePrompt } from "./tune-seeds.ts";
 export {

@@ -78,8 +78,7 @@ interface Kept {
 export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
   const { maxTokens, tooLong = questionTooLong(maxTokens) } = parts;
   const layOut = (kept: Kept) => encodeChat(model, messagesOf(parts, kept), maxTokens);
-  const lengthOf = ({ before, after }: EncodedChat) => before.length + after.length;
-  const fits = (chat: EncodedChat) => !chat.isCut && lengthOf(chat) <= maxTokens;
+  const fits = (chat: EncodedChat) => tokensOver(maxTokens, chat) === undefined;
   const laidOut = ({ before, after }: EncodedChat, { passages }: Kept): LaidOutPrompt => {
     const takesPrompt = passages > 0 || parts.task === "input";
     return { prefixIds: before, ids: after, usedPassages: passages, takesPrompt };
@@ -90,10 +89,8 @@ export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
   if (fits(full)) return laidOut(full, all);
   // Next the question alone: if it does not fit, nothing does.
   let best = { kept: alone, chat: layOut(alone) };
-  if (!fits(best.chat)) {
-    const count = best.chat.isCut ? Math.max(0, maxTokens) : lengthOf(best.chat);
-    throw tooLong({ count, isExact: !best.chat.isCut });
-  }
+  const over = tokensOver(maxTokens, best.chat);
+  if (over) throw tooLong(over);
   // Between a choice that is too long and one that fits: a thousand turns are laid out ten times, not a thousand times.
   let [tooMuch, enough] = [0, choices.length - 1];
   while (enough - tooMuch > 1) {
@@ -106,6 +103,25 @@ export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
     } else tooMuch = middle;
   }
   return laidOut(best.chat, best.kept);
+}
+
+/**
+ * How many tokens a question or input needs with its frame, where that is more than there are: nothing can be laid out then. Else
+ * undefined.
+ */
+export function tokensBeyondRoom(
+  model: Model,
+  parts: Omit<PromptParts, "passages" | "history" | "tooLong">,
+): TokenCount | undefined {
+  const messages = messagesOf({ ...parts, passages: [] }, { passages: 0, history: [] });
+  return tokensOver(parts.maxTokens, encodeChat(model, messages, parts.maxTokens));
+}
+
+/** Of a chat that is longer than `maxTokens`, its tokens. */
+function tokensOver(maxTokens: number, { before, after, isCut }: EncodedChat) {
+  if (isCut) return { count: Math.max(0, maxTokens), isExact: false };
+  const count = before.length + after.length;
+  return count > maxTokens ? { count, isExact: true } : undefined;
 }
 
 /** Everything, then without ever more of the turns, then without ever more of the passages. */
@@ -126,8 +142,7 @@ const questionTooLong =
   ({ count, isExact }: TokenCount): RagError =>
     new RagError(
       "context/overflow",
-      `question: it needs ${isExact ? "" : "more than "}${count} tokens with its frame, but only ${maxTokens} are left for it; shorten it or the conversation before it.`,
-      { param: "messages" },
+      `question: it needs ${isExact ? "" : "more than "}${count} tokens with its frame, but only ${maxTokens} are left for it; shorten it.`,
     );
 
 function messagesOf(parts: PromptParts, { passages: used, history }: Kept): ChatMessage[] {

@@ -17,8 +17,10 @@ export interface QaFile {
 /** SQuAD's training file, the largest common one, has 42 MB. */
 const MAX_FILE_BYTES = 256 * 2 ** 20;
 const MAX_LINE_BYTES = 2 ** 20;
-const MAX_SKIPPED_SHARE = 0.05;
-const NAMED_PROBLEMS = 3;
+/** Of the entries of a file. */
+export const MAX_SKIPPED_SHARE = 0.05;
+/** How many of the skipped ones an error names. */
+export const NAMED_PROBLEMS = 3;
 const NEWLINE = 0x0a;
 
 /**

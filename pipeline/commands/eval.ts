@@ -6,11 +6,13 @@ import {
   isQuestion,
   type QaPair,
   readQaFile,
+  skippedLine,
   type Task,
   taskOfPairs,
 } from "../../ptuning/index.ts";
 import { DEFAULT_PASSAGES } from "../answer.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { answerablePairs } from "../evaluation/answerable-pairs.ts";
 import {
   type Arm,
   handArm,
@@ -114,18 +116,20 @@ async function evaluateFile(
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
   if (flags.report !== undefined) await prepareFolderOf(flags.report);
-  const pairs = await readPairs(context, path, flags);
-  await requireDocumentsFor(pairs, workspace);
+  const wanted = await readPairs(context, path, flags);
+  await requireDocumentsFor(wanted, workspace);
   const { arms, trainedPassages } = await openArms(workspace, flags, {
-    pairs,
+    pairs: wanted,
     source: basename(path),
   });
+  const generator = await workspace.generator();
+  const { fitting: pairs, skipped } = answerablePairs(wanted, arms, generator);
+  if (skipped) terminal.warn(`${basename(path)}: ${skippedLine(skipped)}`);
   const k = settings.k ?? trainedPassages ?? DEFAULT_PASSAGES;
   const asked = pairs.filter(isQuestion).length;
   if (asked > 0) terminal.note(`Retrieving passages for ${asked} questions…`);
   const found = await passagesFor(pairs, Math.max(k, RANKS), workspace, signal);
   const progress = terminal.progress("questions");
-  const generator = await workspace.generator();
   const onQuestion = (done: number) => progress.update(done, pairs.length);
   let result: Evaluation;
   try {

@@ -4,6 +4,7 @@ import {
   parameterReport,
   parseTuneSettings,
   readQaFile,
+  skippedLine,
   type TuneEvent,
   tunePrompt,
   unusedSettings,
@@ -130,11 +131,14 @@ async function tune(
     storeFolder: settings.store,
     signal,
   });
-  for await (const event of events) show(terminal, event);
+  for await (const event of events) {
+    terminal.event(event);
+    if (event.event === "skipped") terminal.warn(`${basename(path)}: ${skippedLine(event)}`);
+    else show(terminal, event);
+  }
 }
 
-function show(terminal: Terminal, event: TuneEvent): void {
-  terminal.event(event);
+function show(terminal: Terminal, event: Exclude<TuneEvent, EventOf<"skipped">>): void {
   if (event.event === "step") terminal.live(stepLine(event));
   else if (event.event === "anew") terminal.warn(begunAnewLine(event));
   else if (event.event !== "done") terminal.note(noteOn(event));
@@ -148,7 +152,7 @@ function stepLine(event: EventOf<"step">): string {
   return `step ${step}/${steps}  epoch ${epoch}  loss ${loss.toFixed(3)}  ${examplesPerSecond.toFixed(1)} examples/s  ${duration(secondsLeft)} left`;
 }
 
-function noteOn(event: Exclude<TuneEvent, EventOf<"step" | "done" | "anew">>): string {
+function noteOn(event: Exclude<TuneEvent, EventOf<"skipped" | "step" | "done" | "anew">>): string {
   switch (event.event) {
     case "retrieving":
       return `Retrieving passages for ${event.pairs} questions…`;

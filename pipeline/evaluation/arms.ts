@@ -3,13 +3,16 @@ import type { Conditioning, Generator } from "../../generator/index.ts";
 import {
   conditioningOf,
   generateAnswer,
+  type LackOfRoom,
   LEARNED_ANSWER_TOKENS,
   type LearnedPrompt,
   layOutPrompt,
   type PassageText,
+  type PromptParts,
   type PromptTemplate,
   scoredAnswerTokens,
   templateOf,
+  tokensBeyondRoom,
 } from "../../ptuning/index.ts";
 
 /** A way to answer that is compared with others. */
@@ -78,34 +81,61 @@ export function parseArmNames(list: string): readonly string[] {
   );
 }
 
+/** What an arm is asked. */
+interface Asked {
+  readonly question: string;
+  /** "input": the question stands alone. */
+  readonly task?: "input" | undefined;
+}
+
 /** One greedy answer, at most as long as it is scored. */
 export async function answerWith(
   arm: Arm,
   generator: Generator,
-  asked: {
-    readonly question: string;
-    /** "input": the question stands alone. */
-    readonly task?: "input" | undefined;
+  asked: Asked & {
     readonly passages: readonly PassageText[];
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<string> {
-  const { question, task, passages, signal } = asked;
-  const { conditioning, instruction, template, fixedAnswer } = arm;
+  const { passages, signal } = asked;
+  const { conditioning, fixedAnswer } = arm;
   if (fixedAnswer !== undefined) return fixedAnswer;
-  const maxTokens = scoredAnswerTokens(task, arm.inputAnswerTokens ?? LEARNED_ANSWER_TOKENS);
-  const room = generator.contextLength - maxTokens - (conditioning?.count ?? 0);
   const prompt = layOutPrompt(generator.model, {
-    question,
+    ...framed(arm, generator, asked),
     passages: arm.usesPassages ? passages : [],
-    ...(template === undefined ? {} : { template }),
-    ...(task ? { task } : {}),
-    maxTokens: room,
-    ...(instruction === "" ? {} : { instruction }),
   });
   return generateAnswer(generator, prompt, {
     conditioning,
-    maxTokens,
+    maxTokens: answerTokens(arm, asked),
     signal,
   });
 }
+
+/** Why an arm could not answer, even without passages; undefined where it can. */
+export function lackOfRoom(arm: Arm, generator: Generator, asked: Asked): LackOfRoom | undefined {
+  if (arm.fixedAnswer !== undefined) return undefined;
+  const parts = framed(arm, generator, asked);
+  const tokens = tokensBeyondRoom(generator.model, parts);
+  return tokens && { tokens, maxTokens: parts.maxTokens };
+}
+
+/** A question as an arm frames it. */
+function framed(
+  arm: Arm,
+  generator: Generator,
+  { question, task }: Asked,
+): Omit<PromptParts, "passages"> {
+  const { conditioning, instruction, template } = arm;
+  return {
+    question,
+    ...(template === undefined ? {} : { template }),
+    ...(task ? { task } : {}),
+    maxTokens: generator.contextLength - answerTokens(arm, { task }) - (conditioning?.count ?? 0),
+    ...(instruction === "" ? {} : { instruction }),
+  };
+}
+
+const answerTokens = (
+  { inputAnswerTokens = LEARNED_ANSWER_TOKENS }: Arm,
+  { task }: Pick<Asked, "task">,
+): number => scoredAnswerTokens(task, inputAnswerTokens);

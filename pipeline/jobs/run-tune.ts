@@ -8,6 +8,7 @@ import {
   type TuneSettings,
   tunePrompt,
   UNRESUMABLE,
+  withoutTooLong,
 } from "../../ptuning/index.ts";
 import { learnedArm, plainRag } from "../evaluation/arms.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
@@ -38,12 +39,16 @@ export async function runTune(
   const tuning = parseTuneSettings(request.settings, "settings");
   const all = await readQaFile(path, signal);
   await requireDocumentsFor(all.pairs, workspace);
-  const { train, test } = keepSomeOut(all, request, tuning.seed);
+  const generator = await workspace.generator();
+  // Before some are kept out: those have to be answered, too.
+  const { qa, skipped } = withoutTooLong(tuning, generator, all);
+  if (skipped) tell({ event: "skipped", ...skipped });
+  const { train, test } = keepSomeOut(qa, request, tuning.seed);
   const events = tunePrompt(
     { ...tuning, resume: isResumed },
     {
       qa: train,
-      generator: await workspace.generator(),
+      generator,
       retrieve: (questions, count, stop) => workspace.retrieveMany(questions, count, stop),
       storeFolder: settings.store,
       // It was asked for without a word about what there was.

@@ -1,9 +1,16 @@
 import type { AnswerScore } from "../scores.ts";
+import type { SkippedPairs } from "../too-long-pairs.ts";
 
 /** What a tuning run tells while it runs; the last event is "done". Scores are 0 to 100, times in seconds. */
 export type TuneEvent =
   | {
-      /** A run that was to be resumed begins from the start instead; told first. */
+      /** Pairs that nothing is learned from, because they are too long for the model; told once, before anything else. */
+      readonly event: "skipped";
+      readonly count: SkippedPairs["count"];
+      readonly first: SkippedPairs["first"];
+    }
+  | {
+      /** A run that was to be resumed begins from the start instead; told before the rest of it. */
       readonly event: "anew";
       readonly prompt: string;
       /** What is saved and cannot be resumed; null: nothing is. */

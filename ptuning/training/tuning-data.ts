@@ -14,9 +14,11 @@ import {
   withoutDuplicates,
 } from "../examples.ts";
 import { METHODS } from "../methods/methods.ts";
-import type { PassageText } from "../prompt-layout.ts";
+import { type PassageText, tokensBeyondRoom } from "../prompt-layout.ts";
 import { taskOf } from "../prompt-template.ts";
+import type { QaFile } from "../qa-file.ts";
 import { isQuestion, type QaPair, taskOfPairs } from "../qa-record.ts";
+import { pairsByRoom, type SkippedPairs } from "../too-long-pairs.ts";
 import type { TuneSettings } from "../tune-settings.ts";
 import { requireEndMark, unanswerableCount, unanswerablePairs } from "./unanswerable.ts";
 
@@ -44,7 +46,7 @@ export interface TuningData {
 const MAX_PROMPT_TOKENS = 2048;
 
 /**
- * Splits, retrieves and lays out. The same settings and pairs give the same data.
+ * Splits, retrieves and lays out pairs that have room (see {@link withoutTooLong}). The same settings and pairs give the same data.
  * @throws RagError qa/invalid, context/overflow
  */
 export async function prepareData(
@@ -98,6 +100,33 @@ export async function prepareData(
     hash: sha256(JSON.stringify([examplesOf(0), dev.map(({ prompt }) => prompt)])),
     isInput: taskOfPairs(different) === "input",
   };
+}
+
+/**
+ * A file's pairs without those whose question or input has no room in the prompts of a training.
+ * @throws RagError qa/invalid when these are more than 5%
+ */
+export function withoutTooLong(
+  settings: TuneSettings,
+  generator: Generator,
+  qa: QaFile,
+): { readonly qa: QaFile; readonly skipped: SkippedPairs | undefined } {
+  const layout = layoutOf(settings, generator);
+  const { maxTokens } = layout;
+  const { fitting, skipped } = pairsByRoom(
+    [...qa.pairs, ...(settings.unanswerable > 0 ? qa.unanswerable : [])],
+    ({ question, task }) => {
+      const tokens = tokensBeyondRoom(generator.model, {
+        ...layout,
+        question,
+        ...(task ? { task } : {}),
+      });
+      return tokens && { tokens, maxTokens };
+    },
+  );
+  const pairs = fitting.filter(({ answers }) => answers.length > 0);
+  const unanswerable = fitting.filter(({ answers }) => answers.length === 0);
+  return { qa: { ...qa, pairs, unanswerable }, skipped };
 }
 
 /** Questions in a template for inputs would be read by nobody. */

@@ -60,6 +60,21 @@ test("of many open trainings only the one that runs is streamed; all can be stop
   await page.context().close();
 });
 
+test("a training tells of pairs that it leaves out, and that it began anew", async (t) => {
+  const jobs = new FakeJobs();
+  const id = jobs.add(training("mine"), "running");
+  jobs.tell(id, { event: "skipped", count: 4, first: [{ id: "article" }, { id: "essay" }] });
+  jobs.tell(id, { event: "anew", prompt: "mine", problem: "It is damaged." });
+  const { url } = await servePage(t, { jobs });
+  const { page } = await openPage(browser, `${url}/#/training`);
+  await status(
+    page,
+    "mine",
+    /4 of the .* too long .*: "article", "essay" and others\. It is damaged\./,
+  );
+  await page.context().close();
+});
+
 test("a training is followed on through a restart of the server", async (t) => {
   const jobs = new FakeJobs();
   const id = jobs.add(training("mine"), "running");

@@ -35,6 +35,8 @@ describe("a training job on an empty store", () => {
     const lines = (pairs: readonly object[]) =>
       pairs.map((pair) => JSON.stringify(pair)).join("\n");
     await writeFile(join(uploads, "inputs.jsonl"), lines(INPUTS));
+    const article = { id: "article", input: "a".repeat(9000), output: "red" };
+    await writeFile(join(uploads, "long.jsonl"), lines([article, ...INPUTS, ...INPUTS]));
     const question = { question: "How tall is the lamp?", answers: ["2 m"] };
     await writeFile(join(uploads, "mixed.jsonl"), lines([...INPUTS, question]));
   });
@@ -59,6 +61,23 @@ describe("a training job on an empty store", () => {
       assert.match(question, /^Lamp/);
       assert.equal(typeof answers["lamps"]?.answer, "string");
     }
+  });
+
+  test("skips an input that is too long, among those kept out as well, and tells of it", async () => {
+    const told: { event: string; count?: unknown }[] = [];
+    const telling = { ...run, tell: (event: (typeof told)[number]) => void told.push(event) };
+    const { comparison } = await runTune(
+      { ...request("long.jsonl"), testQuestions: 24 },
+      false,
+      telling,
+    );
+    const skipped = told.filter(({ event }) => event === "skipped");
+    assert.deepEqual(
+      skipped.map(({ count }) => count),
+      [1],
+    );
+    // A fifth of those that are left.
+    assert.equal(comparison?.n, 4);
   });
 
   test("refuses questions before anything slow is started", async () => {

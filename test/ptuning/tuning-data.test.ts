@@ -7,7 +7,7 @@ import {
   type Retrieve,
   unusedSettings,
 } from "../../ptuning/index.ts";
-import { prepareData } from "../../ptuning/training/tuning-data.ts";
+import { prepareData, withoutTooLong } from "../../ptuning/training/tuning-data.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
 import { foundPassage, tinyPairs, tinyRetrieve } from "./tiny-pairs.ts";
 
@@ -217,6 +217,46 @@ describe("what a run learns from", () => {
       code: "config/invalid",
       message: /the pairs are questions/,
     });
+  });
+
+  test("questions and inputs that have no room are skipped and named, up to 5% of them", () => {
+    const settings = parseTuneSettings({ tokens: 2 }, "test");
+    const { generator } = tiny;
+    const input: QaPair = { id: "fits", question: "a".repeat(1900), answers: ["b"], task: "input" };
+    const article = { ...input, id: "article", question: "a".repeat(9000) };
+    const essay = { ...tinyPairs[0]!, id: "essay", question: "a".repeat(1990) };
+    const of = (pairs: readonly QaPair[], unanswerable: readonly QaPair[] = []) => ({
+      ...{ pairs, unanswerable, skipped: [], hash: "" },
+    });
+    const many = [...tinyPairs, ...tinyPairs];
+    const { qa, skipped } = withoutTooLong(
+      settings,
+      generator,
+      of([article, ...many, input, essay]),
+    );
+    assert.deepEqual(qa.pairs, [...many, input]);
+    const maxTokens = generator.contextLength - 2 - 64;
+    assert.equal(skipped?.count, 2);
+    const [first, second] = skipped.first;
+    assert.deepEqual(first, {
+      id: "article",
+      tokens: { count: maxTokens, isExact: false },
+      maxTokens,
+    });
+    assert.equal(second!.id, "essay");
+    assert.ok(second!.tokens.isExact && second!.tokens.count > 1990);
+    assert.equal(withoutTooLong(settings, generator, of(many)).skipped, undefined);
+    assert.throws(() => withoutTooLong(settings, generator, of([...tinyPairs, article, essay])), {
+      code: "qa/invalid",
+      message:
+        /2 of 26 are too long .*"article" needs more than \d+ tokens .*"essay" needs \d+.*5%/,
+    });
+    // Those without an answer are of the training only where it has such examples.
+    const silent = { ...article, answers: [] };
+    assert.equal(withoutTooLong(settings, generator, of(many, [silent])).skipped, undefined);
+    const share = parseTuneSettings({ tokens: 2, unanswerable: 0.2 }, "test");
+    const left = withoutTooLong(share, generator, of(many, [silent]));
+    assert.deepEqual([left.skipped?.count, left.qa.unanswerable.length], [1, 0]);
   });
 
   test("a long answer is cut, and then has no end mark", async () => {

@@ -19,6 +19,8 @@ export class TrainingRun {
     /** @type {any[]} */
     this.scores = [];
     this.note = "";
+    /** By event: a run that is followed from the beginning tells them again. @type {Map<string, string>} */
+    this.warnings = new Map();
     this.steps = 1;
     this.status = h("p", { class: "run-status", role: "status" });
     this.warning = h("p", { class: "run-status", hidden: true });
@@ -71,8 +73,10 @@ export class TrainingRun {
       this.losses = this.losses.filter(({ x }) => x < event.step);
       this.losses.push({ x: event.step, y: event.loss });
     }
-    if (event.event === "anew" && event.problem) {
-      this.warning.textContent = `${event.problem} Its training began anew.`;
+    const warning = warningOf(event);
+    if (warning) {
+      this.warnings.set(event.event, warning);
+      this.warning.textContent = [...this.warnings.values()].join(" ");
       this.warning.hidden = false;
     }
     if (event.event === "dev") {
@@ -154,6 +158,15 @@ function statusText(state, note, error) {
   if (state === "waiting") return "Waiting for another job to end.";
   if (state === "stopped") return `Stopped. ${note}`;
   return state === "done" ? `Done. ${note}` : note || "Starting…";
+}
+
+/** @param {any} event */
+function warningOf(event) {
+  if (event.event === "anew" && event.problem) return `${event.problem} Its training began anew.`;
+  if (event.event !== "skipped") return undefined;
+  const first = event.first.map((/** @type {any} */ { id }) => `"${id}"`).join(", ");
+  const others = event.count > event.first.length ? " and others" : "";
+  return `${event.count} of the question-answer pairs are too long for the model and left out: ${first}${others}.`;
 }
 
 /** @param {any} event */
