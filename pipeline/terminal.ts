@@ -51,7 +51,7 @@ export class Terminal {
   /** A line on stdout that programs rely on, with or without --json. */
   line(text: string): void {
     this.clearLive();
-    this.#options.stdout.write(`${text}\n`);
+    this.#options.stdout.write(`${plainText(text)}\n`);
   }
 
   /** One line of NDJSON, with --json only. */

@@ -50,6 +50,7 @@ test("what a document says is shown to people and not obeyed", () => {
 test("text for people is plain on every way to the terminal", () => {
   const { terminal, text } = openTerminal({ color: false }, false);
   terminal.partial(HOSTILE);
+  terminal.line(HOSTILE);
   terminal.note(HOSTILE);
   terminal.warn(HOSTILE);
   terminal.result({}, () => `tab\there\r\n${terminal.paint("1", HOSTILE)}${HOSTILE}`);
