@@ -34,6 +34,7 @@ export {
   parseFilter,
 } from "./search/filter.ts";
 export { checkSavedIndex, rebuildIndex } from "./search/index-keeper.ts";
+export { requireSearchOptions } from "./search/option-checks.ts";
 export { MAX_QUERY_CHARACTERS, openRetriever, Retriever } from "./search/retriever.ts";
 export type {
   RerankedPassage,

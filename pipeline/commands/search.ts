@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { SearchOptions } from "../../retriever/index.ts";
+import { requireSearchOptions, type SearchOptions } from "../../retriever/index.ts";
 import { askedText } from "../asked-text.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
+import { decimalNumber, wholeNumber } from "../flag-numbers.ts";
 import { describePassage, excerpt } from "../passage-text.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
 import { parseFilters } from "../search-filter.ts";
+import { flagName } from "../settings.ts";
 
 const DEFAULT_RESULTS = 5;
 
@@ -26,8 +28,12 @@ export function searchCommand(host: CommandHost): Command {
     )
     .option("--collection <name>", "only documents of this collection")
     .option("--min-score <score>", "leave out results below this score", toNumber)
-    .option("--diversity <lambda>", "0 (variety) to 1 (relevance only)", toNumber)
-    .option("--neighbours <count>", "passages before and after each result", toNumber)
+    .option("--diversity <lambda>", "0 (variety) to 1 (relevance only)", decimalNumber("diversity"))
+    .option(
+      "--neighbours <count>",
+      "passages before and after each result (at most 100)",
+      wholeNumber("neighbours"),
+    )
     .action((query: string, flags) =>
       host.run(command, { k: flags.k }, (context) =>
         search(context, query, {
@@ -61,6 +67,7 @@ async function search(
   query: string,
   options: SearchOptions,
 ): Promise<void> {
+  requireSearchOptions(options, flagName);
   const found = await workspace.search(
     query,
     { ...options, k: settings.k ?? DEFAULT_RESULTS },

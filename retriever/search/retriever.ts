@@ -9,6 +9,7 @@ import { fusionWeights } from "./fusion-weights.ts";
 import { IndexKeeper } from "./index-keeper.ts";
 import { keywordExpression } from "./keyword-query.ts";
 import { withNeighbours } from "./neighbours.ts";
+import { requireSearchOptions } from "./option-checks.ts";
 import { rerank } from "./rerank.ts";
 import { type Fused, fuseRanks, fuseScores, type Scored } from "./score-fusion.ts";
 import type { SearchOptions, SearchResult, SearchTimings } from "./search-options.ts";
@@ -47,12 +48,14 @@ export class Retriever {
 
   /**
    * The passages that fit a query best, or its first {@link MAX_QUERY_CHARACTERS}.
-   * @throws RagError store/empty when nothing was ingested, config/invalid for a filter that is none
+   * @throws RagError store/empty when nothing was ingested, config/invalid for a filter that is none, or diversity
+   * or neighbours out of range
    */
   async search(
     text: string,
     options: SearchOptions = {},
   ): Promise<{ results: SearchResult[]; timings: SearchTimings }> {
+    requireSearchOptions(options);
     const started = performance.now();
     const query = beginningOf(text);
     const [vector] = await this.#embedQueries([query], options);
@@ -70,6 +73,7 @@ export class Retriever {
     texts: readonly string[],
     options: SearchOptions = {},
   ): Promise<SearchResult[][]> {
+    requireSearchOptions(options);
     const queries = texts.map(beginningOf);
     const vectors = await this.#embedQueries(queries, options);
     const found: SearchResult[][] = [];
@@ -86,6 +90,7 @@ export class Retriever {
     vector: Float32Array,
     options: Omit<SearchOptions, "mode" | "fusion" | "rerank"> = {},
   ): Promise<SearchResult[]> {
+    requireSearchOptions(options);
     const { results } = await this.#searchOne("", vector, { ...options, mode: "dense" });
     return this.#finish("", results, options);
   }

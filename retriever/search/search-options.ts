@@ -28,7 +28,7 @@ export interface SearchOptions {
   /** Maximal marginal relevance, 0 (only variety) to 1 (only relevance): near copies of a better result make room for others. */
   readonly diversity?: number | undefined;
   readonly rerank?: RerankOptions | undefined;
-  /** Widens each result by this many chunks of its document before and after. Default 0. */
+  /** Widens each result by this many chunks of its document before and after. Default 0; at most 100. */
   readonly neighbours?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

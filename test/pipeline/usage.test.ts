@@ -49,6 +49,18 @@ describe("wrong usage", () => {
       ["search", "x", "--k", "51"],
       '--k: expected a whole number from 1 to 50, found "51"; correct it.',
     ],
+    [
+      ["search", "x", "--neighbours", "1.5"],
+      '--neighbours: expected a whole number, found "1.5"; correct it.',
+    ],
+    [
+      ["search", "x", "--neighbours", "101"],
+      "--neighbours: expected a whole number from 0 to 100, found 101; correct it.",
+    ],
+    [
+      ["search", "x", "--diversity", "3"],
+      "--diversity: expected a number from 0 to 1, found 3; correct it.",
+    ],
     [["search", " "], "question: it is empty; write it as one argument in quotes."],
     [["ask", ""], "question: it is empty; write it as one argument in quotes."],
     [["compare", "empty.json"], "empty.json: name: expected a text, found nothing; correct it."],

@@ -421,6 +421,29 @@ test("neighbours widen a result to the chunks around it, once", async (t) => {
   assert.equal(results[0]?.start, 0);
 });
 
+test("diversity and neighbours out of range are refused by every search", async (t) => {
+  const { retriever } = await storeOf(t, { a: "one\n\ntwo lamp\n\nthree\n\nfour" });
+  const [vector] = await hashEmbedder().embed(["lamp"]);
+  for (const options of [
+    { neighbours: 1.5 },
+    { neighbours: -1 },
+    { neighbours: 101 },
+    { neighbours: Number.NaN },
+    { diversity: 3 },
+    { diversity: -0.1 },
+    { diversity: Number.NaN },
+  ]) {
+    const [name] = Object.keys(options);
+    const refused = {
+      code: "config/invalid",
+      message: new RegExp(`^${name}: expected a .*number`),
+    };
+    await assert.rejects(retriever.search("lamp", options), refused);
+    await assert.rejects(retriever.searchMany(["lamp"], options), refused);
+    await assert.rejects(retriever.searchByVector(vector!, options), refused);
+  }
+});
+
 test("similarity is the cosine in every mode that embeds", async (t) => {
   const { retriever } = await storeOf(t, { a: "lamp oil", b: "harbour wall" });
   const { results } = await retriever.search("lamp oil", { k: 2 });
