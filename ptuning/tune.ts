@@ -5,6 +5,7 @@ import type { TrainedPrompt } from "./methods/method.ts";
 import { METHODS } from "./methods/methods.ts";
 import { checkPromptName } from "./prompt-record.ts";
 import type { QaFile } from "./qa-file.ts";
+import { isQuestion } from "./qa-record.ts";
 import { findCheckpoint, type Progress, type Unresumable } from "./training/checkpoint.ts";
 import { findLearningRate } from "./training/find-learning-rate.ts";
 import { learningRateOf } from "./training/learning-rate.ts";
@@ -43,7 +44,8 @@ export async function* tuneOnce(
   const key = keyOf(settings, parts.qa.hash);
   const resumed = settings.resume ? yield* findBegun(settings, parts, key) : undefined;
   const found = settings.findLearningRate ? (resumed?.learningRate ?? undefined) : undefined;
-  yield { event: "retrieving", pairs: pairs.length };
+  const asked = pairs.filter(isQuestion).length;
+  if (asked > 0) yield { event: "retrieving", pairs: asked };
   const data = await prepareData(settings, parts, {
     pairs,
     unanswerable: new Random(settings.seed).shuffle(parts.qa.unanswerable),

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { prepareFolderOf, RagError, writeFileAtomic } from "../../core/index.ts";
 import {
   isQuestion,
+  type LearnedPrompt,
   type QaPair,
   readQaFile,
   skippedLine,
@@ -23,6 +24,7 @@ import {
 } from "../evaluation/arms.ts";
 import { type Evaluation, evaluate } from "../evaluation/evaluate.ts";
 import { BEST_HAND_PROMPT } from "../evaluation/hand-prompts.ts";
+import { differentPassages, mostPassages } from "../evaluation/prompt-passages.ts";
 import { requireTask } from "../evaluation/prompt-task.ts";
 import { htmlReport } from "../evaluation/report.ts";
 import { retrievalMetrics } from "../evaluation/retrieval-metrics.ts";
@@ -45,9 +47,15 @@ interface EvalFlags {
   readonly split?: string;
   readonly unanswerable?: boolean;
   readonly report?: string;
-  readonly hand: string;
+  readonly hand?: string;
   readonly answers?: boolean;
+  /** As text: these are settings too. */
+  readonly k?: string;
+  readonly tokens?: string;
 }
+
+/** Flags about answers, which are not asked for where retrieval alone is measured. */
+const OF_ANSWERS = ["arms", "unanswerable", "tokens", "k", "hand", "answers", "report"] as const;
 
 /** `foreword eval`: compares ways to answer on the same questions. */
 export function evalCommand(host: CommandHost): Command {
@@ -68,8 +76,14 @@ export function evalCommand(host: CommandHost): Command {
     )
     .option("--split <name>", "of a BEIR folder (default: test, or the only one)")
     .option("--tokens <count>", "the learned prompts' first virtual tokens only")
-    .option("--k <count>", "passages for every arm (default: as the prompts were trained, or 3)")
-    .option("--hand <text>", "the hand-written prompt", BEST_HAND_PROMPT)
+    .option(
+      "--k <count>",
+      "passages for every arm (default: as many as a prompt was trained with at most, or 3)",
+    )
+    .option(
+      "--hand <text>",
+      `the hand-written prompt (default: ${JSON.stringify(BEST_HAND_PROMPT)})`,
+    )
     .option("--answers", "with --json: every arm's answer to every question")
     .option("--report <file>", "write a self-contained HTML page")
     .action((path: string, flags) =>
@@ -91,6 +105,13 @@ async function evaluateRetrieval(
   folder: string,
   flags: EvalFlags,
 ): Promise<void> {
+  const idle = OF_ANSWERS.find((name) => flags[name] !== undefined);
+  if (idle !== undefined) {
+    throw new RagError(
+      "config/invalid",
+      `--${idle}: a folder of queries and qrels is asked for no answers; leave it out, or name a question-answer file.`,
+    );
+  }
   const { split, queries: all } = await readRetrievalSet(folder, flags.split, signal);
   const queries = all.slice(0, limitOf(flags) ?? all.length);
   await workspace.requireDocuments();
@@ -115,17 +136,25 @@ async function evaluateFile(
   flags: EvalFlags,
 ): Promise<void> {
   const { settings, terminal, workspace, signal } = context;
+  if (flags.split !== undefined) {
+    throw new RagError(
+      "config/invalid",
+      `--split: ${basename(path)} is no folder of queries and qrels; leave it out, or name one.`,
+    );
+  }
   if (flags.report !== undefined) await prepareFolderOf(flags.report);
   const wanted = await readPairs(context, path, flags);
   await requireDocumentsFor(wanted, workspace);
-  const { arms, trainedPassages } = await openArms(workspace, flags, {
+  const { arms, prompts } = await openArms(workspace, flags, {
     pairs: wanted,
     source: basename(path),
   });
   const generator = await workspace.generator();
   const { fitting: pairs, skipped } = answerablePairs(wanted, arms, generator);
   if (skipped) terminal.warn(`${basename(path)}: ${skippedLine(skipped)}`);
-  const k = settings.k ?? trainedPassages ?? DEFAULT_PASSAGES;
+  const different = settings.k === undefined ? differentPassages(prompts) : undefined;
+  if (different !== undefined) terminal.warn(different);
+  const k = settings.k ?? mostPassages(prompts) ?? DEFAULT_PASSAGES;
   const asked = pairs.filter(isQuestion).length;
   if (asked > 0) terminal.note(`Retrieving passages for ${asked} questions…`);
   const found = await passagesFor(pairs, Math.max(k, RANKS), workspace, signal);
@@ -159,51 +188,52 @@ async function readPairs(
   path: string,
   flags: EvalFlags,
 ): Promise<readonly QaPair[]> {
-  const limit = limitOf(flags);
   const { pairs, skipped, unanswerable } = await readQaFile(path, signal);
   for (const { where, problem } of skipped) {
     terminal.warn(`${basename(path)}: ${where} is skipped: ${problem}.`);
   }
-  const share = Math.min(1, (limit ?? pairs.length) / pairs.length);
-  const some = pairs.slice(0, limit ?? pairs.length);
   if (flags.unanswerable) {
-    return [...some, ...unanswerable.slice(0, Math.round(unanswerable.length * share))];
+    const all = pairs.length + unanswerable.length;
+    const wanted = Math.min(limitOf(flags) ?? all, all);
+    // The first of both, as many of each as their shares of the file are.
+    const answerable = Math.round((wanted * pairs.length) / all);
+    return [...pairs.slice(0, answerable), ...unanswerable.slice(0, wanted - answerable)];
   }
   if (unanswerable.length > 0) {
     terminal.note(
       `${basename(path)}: ${unanswerable.length} questions without an answer are left out; --unanswerable scores them too.`,
     );
   }
-  return some;
+  return pairs.slice(0, limitOf(flags));
 }
 
 /**
- * The arms by name, and how many passages their learned prompts were trained with.
+ * The arms by name, and the learned prompts among them.
  * @throws RagError config/invalid for a prompt that was trained for another kind of pairs
  */
 async function openArms(
   workspace: Workspace,
   flags: EvalFlags,
   { pairs, source }: { readonly pairs: readonly QaPair[]; readonly source: string },
-): Promise<{ arms: readonly Arm[]; trainedPassages: number | undefined }> {
+): Promise<{ arms: readonly Arm[]; prompts: readonly LearnedPrompt[] }> {
   const names =
     flags.arms === undefined
       ? await defaultNames(workspace, taskOfPairs(pairs))
       : parseArmNames(flags.arms);
   const arms: Arm[] = [];
-  let trainedPassages: number | undefined;
+  const prompts: LearnedPrompt[] = [];
   for (const name of names) {
     if (name === "no-retrieval") arms.push(withoutRetrieval);
     else if (name === "rag") arms.push(plainRag);
-    else if (name === "hand") arms.push(handArm(flags.hand));
+    else if (name === "hand") arms.push(handArm(flags.hand ?? BEST_HAND_PROMPT));
     else {
       const prompt = (await workspace.choosePrompt(name))!;
       requireTask(prompt, pairs, source);
       arms.push(learnedArm(prompt));
-      trainedPassages = Math.max(trainedPassages ?? 0, prompt.about.training.passagesMax);
+      prompts.push(prompt);
     }
   }
-  return { arms, trainedPassages };
+  return { arms, prompts };
 }
 
 async function defaultNames(workspace: Workspace, task: Task): Promise<readonly string[]> {

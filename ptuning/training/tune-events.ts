@@ -16,7 +16,12 @@ export type TuneEvent =
       /** What is saved and cannot be resumed; null: nothing is. */
       readonly problem: string | null;
     }
-  | { readonly event: "retrieving"; readonly pairs: number }
+  | {
+      /** Passages are looked for; not told of inputs that stand alone. */
+      readonly event: "retrieving";
+      /** How many questions are asked. */
+      readonly pairs: number;
+    }
   | {
       readonly event: "prepared";
       readonly examples: number;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -11,6 +11,7 @@ describe("wrong usage", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "foreword-usage-"));
     await writeFile(join(folder, "empty.json"), "{}");
+    await mkdir(join(folder, "queries"));
     await writeFile(join(folder, "list.config.json"), "[1]");
     await writeFile(join(folder, "null.config.json"), "null");
     await writeFile(join(folder, "key.config.json"), '{"apiKey": 12345}');
@@ -62,6 +63,10 @@ describe("wrong usage", () => {
       "--diversity: expected a number from 0 to 1, found 3; correct it.",
     ],
     [["search", " "], "question: it is empty; write it as one argument in quotes."],
+    [
+      ["eval", "qa.jsonl", "--split", "dev"],
+      "--split: qa.jsonl is no folder of queries and qrels; leave it out, or name one.",
+    ],
     [["ask", ""], "question: it is empty; write it as one argument in quotes."],
     [["compare", "empty.json"], "empty.json: name: expected a text, found nothing; correct it."],
     [
@@ -81,7 +86,19 @@ describe("wrong usage", () => {
       "key.config.json: apiKey: expected a text; correct it.",
     ],
   ];
-  for (const [line, message] of refused) {
+  const ofAnswers = [
+    ["--report", "x.html"],
+    ["--arms", "rag"],
+    ["--answers"],
+    ["--hand", "Be brief."],
+    ["--k", "3"],
+    ["--tokens", "4"],
+    ["--unanswerable"],
+  ].map((flag): (typeof refused)[number] => [
+    ["eval", "queries", ...flag],
+    `${flag[0]}: a folder of queries and qrels is asked for no answers; leave it out, or name a question-answer file.`,
+  ]);
+  for (const [line, message] of [...refused, ...ofAnswers]) {
     test(line.join(" "), async () => {
       assert.deepEqual(await foreword(line, { cwd: folder }), {
         code: 2,
