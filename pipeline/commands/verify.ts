@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
 import { errorMessage } from "../../core/index.ts";
 import { listPrompts, loadPrompt } from "../../ptuning/index.ts";
-import { checkSavedIndex, openCorpus } from "../../retriever/index.ts";
+import { CORPUS_FILE, checkSavedIndex, openCorpus } from "../../retriever/index.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { describeFindings, type Finding } from "../findings.ts";
@@ -14,12 +16,23 @@ export function verifyCommand(host: CommandHost): Command {
   return withExample(command, "foreword verify --store .foreword");
 }
 
-/** Checks documents, index and learned prompts; exit code 1 when something is damaged. */
+/** What is learned from inputs that stand alone needs no documents. */
+const NO_DOCUMENTS: Finding = {
+  check: "database",
+  ok: true,
+  detail: "none; no documents were ingested",
+};
+
+/**
+ * Checks documents, index and learned prompts; exit code 1 when something is damaged.
+ * @throws RagError store/empty for a folder with neither documents nor prompts
+ */
 export async function verify(context: CommandContext): Promise<ExitCode> {
-  const findings = [
-    ...(await checkDocuments(context.settings.store)),
-    ...(await checkPrompts(context)),
-  ];
+  const { store } = context.settings;
+  const prompts = await checkPrompts(context);
+  const hasPromptsOnly = prompts.length > 0 && !existsSync(join(store, CORPUS_FILE));
+  const documents = hasPromptsOnly ? [NO_DOCUMENTS] : await checkDocuments(store);
+  const findings = [...documents, ...prompts];
   const ok = findings.every((finding) => finding.ok);
   context.terminal.result({ ok, findings }, () => describeFindings(findings));
   return ok ? EXIT.done : EXIT.failed;
@@ -37,7 +50,7 @@ async function checkDocuments(store: string): Promise<Finding[]> {
       { check: "database", ok: isWhole, detail: isWhole ? "whole" : problems.join("; ") },
       {
         check: "documents",
-        ok: documents > 0,
+        ok: true,
         detail: `${documents} documents, ${chunks} passages, embedded by ${corpus.embedder.id}`,
       },
       { check: "index", ok, detail },
