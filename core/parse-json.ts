@@ -1,11 +1,15 @@
 /** Text up to this long is parsed several times to find where it stops being JSON. */
 const MAX_SEARCHED_CHARACTERS = 2 ** 20;
 
+/** Editors on Windows put it in front of UTF-8. */
+const BYTE_ORDER_MARK = /^\ufeff/;
+
 /**
- * `JSON.parse` whose failure tells where, and never what stands there: the engine's own message quotes the text, which may be a
+ * `JSON.parse`, but for a byte order mark, whose failure tells where, and never what stands there: the engine's own message quotes the text, which may be a
  * document or hold a key. `failure` makes the error out of the problem, such as "no valid JSON (line 2, column 7)".
  */
-export function parseJson(text: string, failure: (problem: string) => Error): unknown {
+export function parseJson(content: string, failure: (problem: string) => Error): unknown {
+  const text = content.replace(BYTE_ORDER_MARK, "");
   try {
     return JSON.parse(text);
   } catch (thrown) {

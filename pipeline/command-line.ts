@@ -181,7 +181,8 @@ function settingsOf(
   flags: Readonly<Record<string, unknown>>,
 ): Settings {
   const all = command.optsWithGlobals();
-  const named = all.config ?? environment[CONFIG_VARIABLE];
+  // As of every variable, an empty one counts as not set.
+  const named = all.config ?? (environment[CONFIG_VARIABLE] || undefined);
   const global = Object.fromEntries(SHARED_SETTINGS.map((name) => [name, all[name]]));
   return readSettings({
     flags: { ...global, ...flags },

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { sha256, sha256File, writeFileAtomic } from "../../core/index.ts";
-import { openWeights, weightsPathIn } from "../weights/index.ts";
+import { openWeights, readShardIndex, weightsPathIn } from "../weights/index.ts";
 import type { ResolvedModel } from "./model-store.ts";
 
 const noteSchema = z.strictObject({ bytes: z.number(), mtimeMs: z.number(), sha256: z.string() });
@@ -32,11 +32,8 @@ async function fingerprintShards(
   cacheFolder: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const index: { weight_map: Record<string, string> } = JSON.parse(
-    await readFile(indexPath, "utf8"),
-  );
   const lines: string[] = [];
-  for (const name of [...new Set(Object.values(index.weight_map))].sort()) {
+  for (const name of [...new Set(readShardIndex(indexPath).values())].sort()) {
     const hash = await fingerprintFile(join(dirname(indexPath), name), cacheFolder, signal);
     lines.push(`${hash}  ${name}\n`);
   }

@@ -77,7 +77,7 @@ function formatOf(path: string): "gguf" | "safetensors" {
 
 function openShards(indexPath: string): WeightFile {
   const folder = join(indexPath, "..");
-  const shardOf = readIndex(indexPath);
+  const shardOf = readShardIndex(indexPath);
   const shards = new Map<string, WeightFile>();
   try {
     for (const shard of new Set(shardOf.values())) {
@@ -113,7 +113,8 @@ function joinShards(
   };
 }
 
-function readIndex(path: string): ReadonlyMap<string, string> {
+/** The file of each tensor, as the index of a sharded model says. @throws RagError model/invalid */
+export function readShardIndex(path: string): ReadonlyMap<string, string> {
   const name = basename(path);
   const size = statSync(path).size;
   if (size > MAX_INDEX_BYTES) throw invalid(name, "size", `at most ${MAX_INDEX_BYTES}`, size);

@@ -22,6 +22,14 @@ test("JSON is parsed", () =>
     { a: [1] },
   ));
 
+test("a byte order mark is dropped, and does not count as a column", () => {
+  assert.deepEqual(
+    parseJson('\ufeff{"a": 1}', () => new Error("no")),
+    { a: 1 },
+  );
+  assert.equal(problemOf('\ufeff{"a": hunter2}'), "no valid JSON (line 1, column 7)");
+});
+
 for (const [text, problem] of [
   ['{"a": hunter2}', "no valid JSON (line 1, column 7)"],
   ["hunter2", "no valid JSON (line 1, column 1)"],

@@ -13,6 +13,7 @@ describe("wrong usage", () => {
     await writeFile(join(folder, "empty.json"), "{}");
     await mkdir(join(folder, "queries"));
     await writeFile(join(folder, "list.config.json"), "[1]");
+    await writeFile(join(folder, "marked.config.json"), "\ufeff[1]");
     await writeFile(join(folder, "null.config.json"), "null");
     await writeFile(join(folder, "key.config.json"), '{"apiKey": 12345}');
     await writeFile(
@@ -78,6 +79,10 @@ describe("wrong usage", () => {
       "list.config.json: expected an object, found a list; correct it.",
     ],
     [
+      ["verify", "--config", "marked.config.json"],
+      "marked.config.json: expected an object, found a list; correct it.",
+    ],
+    [
       ["verify", "--config", "null.config.json"],
       "null.config.json: expected an object, found null; correct it.",
     ],
@@ -107,4 +112,11 @@ describe("wrong usage", () => {
       });
     });
   }
+
+  test("an empty FOREWORD_CONFIG counts as not set", async () => {
+    const environment = { FOREWORD_CONFIG: "" };
+    const { code, stderr } = await foreword(["verify"], { cwd: folder, environment });
+    assert.equal(code, 1);
+    assert.match(stderr, /there is no store here/);
+  });
 });

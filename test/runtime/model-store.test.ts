@@ -194,7 +194,7 @@ test("a local fingerprint is remembered by size and time of change", async (cont
   assert.equal((await resolveModel(path, { cacheFolder })).fingerprint, first.fingerprint);
 });
 
-test("a sharded folder has a fingerprint over its shards", async (context) => {
+test("a sharded folder has a fingerprint over its shards, also where the index begins with a byte order mark", async (context) => {
   const cacheFolder = temporaryFolder(context);
   const folder = temporaryFolder(context);
   const write = (value: number) =>
@@ -203,7 +203,7 @@ test("a sharded folder has a fingerprint over its shards", async (context) => {
       new Map([["w", { shape: [1], data: Float32Array.of(value) }]]),
     );
   const index = { weight_map: { w: "s.safetensors" } };
-  writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify(index));
+  writeFileSync(join(folder, "model.safetensors.index.json"), `\ufeff${JSON.stringify(index)}`);
   await write(1);
   const first = await resolveModel(folder, { cacheFolder });
   await write(2);
