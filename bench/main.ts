@@ -1,12 +1,13 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { errorMessage, RagError, writeFileAtomic } from "../core/index.ts";
 
-/** One measurement: its result goes to `results/NAME.json`, its lines to the reader. */
+/** One measurement: its lines go to the reader; with `--save` its result to `results/NAME.json`, its plot beside it. */
 export interface BenchResult {
   readonly lines: readonly string[];
   readonly result: object;
+  /** SVG. */
+  readonly plot?: string;
 }
 
 export interface BenchOptions {
@@ -49,8 +50,8 @@ const BENCHES: Readonly<
 };
 
 /**
- * `npm run bench -- NAME [--json] [--data PATH] [--stores FOLDER] [--count N] [--filter JSON] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
- * [--soak]`
+ * `npm run bench -- NAME [--json] [--save] [--data PATH] [--stores FOLDER] [--count N] [--filter JSON] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
+ * [--soak]`. Only `--save` replaces the result that the documentation quotes: a run without the peers would lose their columns.
  */
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = readFlags(args);
@@ -60,22 +61,26 @@ async function main(args: readonly string[]): Promise<number> {
     throw wrongUsage(name === "" ? "no bench is named" : `there is no bench ${name}`);
   }
   const { bench } = await load();
-  const { lines, result } = await bench({
-    say: (line) => process.stderr.write(`${line}\n`),
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const { lines, result, plot } = await bench({
+    say,
     python: values.python,
     llamaCpp: values["llama-cpp"],
     transformersJs: values["transformers-js"],
     data: values.data,
     stores: values.stores,
-    count: Number(values.count),
+    count: count("count", values.count),
     filters: values.filter,
-    threads: Number(values.threads),
-    seconds: Number(values.seconds),
+    threads: count("threads", values.threads),
+    seconds: count("seconds", values.seconds),
     isSoak: values.soak,
   });
-  const folder = join(import.meta.dirname, "results");
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomic(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  if (values.save) {
+    const path = join(import.meta.dirname, "results", name);
+    await writeFileAtomic(`${path}.json`, `${JSON.stringify(result, null, 2)}\n`);
+    if (plot !== undefined) await writeFileAtomic(`${path}.svg`, plot);
+    say(`saved as bench/results/${name}.json`);
+  }
   process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
   return 0;
 }
@@ -87,6 +92,7 @@ function readFlags(args: readonly string[]) {
       allowPositionals: true,
       options: {
         json: { type: "boolean", default: false },
+        save: { type: "boolean", default: false },
         python: { type: "string" },
         "llama-cpp": { type: "string" },
         "transformers-js": { type: "string" },
@@ -104,10 +110,15 @@ function readFlags(args: readonly string[]) {
   }
 }
 
+function count(flag: string, value: string): number {
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw wrongUsage(`--${flag}: expected a whole number of 1 or more, found "${value}"`);
+}
+
 const wrongUsage = (problem: string) =>
   new RagError(
     "config/invalid",
-    `${problem}; run npm run bench -- <${Object.keys(BENCHES).join("|")}> [--json].`,
+    `${problem}; run npm run bench -- <${Object.keys(BENCHES).join("|")}> [--json] [--save].`,
   );
 
 try {

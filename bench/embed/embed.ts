@@ -1,13 +1,14 @@
 import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { RagError } from "../../core/index.ts";
 import { BertEmbedder, PRECISIONS, type Precision } from "../../retriever/index.ts";
 import { defaultCacheFolder, resolveModel } from "../../runtime/index.ts";
 import { best, describeMachine, timed } from "../machine.ts";
 import type { BenchOptions, BenchResult } from "../main.ts";
 import { EmbeddingProcess } from "../peers/embedding-process.ts";
 
-const PASSAGES = 48;
+const MAX_PASSAGES = 48;
 const ROUNDS = 3;
 const DEMO = join(import.meta.dirname, "..", "..", "demo", "documents");
 const LEAST_CHARACTERS = 300;
@@ -31,6 +32,9 @@ interface Contestant extends Measured {
  */
 export async function bench(options: BenchOptions): Promise<BenchResult> {
   const texts = await readTexts(options.data);
+  if (texts.length === 0) {
+    throw new RagError("config/invalid", "embed: --data has no lines {text}; give another file.");
+  }
   const contestants = await openAll(options, texts);
   try {
     for (const { run } of contestants) await run();
@@ -42,7 +46,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
         contestant.vectors = vectors;
       }
     }
-    return report(contestants, options.threads);
+    return report(contestants, { passages: texts.length, threads: options.threads });
   } finally {
     for (const { close } of contestants) await close();
   }
@@ -51,7 +55,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
 async function readTexts(data: string | undefined): Promise<string[]> {
   if (data === undefined) return demoTexts();
   const lines = (await readFile(data, "utf8")).split("\n").filter((line) => line !== "");
-  return lines.slice(0, PASSAGES).map((line) => (JSON.parse(line) as { text: string }).text);
+  return lines.slice(0, MAX_PASSAGES).map((line) => (JSON.parse(line) as { text: string }).text);
 }
 
 /** Paragraphs of the demo's Markdown, as long as passages are. */
@@ -59,7 +63,7 @@ async function demoTexts(): Promise<string[]> {
   const names = (await readdir(DEMO)).filter((name) => name.endsWith(".md")).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(DEMO, name), "utf8")));
   const paragraphs = texts.flatMap((text) => text.split(/\n{2,}/));
-  return paragraphs.filter((text) => text.length >= LEAST_CHARACTERS).slice(0, PASSAGES);
+  return paragraphs.filter((text) => text.length >= LEAST_CHARACTERS).slice(0, MAX_PASSAGES);
 }
 
 async function openAll(options: BenchOptions, texts: readonly string[]): Promise<Contestant[]> {
@@ -102,9 +106,13 @@ const contestant = (
   close: Contestant["close"],
 ): Contestant => ({ name, versions, run, close, seconds: [], vectors: [] });
 
-function report(all: readonly Measured[], threads: number): BenchResult {
+/** `all`: ours in f32 first; each has embedded so many passages in every round. */
+export function report(
+  all: readonly Measured[],
+  { passages, threads }: { readonly passages: number; readonly threads: number },
+): BenchResult {
   const [f32, ...others] = all as [Measured, ...Measured[]];
-  const rate = ({ seconds }: Measured) => PASSAGES / best(seconds);
+  const rate = ({ seconds }: Measured) => passages / best(seconds);
   const peers = others.filter(({ name }) => name !== "int8");
   const rows = all.map((one) => ({
     name: one.name,
@@ -119,7 +127,7 @@ function report(all: readonly Measured[], threads: number): BenchResult {
     machine: describeMachine(),
     threads,
     measure: threads === 1 ? "processor seconds" : "seconds by the clock",
-    setting: { passages: PASSAGES, rounds: ROUNDS },
+    setting: { passages, rounds: ROUNDS },
     rows,
   };
   return { lines: [JSON.stringify(result, null, 2)], result };

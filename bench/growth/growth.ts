@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { freemem, homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Random, writeFileAtomic } from "../../core/index.ts";
+import { Random } from "../../core/index.ts";
 import {
   type DecoderSource,
   Engine,
@@ -49,23 +49,23 @@ export async function benchContext({ say, threads }: BenchOptions): Promise<Benc
       say(describe(`${context} tokens`, byContext.at(-1)!));
     }
   });
-  await plotContext(byContext);
   return {
     lines: byContext.map((cost) => describe(`${cost.context} tokens`, cost)),
     result: { machine: describeMachine(), threads, byContext },
+    plot: plotContext(byContext),
   };
 }
 
 /** What the engine costs by the size of the model, as far as memory allows. */
 export async function benchSize({ say, threads }: BenchOptions): Promise<BenchResult> {
   const { bySize, leftOut } = await measureSizes(threads, say);
-  await plotSize(bySize);
   return {
     lines: [
       ...bySize.map((cost) => describe(`${(cost.parameters / 1e6).toFixed(0)}M weights`, cost)),
       ...leftOut.map((line) => `left out: ${line}`),
     ],
     result: { machine: describeMachine(), threads, bySize, leftOut },
+    plot: plotSize(bySize),
   };
 }
 
@@ -158,32 +158,24 @@ async function measure(
 const describe = (what: string, { prefill, decode, step }: Cost): string =>
   `${what.padEnd(14)} prefill ${prefill.toFixed(3)} s, a token ${(1000 * decode).toFixed(1)} ms, a training example ${step.toFixed(3)} s`;
 
-const RESULTS = join(import.meta.dirname, "..", "results");
 const seriesOf = <Row extends Cost>(rows: readonly Row[], x: (row: Row) => number) =>
   (["prefill", "step", "decode"] as const).map((name) => ({
     name: { prefill: "prefill", step: "training example", decode: "token" }[name],
     points: rows.map((row) => [x(row), row[name]] as const),
   }));
 
-/** Draws `results/growth-context.svg`. */
-const plotContext = (rows: readonly ByContext[]): Promise<void> =>
-  writeFileAtomic(
-    join(RESULTS, "growth-context.svg"),
-    plotSvg({
-      title: "Cost by length of the context, SmolLM2-135M",
-      x: "tokens in the context",
-      y: "seconds",
-      series: seriesOf(rows, ({ context }) => context),
-    }),
-  );
+const plotContext = (rows: readonly ByContext[]): string =>
+  plotSvg({
+    title: "Cost by length of the context, SmolLM2-135M",
+    x: "tokens in the context",
+    y: "seconds",
+    series: seriesOf(rows, ({ context }) => context),
+  });
 
-const plotSize = (rows: readonly BySize[]): Promise<void> =>
-  writeFileAtomic(
-    join(RESULTS, "growth-size.svg"),
-    plotSvg({
-      title: `Cost by size of the model, ${SIZE_CONTEXT} tokens, f32`,
-      x: "weights",
-      y: "seconds",
-      series: seriesOf(rows, ({ parameters }) => parameters),
-    }),
-  );
+const plotSize = (rows: readonly BySize[]): string =>
+  plotSvg({
+    title: `Cost by size of the model, ${SIZE_CONTEXT} tokens, f32`,
+    x: "weights",
+    y: "seconds",
+    series: seriesOf(rows, ({ parameters }) => parameters),
+  });
