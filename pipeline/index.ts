@@ -36,6 +36,7 @@ export {
 export {
   ForewordRetriever,
   type ForewordRetrieverFields,
+  type ForewordRetrieverOpenOptions,
   type ForewordRetrieverOptions,
 } from "./langchain/foreword-retriever.ts";
 export {
@@ -44,5 +45,6 @@ export {
 } from "./langchain/foreword-vector-store.ts";
 export { ingestDocuments, ingestFiles } from "./langchain/ingest-documents.ts";
 export { retrieverTool } from "./langchain/retriever-tool.ts";
-export { type Foreword, type ForewordOptions, openForeword } from "./open-foreword.ts";
-export { type OpenedStore, openStore } from "./open-store.ts";
+export { type Foreword, openForeword } from "./open-foreword.ts";
+export { type OpenedStore, type OpenStoreOptions, openStore } from "./open-store.ts";
+export type { ForewordOptions } from "./settings.ts";

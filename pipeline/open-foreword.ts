@@ -1,30 +1,11 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
 import { defaultCacheFolder } from "../runtime/index.ts";
 import type { Answerer } from "./answerer.ts";
 import type { Passage } from "./passage.ts";
 import { quietWorkspace } from "./quiet-workspace.ts";
-import { DEFAULT_STORE, readSettings, type Settings } from "./settings.ts";
+import { type ForewordOptions, programSettings, type Settings } from "./settings.ts";
 import type { Workspace } from "./workspace.ts";
-
 import { workspaceAnswerer } from "./workspace-answerer.ts";
-
-/** Settings by name as in foreword.config.json; what is left out is the default. */
-export type ForewordOptions = Readonly<{
-  store?: string;
-  cache?: string;
-  model?: string;
-  embedder?: string;
-  prompt?: string;
-  k?: number;
-  rerank?: Settings["rerank"];
-  reranker?: string;
-  rerankDepth?: number;
-  minSimilarity?: number;
-  maxTokens?: number;
-  threads?: number;
-  contextLength?: number;
-}>;
 
 /** A store and its models in this process; close it to free them. */
 export interface Foreword {
@@ -52,12 +33,6 @@ export function openWorkspace(options: ForewordOptions): {
   readonly workspace: Workspace;
   readonly settings: Settings;
 } {
-  const settings = readSettings({
-    flags: { ...options, quiet: true },
-    environment: {},
-    configPath: join(options.store ?? DEFAULT_STORE, "no-settings.json"),
-    isConfigRequired: false,
-    defaultCache: options.cache ?? defaultCacheFolder({}, process.platform, homedir()),
-  });
+  const settings = programSettings(options, defaultCacheFolder({}, process.platform, homedir()));
   return { settings, workspace: quietWorkspace(settings, new AbortController().signal) };
 }

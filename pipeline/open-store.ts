@@ -6,7 +6,8 @@ import {
   type RerankOptions,
   type Retriever,
 } from "../retriever/index.ts";
-import { type ForewordOptions, openWorkspace } from "./open-foreword.ts";
+import { openWorkspace } from "./open-foreword.ts";
+import type { ForewordOptions } from "./settings.ts";
 
 /** A store's documents and their search in this process, without a language model unless it reranks; close it to free it. */
 export interface OpenedStore {
@@ -19,35 +20,25 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-type OwnOptions = "store" | "cache" | "threads" | "model" | "rerank" | "reranker" | "rerankDepth";
+/** `embedder`: the name or path of a model, or an embedder of the caller's, which stays open afterwards. */
+export type OpenStoreOptions = Omit<ForewordOptions, "embedder"> & {
+  readonly embedder?: string | Embedder | undefined;
+};
 
 /**
- * Opens a store, and makes an empty one where there is none. `embedder`: the name or path of a model, or an embedder of the caller's, which stays
- * open afterwards.
+ * Opens a store, and makes an empty one where there is none.
  * @throws RagError config/invalid, model/*, store/mismatch, store/invalid
  */
-export async function openStore(
-  options: Pick<ForewordOptions, OwnOptions> & {
-    readonly embedder?: string | Embedder;
-  } = {},
-): Promise<OpenedStore> {
-  const { embedder: wanted, store, cache, threads, model, rerank, reranker, rerankDepth } = options;
-  const { workspace, settings } = openWorkspace({
-    ...(store === undefined ? {} : { store }),
-    ...(cache === undefined ? {} : { cache }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(model === undefined ? {} : { model }),
-    ...(rerank === undefined ? {} : { rerank }),
-    ...(reranker === undefined ? {} : { reranker }),
-    ...(rerankDepth === undefined ? {} : { rerankDepth }),
-    ...(typeof wanted === "string" ? { embedder: wanted } : {}),
-  });
+export async function openStore(options: OpenStoreOptions = {}): Promise<OpenedStore> {
+  const { embedder: wanted, ...others } = options;
+  const [name, own] = typeof wanted === "object" ? [undefined, wanted] : [wanted, undefined];
+  const { workspace, settings } = openWorkspace({ ...others, embedder: name });
   const closers: (() => void | Promise<void>)[] = [() => workspace.close()];
   const close = async () => {
     for (const one of closers.splice(0).reverse()) await one();
   };
   try {
-    const embedder = typeof wanted === "object" ? wanted : await workspace.embedder();
+    const embedder = own ?? (await workspace.embedder());
     const corpus = openCorpus(settings.store, { embedder, create: true });
     closers.push(() => corpus.close());
     const retriever = await openRetriever(settings.store, { corpus, embedder });

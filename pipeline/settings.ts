@@ -86,6 +86,26 @@ const settable = z.strictObject({
 });
 type Settable = Partial<z.infer<typeof settable>>;
 
+/** Without what is set for a server or a terminal. */
+const settableByProgram = settable.omit({
+  host: true,
+  port: true,
+  apiKey: true,
+  queue: true,
+  parallel: true,
+  perKey: true,
+  timeout: true,
+  json: true,
+  quiet: true,
+  debug: true,
+});
+type SettableByProgram = z.infer<typeof settableByProgram>;
+
+/** Settings by name as in foreword.config.json; what is left out, or undefined, is the default. */
+export type ForewordOptions = {
+  readonly [Name in keyof SettableByProgram]?: SettableByProgram[Name] | undefined;
+};
+
 /** As the configuration file has them. */
 export const SETTING_NAMES = Object.keys(settable.shape);
 
@@ -146,17 +166,31 @@ export function readSettings(sources: SettingSources): Settings {
   };
 }
 
-function parseLayer(raw: unknown, source: Source): Settable {
-  const result = settable.partial().safeParse(raw);
+/**
+ * Settings of a program that opens a store: its options, and defaults.
+ * @throws RagError config/invalid saying which option
+ */
+export function programSettings(options: ForewordOptions, defaultCache: string): Settings {
+  const set = parseLayer(withoutUndefined(options), (name) => name, settableByProgram);
+  return { ...DEFAULTS, cache: defaultCache, ...set };
+}
+
+function parseLayer(raw: unknown, source: Source, settings: z.ZodObject = settable): Settable {
+  const result = settings.partial().safeParse(raw);
   if (result.success) return withoutUndefined(result.data) as Settable;
-  throw new RagError("config/invalid", sentenceAbout(result.error, raw, source));
+  const names = Object.keys(settings.shape);
+  throw new RagError("config/invalid", sentenceAbout(result.error, { raw, source, names }));
 }
 
 /** One sentence about the first thing wrong. */
-function sentenceAbout(error: z.ZodError, raw: unknown, source: Source): string {
+function sentenceAbout(
+  error: z.ZodError,
+  layer: { readonly raw: unknown; readonly source: Source; readonly names: readonly string[] },
+): string {
+  const { raw, source, names } = layer;
   const issue = error.issues[0]!;
   if (issue.code === "unrecognized_keys") {
-    return `${nameIn(source, issue.keys[0]!)}: there is no such setting; settings are ${SETTING_NAMES.join(", ")}.`;
+    return `${nameIn(source, issue.keys[0]!)}: there is no such setting; settings are ${names.join(", ")}.`;
   }
   const { name, problem, expected } = describeIssue(error, raw, true);
   return `${nameIn(source, name)}: ${name === "apiKey" ? expected : problem}; correct it.`;

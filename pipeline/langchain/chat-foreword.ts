@@ -13,11 +13,14 @@ import {
   type UsageMetadata,
 } from "@langchain/core/messages";
 import { ChatGenerationChunk, type ChatResult } from "@langchain/core/outputs";
+import { RagError } from "../../core/index.ts";
 import type { Answer, Answerer, AnswerRequest } from "../answerer.ts";
-import { type ForewordOptions, openForeword } from "../open-foreword.ts";
+import { openWorkspace } from "../open-foreword.ts";
 import { servedModel } from "../served-models.ts";
-import { DEFAULT_STORE } from "../settings.ts";
+import type { ForewordOptions } from "../settings.ts";
+import { workspaceAnswerer } from "../workspace-answerer.ts";
 import { checkChatSettings, readChatCall } from "./chat-call.ts";
+import { splitOptions } from "./split-options.ts";
 
 /** What can be set for one call. */
 export interface ChatForewordCallOptions extends BaseChatModelCallOptions {
@@ -34,16 +37,39 @@ export interface ChatForewordFields extends BaseChatModelParams {
   readonly temperature?: number | undefined;
   readonly topP?: number | undefined;
   readonly maxTokens?: number | undefined;
-  /** What tells this answerer from others in LangChain's cache; without it, its answers are shared by nobody else. */
+  /** What tells this answerer from others in LangChain's cache, as `open` gives it; without it, its answers are shared by nobody else. */
   readonly identity?: Readonly<Record<string, unknown>> | undefined;
   readonly close?: () => Promise<void>;
 }
 
-/** How a store is opened, and how its model answers. LangChain's own cache is the constructor's: `cache` here is the models' folder. */
-export type ChatForewordOpenOptions = Omit<ForewordOptions, "model"> &
-  Omit<ChatForewordFields, "answerer" | "identity" | "close" | "cache"> & {
-    readonly generator?: string;
+type AnsweringField = Exclude<keyof ChatForewordFields, "answerer" | "identity" | "close">;
+
+/** How a store is opened, and how its model answers. `model` and `cache` are LangChain's here; the settings of these names are called otherwise. */
+export type ChatForewordOpenOptions = Omit<ForewordOptions, "cache" | AnsweringField> &
+  Pick<ChatForewordFields, AnsweringField> & {
+    /** The setting `model`: the generator's name or path. */
+    readonly generator?: string | undefined;
+    /** The setting `cache`: the models' folder. */
+    readonly cacheFolder?: string | undefined;
   };
+
+const FIELDS = {
+  model: true,
+  temperature: true,
+  topP: true,
+  maxTokens: true,
+  cache: true,
+  callbackManager: true,
+  callbacks: true,
+  disableStreaming: true,
+  maxConcurrency: true,
+  maxRetries: true,
+  metadata: true,
+  onFailedAttempt: true,
+  outputVersion: true,
+  tags: true,
+  verbose: true,
+} as const satisfies Record<AnsweringField, true>;
 
 /**
  * Foreword as LangChain's chat model, in this process: answers from the store's documents with a learned prompt. Usage is in
@@ -64,18 +90,27 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
     checkChatSettings({ model: this.model, temperature, topP, maxTokens });
   }
 
-  /** Opens a store and its models. `model` here is one of HTTP's names; the generator is `generator`. Close it when done. */
+  /**
+   * Opens a store and its models; close it when done. Its answers in LangChain's cache are shared by the same model, settings and store, also in
+   * another process.
+   * @throws RagError config/invalid, request/invalid for a setting outside the server's limits
+   */
   static open(options: ChatForewordOpenOptions = {}): ChatForeword {
-    const { generator, model, temperature, topP, maxTokens, ...more } = options;
-    const { store, embedder, prompt, k, rerank, reranker, rerankDepth, minSimilarity, ...rest } =
-      more;
-    const { cache, threads, contextLength, ...langchain } = rest;
-    const search = { store, embedder, prompt, k, rerank, reranker, rerankDepth, minSimilarity };
-    const settings = { ...search, threads, contextLength, model: generator };
-    const { answerer, close } = openForeword(definedOf({ ...settings, cache }));
-    const identity = { ...settings, store: resolve(store ?? DEFAULT_STORE) };
-    const answering = { model, temperature, topP, maxTokens };
-    return new ChatForeword({ ...langchain, ...answering, answerer, identity, close });
+    const { generator, cacheFolder, ...others } = options;
+    const { fields, settings: given } = splitOptions(others, FIELDS);
+    requireCache(fields.cache);
+    const { workspace, settings } = openWorkspace({
+      ...given,
+      model: generator,
+      cache: cacheFolder,
+    });
+    const { cache: _, store, ...identity } = settings;
+    return new ChatForeword({
+      ...fields,
+      answerer: workspaceAnswerer(workspace, settings),
+      identity: { ...identity, store: resolve(store) },
+      close: () => workspace.close(),
+    });
   }
 
   override _llmType(): string {
@@ -211,6 +246,15 @@ export class ChatForeword extends BaseChatModel<ChatForewordCallOptions> {
   }
 }
 
+/** Everywhere else `cache` is the models' folder, which LangChain would take for a wish for its global cache. */
+function requireCache(cache: unknown): void {
+  if (typeof cache !== "string") return;
+  throw new RagError(
+    "config/invalid",
+    "cache: expected a cache of LangChain's, found a text; give the models' folder as cacheFolder.",
+  );
+}
+
 /** Where an answer is put when it is complete. */
 interface MadeAnswer {
   answer?: Answer;
@@ -236,10 +280,3 @@ const tokenUsage = ({ usage }: Answer) => ({
   completionTokens: usage.completionTokens,
   totalTokens: usage.promptTokens + usage.completionTokens,
 });
-
-/** Without what was not given: a setting that is undefined is not a setting. */
-function definedOf(options: Readonly<Record<string, unknown>>): ForewordOptions {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as ForewordOptions;
-}

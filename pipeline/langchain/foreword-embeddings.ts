@@ -1,11 +1,19 @@
 import { Embeddings, type EmbeddingsParams } from "@langchain/core/embeddings";
 import type { Embedder } from "../../retriever/index.ts";
-import { type ForewordOptions, openWorkspace } from "../open-foreword.ts";
+import { openWorkspace } from "../open-foreword.ts";
+import type { ForewordOptions } from "../settings.ts";
+import { splitOptions } from "./split-options.ts";
 
 export interface ForewordEmbeddingsFields extends EmbeddingsParams {
   readonly embedder: Embedder;
   readonly close?: () => Promise<void>;
 }
+
+const FIELDS = {
+  maxConcurrency: true,
+  maxRetries: true,
+  onFailedAttempt: true,
+} as const satisfies Record<keyof EmbeddingsParams, true>;
 
 /** Foreword's embedder as LangChain's: vectors of length 1, computed in this process. */
 export class ForewordEmbeddings extends Embeddings {
@@ -18,18 +26,15 @@ export class ForewordEmbeddings extends Embeddings {
     this.#close = fields.close;
   }
 
-  /** Opens an embedder by name or path; it is fetched when it is not in the cache. Close it when done. @throws RagError model/* */
-  static async open(
-    options: Pick<ForewordOptions, "embedder" | "cache" | "threads"> & EmbeddingsParams = {},
-  ): Promise<ForewordEmbeddings> {
-    const { embedder: name, cache, threads, ...params } = options;
-    const { workspace } = openWorkspace({
-      ...(name === undefined ? {} : { embedder: name }),
-      ...(cache === undefined ? {} : { cache }),
-      ...(threads === undefined ? {} : { threads }),
-    });
+  /**
+   * Opens an embedder by name or path; it is fetched when it is not in the cache. Close it when done.
+   * @throws RagError config/invalid, model/*
+   */
+  static async open(options: ForewordOptions & EmbeddingsParams = {}): Promise<ForewordEmbeddings> {
+    const { fields, settings } = splitOptions(options, FIELDS);
+    const { workspace } = openWorkspace(settings);
     const embedder = await workspace.embedder();
-    return new ForewordEmbeddings({ ...params, embedder, close: () => workspace.close() });
+    return new ForewordEmbeddings({ ...fields, embedder, close: () => workspace.close() });
   }
 
   override async embedDocuments(documents: string[]): Promise<number[][]> {

@@ -1,7 +1,8 @@
 import type { DocumentInterface } from "@langchain/core/documents";
 import { BaseRetriever, type BaseRetrieverInput } from "@langchain/core/retrievers";
 import type { SearchOptions } from "../../retriever/index.ts";
-import { type OpenedStore, openStore } from "../open-store.ts";
+import { type OpenedStore, type OpenStoreOptions, openStore } from "../open-store.ts";
+import { splitOptions } from "./split-options.ts";
 import { foundDocument } from "./stored-documents.ts";
 
 /** How it searches: by meaning and words together unless `mode` says otherwise. */
@@ -11,6 +12,18 @@ export interface ForewordRetrieverFields extends BaseRetrieverInput {
   readonly store: OpenedStore;
   readonly search?: ForewordRetrieverOptions;
 }
+
+/** How a store is opened, and how it is searched. */
+export type ForewordRetrieverOpenOptions = OpenStoreOptions &
+  Omit<ForewordRetrieverFields, "store">;
+
+const FIELDS = {
+  search: true,
+  callbacks: true,
+  tags: true,
+  metadata: true,
+  verbose: true,
+} as const satisfies Record<Exclude<keyof ForewordRetrieverFields, "store">, true>;
 
 /** Foreword's search as LangChain's retriever; `metadata.score` of each document says how well it fits. */
 export class ForewordRetriever extends BaseRetriever {
@@ -28,12 +41,10 @@ export class ForewordRetriever extends BaseRetriever {
     return "ForewordRetriever";
   }
 
-  /** Opens a store; close it when done. @throws RagError store/*, model/* */
-  static async open(
-    options: Parameters<typeof openStore>[0] &
-      BaseRetrieverInput & { readonly search?: ForewordRetrieverOptions } = {},
-  ): Promise<ForewordRetriever> {
-    return new ForewordRetriever({ ...options, store: await openStore(options) });
+  /** Opens a store; close it when done. @throws RagError config/invalid, store/*, model/* */
+  static async open(options: ForewordRetrieverOpenOptions = {}): Promise<ForewordRetriever> {
+    const { fields, settings } = splitOptions(options, FIELDS);
+    return new ForewordRetriever({ ...fields, store: await openStore(settings) });
   }
 
   override async _getRelevantDocuments(query: string): Promise<DocumentInterface[]> {

@@ -5,18 +5,16 @@ import { maximalMarginalRelevance } from "@langchain/core/utils/math";
 import { type MaxMarginalRelevanceSearchOptions, VectorStore } from "@langchain/core/vectorstores";
 import { RagError } from "../../core/index.ts";
 import { type Filter, parseFilter, type SearchResult } from "../../retriever/index.ts";
-import type { ForewordOptions } from "../open-foreword.ts";
 import { type OpenedStore, openStore } from "../open-store.ts";
+import type { ForewordOptions } from "../settings.ts";
 import { embedderOf, unitVector } from "./embeddings-embedder.ts";
 import { ForewordEmbeddings } from "./foreword-embeddings.ts";
 import { foundDocument, pageOf, storedDocument } from "./stored-documents.ts";
 
-/** Where documents go. */
-export interface ForewordVectorStoreConfig {
-  /** The store's folder; ".foreword" unless named. */
-  readonly store?: string;
+/** How a store is opened. */
+export interface ForewordVectorStoreConfig extends ForewordOptions {
   /** What the embeddings are called in the store, where their class and model do not tell. */
-  readonly embedderId?: string;
+  readonly embedderId?: string | undefined;
 }
 
 const DEFAULT_FETCH_K = 20;
@@ -39,14 +37,13 @@ export class ForewordVectorStore extends VectorStore {
 
   /**
    * Opens a store, and makes it where there is none. Close it when done.
-   * @throws RagError store/mismatch for other embeddings than it was made with, store/invalid, model/*
+   * @throws RagError config/invalid, store/mismatch for other embeddings than it was made with, store/invalid, model/*
    */
   static async open(
-    options: ForewordVectorStoreConfig &
-      Pick<ForewordOptions, "cache" | "embedder" | "threads"> & {
-        /** Any LangChain embeddings; Foreword's own `embedder` without. */
-        readonly embeddings?: EmbeddingsInterface;
-      } = {},
+    options: ForewordVectorStoreConfig & {
+      /** Any LangChain embeddings; Foreword's own `embedder` without. */
+      readonly embeddings?: EmbeddingsInterface | undefined;
+    } = {},
   ): Promise<ForewordVectorStore> {
     const { embeddings, embedderId, ...rest } = options;
     const own = embeddings ? { embedder: await embedderOf(embeddings, embedderId) } : {};

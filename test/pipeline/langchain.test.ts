@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
-import { InMemoryCache } from "@langchain/core/caches";
+import { type TestContext, test } from "node:test";
+import { BaseCache, InMemoryCache } from "@langchain/core/caches";
 import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager";
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import {
@@ -237,22 +237,51 @@ test("LangChain's cache gives an answer only to the model and settings it was ma
   assert.equal(text, "from other documents");
 });
 
+async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-langchain-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 test("ChatForeword.open keeps the models' folder apart from LangChain's cache, and takes a reranker", async (t) => {
-  const cache = await mkdtemp(join(tmpdir(), "foreword-langchain-"));
-  t.after(() => rm(cache, { recursive: true, force: true }));
-  const model = ChatForeword.open({ store: join(cache, "store"), cache });
-  assert.equal(model.cache, undefined);
-  await model.close();
-  assert.throws(() => ChatForeword.open({ rerank: "none", rerankDepth: 1 }), {
+  const folder = await temporaryFolder(t);
+  const plain = { store: join(folder, "store"), cacheFolder: folder };
+  assert.equal(ChatForeword.open(plain).cache, undefined);
+  const misplaced = { ...plain, cache: folder } as unknown as ChatForewordOpenOptions;
+  assert.throws(() => ChatForeword.open(misplaced), {
     code: "config/invalid",
-    message: /rerank-?depth/i,
+    message: /^cache: .*cacheFolder/,
+  });
+  assert.throws(() => ChatForeword.open({ ...plain, rerank: "none", rerankDepth: 1 }), {
+    code: "config/invalid",
+    message: /^rerankDepth: expected a whole number from 2/,
   });
   const key = (options: ChatForewordOpenOptions) =>
     JSON.stringify(ChatForeword.open(options)._identifyingParams());
-  const plain = { store: join(cache, "store"), cache };
-  assert.equal(key(plain), key({ ...plain, cache: tmpdir() }));
+  assert.equal(key(plain), key({ ...plain, cacheFolder: tmpdir(), rerank: "none" }));
   assert.notEqual(key(plain), key({ ...plain, rerank: "likelihood" }));
-  assert.notEqual(key(plain), key({ ...plain, store: join(cache, "other") }));
+  assert.notEqual(key(plain), key({ ...plain, embedderPrecision: "int8" }));
+  assert.notEqual(key(plain), key({ ...plain, store: join(folder, "other") }));
+});
+
+test("an answer of an opened ChatForeword is found in LangChain's cache by the next process", async (t) => {
+  const folder = await temporaryFolder(t);
+  const keys: string[] = [];
+  class Kept extends BaseCache {
+    override async lookup(_prompt: string, key: string) {
+      keys.push(key);
+      return [{ text: "kept", message: new AIMessage("kept") }];
+    }
+    override async update() {}
+  }
+  const options = { store: join(folder, "store"), cacheFolder: folder };
+  for (const more of [{}, {}, { temperature: 1 }]) {
+    const model = ChatForeword.open({ ...options, ...more, cache: new Kept() });
+    assert.equal((await model.invoke("When?")).text, "kept");
+    await model.close();
+  }
+  assert.equal(keys[0], keys[1]);
+  assert.notEqual(keys[0], keys[2]);
 });
 
 test("the chain gives answer and sources, and passes on what was said before", async () => {

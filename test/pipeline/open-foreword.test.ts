@@ -3,7 +3,15 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openForeword, openStore } from "../../pipeline/index.ts";
+import {
+  ChatForeword,
+  ForewordEmbeddings,
+  type ForewordOptions,
+  ForewordRetriever,
+  ForewordVectorStore,
+  openForeword,
+  openStore,
+} from "../../pipeline/index.ts";
 import { putText } from "../retriever/store.ts";
 
 const tinyBert = join(import.meta.dirname, "../fixtures/tiny-bert");
@@ -14,8 +22,8 @@ async function temporaryFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-async function addDocument(store: string): Promise<void> {
-  const opened = await openStore({ store, embedder: tinyBert });
+async function addDocument(store: string, options: ForewordOptions = {}): Promise<void> {
+  const opened = await openStore({ store, embedder: tinyBert, ...options });
   const text = "High water is at noon.";
   const document = { id: "t", source: "t.md", title: "T", format: "md", hash: "h", metadata: {} };
   await putText(opened.corpus, opened.embedder, { ...document, text });
@@ -45,4 +53,62 @@ test("a model that was not there at the first search is opened by the next", asy
   await assert.rejects(foreword.search("high water", 3), { code: /^model\// });
   await cp(tinyBert, embedder, { recursive: true });
   assert.equal((await foreword.search("high water", 3)).length, 1);
+});
+
+async function closedAfter<Opened extends { close(): Promise<void> }>(
+  opened: Opened,
+  check: (opened: Opened) => Promise<void>,
+): Promise<void> {
+  try {
+    await check(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+test("a store of an int8 embedder is opened by a program and by LangChain's classes", async (t) => {
+  const store = join(await temporaryFolder(t), "store");
+  const options = { store, embedder: tinyBert, embedderPrecision: "int8" } as const;
+  await addDocument(store, options);
+  await closedAfter(openForeword(options), async (foreword) => {
+    assert.equal((await foreword.search("high water", 3)).length, 1);
+  });
+  await closedAfter(await ForewordVectorStore.open(options), async (vectorStore) => {
+    assert.equal((await vectorStore.similaritySearch("high water", 3)).length, 1);
+  });
+  await closedAfter(await ForewordRetriever.open(options), async (retriever) => {
+    assert.equal((await retriever.invoke("high water")).length, 1);
+  });
+  await closedAfter(await ForewordEmbeddings.open(options), async ({ embedder }) => {
+    assert.match(embedder.id, /int8/);
+  });
+});
+
+test("an unknown or wrong setting is refused by its name, whatever opens the store", async (t) => {
+  const store = join(await temporaryFolder(t), "store");
+  const openers = [
+    async (options: ForewordOptions) => openForeword(options),
+    async (options: ForewordOptions) => ChatForeword.open({ ...options, cache: false }),
+    openStore,
+    ForewordEmbeddings.open,
+    ForewordRetriever.open,
+    ForewordVectorStore.open,
+  ];
+  const unknown = /: there is no such setting; settings are store, cache, (?!.*port)/;
+  for (const open of openers) {
+    for (const [wrong, message] of [
+      [{ embeder: tinyBert }, /^embeder/],
+      [{ port: 8377 }, /^port/],
+    ] as const) {
+      await assert.rejects(open({ store, ...wrong } as ForewordOptions), {
+        code: "config/invalid",
+        message: new RegExp(message.source + unknown.source),
+      });
+    }
+    const precision = { embedderPrecision: "int4" } as unknown as ForewordOptions;
+    await assert.rejects(open({ store, ...precision }), {
+      code: "config/invalid",
+      message: /^embedderPrecision: expected .*, found "int4"; correct it\.$/,
+    });
+  }
 });
