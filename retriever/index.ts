@@ -49,6 +49,7 @@ export {
   type CompactSummary,
   compactStore,
   keepBuiltIndex,
+  keepIndex,
   renewSavedIndex,
   restoreFromBackup,
 } from "./search/store-upkeep.ts";

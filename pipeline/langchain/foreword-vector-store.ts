@@ -4,7 +4,13 @@ import type { EmbeddingsInterface } from "@langchain/core/embeddings";
 import { maximalMarginalRelevance } from "@langchain/core/utils/math";
 import { type MaxMarginalRelevanceSearchOptions, VectorStore } from "@langchain/core/vectorstores";
 import { RagError } from "../../core/index.ts";
-import { type Filter, parseFilter, type SearchResult } from "../../retriever/index.ts";
+import {
+  type Filter,
+  keepBuiltIndex,
+  keepIndex,
+  parseFilter,
+  type SearchResult,
+} from "../../retriever/index.ts";
 import { type OpenedStore, openStore } from "../open-store.ts";
 import type { ForewordOptions } from "../settings.ts";
 import { embedderOf, unitVector } from "./embeddings-embedder.ts";
@@ -27,6 +33,8 @@ const DEFAULT_LAMBDA = 0.5;
 export class ForewordVectorStore extends VectorStore {
   declare FilterType: Filter;
   readonly #store: OpenedStore;
+  /** Documents were added or removed through it. */
+  #isChanged = false;
   #isClosed = false;
 
   /** See {@link ForewordVectorStore.open}. */
@@ -129,7 +137,8 @@ export class ForewordVectorStore extends VectorStore {
     corpus.transaction(() => {
       const passing = filter ? [...corpus.documents(filter)].map(({ id }) => id) : [];
       for (const id of [...(params.ids ?? []), ...passing]) {
-        if (!corpus.removeDocument(id)) this.#requireNoPassage(id);
+        if (corpus.removeDocument(id)) this.#isChanged = true;
+        else this.#requireNoPassage(id);
       }
     });
   }
@@ -157,13 +166,18 @@ export class ForewordVectorStore extends VectorStore {
     return maximalMarginalRelevance(vector, vectors, lambda, k).map((at) => found[at]!.document);
   }
 
-  /** Writes the index beside the documents, so that the next start is quick, and frees the store. */
+  /**
+   * Frees the store. After changes the index is written beside the documents, so that the next start is quick; not while another process writes
+   * to the store, or where it cannot be written: the next start then adds what the saved index lacks.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     try {
       // A store that was embedded anew has an index of its own.
-      if (this.#isCurrent()) await this.#store.retriever.saveIndex();
+      if (!this.#isCurrent()) return;
+      const { folder, retriever } = this.#store;
+      await (this.#isChanged ? keepIndex : keepBuiltIndex)(folder, retriever);
     } finally {
       await this.#store.close();
     }
@@ -209,6 +223,7 @@ export class ForewordVectorStore extends VectorStore {
         );
       }
     });
+    if (own.length > 0) this.#isChanged = true;
     return own;
   }
 

@@ -76,12 +76,16 @@ export async function renewSavedIndex(
   await (await openRetriever(folder, parts)).saveIndex();
 }
 
-/**
- * Saves an index that a reader of the store had to build, so that the next start need not. Returns whether it did: not when it was loaded, and
- * not while another process writes to the store or where the store cannot be written.
- */
+/** Saves an index that a reader of the store had to build, as {@link keepIndex} does. Returns whether it did: not when it was loaded. */
 export async function keepBuiltIndex(folder: string, retriever: Retriever): Promise<boolean> {
-  if (!retriever.isIndexWorthSaving) return false;
+  return retriever.isIndexWorthSaving && (await keepIndex(folder, retriever));
+}
+
+/**
+ * Saves the index, so that the next start need not build it. Returns whether it did: not while another process writes to the store or where
+ * the store cannot be written. What a saved index lacks, the next start adds.
+ */
+export async function keepIndex(folder: string, retriever: Retriever): Promise<boolean> {
   try {
     await withStoreLock(folder, { job: "index" }, () => retriever.saveIndex());
     return true;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -19,7 +19,7 @@ import {
   openStore,
   retrieverTool,
 } from "../../pipeline/index.ts";
-import { CrossEncoder } from "../../retriever/index.ts";
+import { CrossEncoder, withStoreLock } from "../../retriever/index.ts";
 import { resolveModel } from "../../runtime/index.ts";
 import { hashEmbedder } from "../retriever/hash-embedder.ts";
 import { BruteForceStore } from "./brute-force-store.ts";
@@ -188,6 +188,56 @@ test("a store is found again by the next process, and refuses other embeddings",
   closing(own);
   assert.equal(own.store.corpus.embedder.id, "langchain/Letters/letters-2/3");
   assert.equal((await own.similaritySearch("xyz", 1))[0]?.pageContent, "abc");
+});
+
+/** So many that the store has an index beside its documents. */
+const MANY = 2100;
+const manyTexts = (at: number) => `${WORDS[at % WORDS.length]} ${at}`;
+/** Changes whenever the index is written. */
+async function savedIndex(folder: string): Promise<string> {
+  const { ino, mtimeMs } = await stat(join(folder, "index.json"));
+  return `${ino} ${mtimeMs}`;
+}
+
+test("closing writes the index after changes, and leaves it alone after searches", async (t) => {
+  const place = await storeFolder(t);
+  const store = await openTest(t, place);
+  await store.addDocuments(Array.from({ length: MANY }, (_, at) => document(manyTexts(at))));
+  await store.close();
+  const saved = await savedIndex(place.folder);
+  const reader = await openTest(t, place);
+  assert.equal((await reader.similaritySearch(manyTexts(7), 1))[0]?.pageContent, manyTexts(7));
+  await reader.addDocuments([]);
+  await reader.delete({ ids: ["nowhere"] });
+  await reader.close();
+  assert.equal(await savedIndex(place.folder), saved);
+  const writer = await openTest(t, place);
+  await writer.addDocuments([document("one more")]);
+  await writer.close();
+  assert.notEqual(await savedIndex(place.folder), saved);
+});
+
+test("closing leaves the index to another process that writes to the store, and the next opening finds all", async (t) => {
+  const place = await storeFolder(t);
+  const store = await openTest(t, place);
+  await store.addDocuments(Array.from({ length: MANY }, (_, at) => document(manyTexts(at))));
+  await store.close();
+  const saved = await savedIndex(place.folder);
+  const [removed] = await (await openTest(t, place)).similaritySearch(manyTexts(7), 1);
+  const writer = await openTest(t, place);
+  await writer.addDocuments([document("zephyr over the quay")]);
+  await writer.delete({ ids: [removed!.id!] });
+  const graphInTheMaking = join(place.folder, ".index.hnsw.0123456789abcdef.tmp");
+  await withStoreLock(place.folder, { job: "ingest" }, async () => {
+    await writeFile(graphInTheMaking, "half");
+    await writer.close();
+    assert.equal(await savedIndex(place.folder), saved);
+    assert.equal(await readFile(graphInTheMaking, "utf8"), "half");
+  });
+  const again = await openTest(t, place);
+  const best = async (query: string) => (await again.similaritySearch(query, 1))[0]?.pageContent;
+  assert.equal(await best("zephyr over the quay"), "zephyr over the quay");
+  assert.notEqual(await best(manyTexts(7)), manyTexts(7));
 });
 
 test("a store that was embedded anew meanwhile takes no vectors of the old embedder", async (t) => {
