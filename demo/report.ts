@@ -1,4 +1,4 @@
-import type { Evaluation } from "../pipeline/index.ts";
+import type { Evaluation } from "../pipeline/evaluation/evaluate.ts";
 
 /** What `foreword eval --json --answers` prints. */
 export type DemoEvaluation = Evaluation;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { join, relative } from "node:path";
-import { evaluationTable } from "../pipeline/index.ts";
+import { evaluationTable } from "../pipeline/evaluation/table.ts";
 import { type DemoEvaluation, sideBySide, verdict } from "./report.ts";
 
 /**

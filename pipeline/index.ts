@@ -1,26 +1,38 @@
-export { Generator } from "../generator/index.ts";
+export { type ErrorCode, RagError } from "../core/index.ts";
+export { type EngineOptions, Generator, type TrainingExample } from "../generator/index.ts";
+export type {
+  DocumentLoader,
+  IngestSummary,
+  LoadedDocument,
+  TextSplitter,
+} from "../ingest/index.ts";
 export {
   getPeftModel,
   LoraConfig,
+  type PeftConfig,
   PeftModel,
+  type PeftStep,
   PrefixTuningConfig,
   PromptEncoderConfig,
   PromptTuningConfig,
 } from "../ptuning/index.ts";
-export { resolveModel } from "../runtime/index.ts";
-export type { AnsweredQuestion, ArmResult, Evaluation } from "./evaluation/evaluate.ts";
-export {
-  type BootstrapOptions,
-  type BootstrapResult,
-  bootstrap,
-  type Interval,
-} from "./evaluation/intervals.ts";
-export {
-  type RankedQuery,
-  type RetrievalMetrics,
-  retrievalMetrics,
-} from "./evaluation/retrieval-metrics.ts";
-export { evaluationTable } from "./evaluation/table.ts";
+export type {
+  Corpus,
+  Embedder,
+  Filter,
+  Retriever,
+  SearchOptions,
+  SearchResult,
+} from "../retriever/index.ts";
+export { type ResolvedModel, type ResolveOptions, resolveModel } from "../runtime/index.ts";
+export type {
+  Abstention,
+  Answer,
+  Answerer,
+  AnswerMode,
+  AnswerRequest,
+  Message,
+} from "./answerer.ts";
 export {
   ChatForeword,
   type ChatForewordCallOptions,
@@ -28,7 +40,11 @@ export {
   type ChatForewordOpenOptions,
 } from "./langchain/chat-foreword.ts";
 export { documentTools } from "./langchain/document-tools.ts";
-export { type ForewordChainInput, forewordChain } from "./langchain/foreword-chain.ts";
+export {
+  type ForewordChainInput,
+  type ForewordChainOutput,
+  forewordChain,
+} from "./langchain/foreword-chain.ts";
 export {
   ForewordEmbeddings,
   type ForewordEmbeddingsFields,
@@ -47,4 +63,5 @@ export { ingestDocuments, ingestFiles } from "./langchain/ingest-documents.ts";
 export { retrieverTool } from "./langchain/retriever-tool.ts";
 export { type Foreword, openForeword } from "./open-foreword.ts";
 export { type OpenedStore, type OpenStoreOptions, openStore } from "./open-store.ts";
+export type { Passage } from "./passage.ts";
 export type { ForewordOptions } from "./settings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../core/index.ts";
-import { bootstrap } from "../../pipeline/index.ts";
+import { bootstrap } from "../../pipeline/evaluation/intervals.ts";
 
 const arms = (entries: Readonly<Record<string, readonly number[]>>) =>
   new Map(Object.entries(entries));

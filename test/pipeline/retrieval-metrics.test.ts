@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { retrievalMetrics } from "../../pipeline/index.ts";
+import { retrievalMetrics } from "../../pipeline/evaluation/retrieval-metrics.ts";
 
 const grades = (entries: Readonly<Record<string, number>>) => new Map(Object.entries(entries));
 const close = (actual: number, expected: number) =>
