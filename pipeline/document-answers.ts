@@ -7,7 +7,7 @@ import { servedModel } from "./served-models.ts";
 /** Passages for a query as text for another program's model: where each stands, then its words. */
 export async function searchText(
   foreword: Pick<Foreword, "search">,
-  { query, k }: { readonly query: string; readonly k: number },
+  { query, k }: { readonly query: string; readonly k?: number | undefined },
   signal?: AbortSignal,
 ): Promise<string> {
   const found = await foreword.search(query, k, signal);

@@ -10,8 +10,8 @@ import { workspaceAnswerer } from "./workspace-answerer.ts";
 /** A store and its models in this process; close it to free them. */
 export interface Foreword {
   readonly answerer: Answerer;
-  /** The best k passages for a query. @throws RagError store/* */
-  search(query: string, k: number, signal?: AbortSignal): Promise<readonly Passage[]>;
+  /** The best k passages for a query; as many as the setting `k` says, or 5, unless given. @throws RagError store/* */
+  search(query: string, k?: number, signal?: AbortSignal): Promise<readonly Passage[]>;
   close(): Promise<void>;
 }
 
@@ -21,10 +21,18 @@ export interface Foreword {
  */
 export function openForeword(options: ForewordOptions = {}): Foreword {
   const { workspace, settings } = openWorkspace(options);
+  return { ...answersAndSearch(workspace, settings), close: () => workspace.close() };
+}
+
+/** What is done with a workspace that is open; what a request leaves open is that of the settings. */
+export function answersAndSearch(
+  workspace: Workspace,
+  settings: Settings,
+): Pick<Foreword, "answerer" | "search"> {
   return {
     answerer: workspaceAnswerer(workspace, settings),
-    search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,
-    close: () => workspace.close(),
+    search: async (query, k = settings.k, signal) =>
+      (await workspace.search(query, { k }, signal)).results,
   };
 }
 

@@ -5,8 +5,8 @@ import { answerSettings, withAnswerFlags } from "../answer-flags.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { createMcpServer } from "../mcp/mcp-server.ts";
+import { answersAndSearch } from "../open-foreword.ts";
 import { withRerankFlags } from "../rerank-flags.ts";
-import { workspaceAnswerer } from "../workspace-answerer.ts";
 
 /** `foreword mcp`: the store's documents as tools of the Model Context Protocol, over stdin and stdout. */
 export function mcpCommand(host: CommandHost): Command {
@@ -28,10 +28,7 @@ async function serveMcp({
   signal,
   endedBy,
 }: CommandContext): Promise<ExitCode> {
-  const server = createMcpServer({
-    answerer: workspaceAnswerer(workspace, settings),
-    search: async (query, k, stop) => (await workspace.search(query, { k }, stop)).results,
-  });
+  const server = createMcpServer(answersAndSearch(workspace, settings));
   const ended = new Promise<void>((resolve) => {
     process.stdin.once("end", resolve).once("close", resolve);
   });

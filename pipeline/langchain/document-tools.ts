@@ -9,7 +9,7 @@ export function documentTools(foreword: Foreword): StructuredToolInterface[] {
     tool(async ({ query, k }, { signal }) => searchText(foreword, { query, k }, signal), {
       name: "search_documents",
       description: "Finds passages in the user's own documents.",
-      schema: z.object({ query: z.string(), k: z.int().min(1).max(20).default(5) }),
+      schema: z.object({ query: z.string(), k: z.int().min(1).max(20).optional() }),
     }),
     tool(async ({ question }, { signal }) => askText(foreword, { question }, signal), {
       name: "ask_documents",

@@ -44,7 +44,8 @@ export class ForewordRetriever extends BaseRetriever {
   /** Opens a store; close it when done. @throws RagError config/invalid, store/*, model/* */
   static async open(options: ForewordRetrieverOpenOptions = {}): Promise<ForewordRetriever> {
     const { fields, settings } = splitOptions(options, FIELDS);
-    return new ForewordRetriever({ ...fields, store: await openStore(settings) });
+    const search = { k: settings.k, ...fields.search };
+    return new ForewordRetriever({ ...fields, search, store: await openStore(settings) });
   }
 
   override async _getRelevantDocuments(query: string): Promise<DocumentInterface[]> {

@@ -21,7 +21,7 @@ export function createMcpServer(foreword: Pick<Foreword, "answerer" | "search">)
       description: "Finds passages in the user's own documents by meaning and by words.",
       inputSchema: {
         query: z.string().min(1).max(MAX_CHARACTERS).describe("what to look for"),
-        k: z.int().min(1).max(20).default(5).describe("how many passages"),
+        k: z.int().min(1).max(20).optional().describe("how many passages"),
       },
       annotations,
     },

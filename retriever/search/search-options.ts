@@ -17,7 +17,7 @@ export type Reranker = (
 
 export interface SearchOptions {
   /** How many results at most. Default 5; at most 1000. */
-  readonly k?: number;
+  readonly k?: number | undefined;
   readonly mode?: SearchMode;
   /** How meaning and words are put together in hybrid mode: by their scores (default) or by reciprocal ranks. */
   readonly fusion?: "score" | "rank";

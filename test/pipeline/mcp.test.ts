@@ -36,25 +36,36 @@ test("a client finds the tools, and asks", async () => {
   await client.close();
 });
 
-test("foreword mcp searches a store over stdio, and ends with its client", async () => {
+test("foreword mcp searches a store over stdio, and ends with its client", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "foreword-mcp-"));
   try {
     await writeFile(join(folder, "tides.md"), "# Tides\n\nHigh water at Orrin is at noon.\n");
     const cache = defaultCacheFolder(process.env, process.platform, homedir());
     const flags = ["--store", join(folder, "store"), "--cache", cache];
-    assert.equal((await foreword(["ingest", "tides.md", ...flags], { cwd: folder })).code, 0);
+    await writeFile(join(folder, "moon.md"), "# Moon\n\nThe moon pulls at the sea.\n");
+    assert.equal(
+      (await foreword(["ingest", "tides.md", "moon.md", ...flags], { cwd: folder })).code,
+      0,
+    );
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: ["--import", import.meta.resolve("tsx"), ENTRY, "mcp", ...flags],
+      args: ["--import", import.meta.resolve("tsx"), ENTRY, "mcp", "--k", "1", ...flags],
       stderr: "ignore",
     });
     const client = new Client({ name: "test", version: "1" });
+    t.after(() => client.close());
     await client.connect(transport);
     const found = await client.callTool({
       name: "search",
       arguments: { query: "When is high water?" },
     });
     assert.match(textOf(found), /^\[1\] tides\.md .*\n.*High water at Orrin is at noon\./s);
+    assert.doesNotMatch(textOf(found), /^\[2\]/m);
+    const both = await client.callTool({
+      name: "search",
+      arguments: { query: "When is high water?", k: 2 },
+    });
+    assert.match(textOf(both), /^\[2\] moon\.md /m);
     await client.close();
   } finally {
     await rm(folder, { recursive: true, force: true });

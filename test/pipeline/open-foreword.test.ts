@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import {
   ChatForeword,
+  documentTools,
   ForewordEmbeddings,
   type ForewordOptions,
   ForewordRetriever,
   ForewordVectorStore,
+  type OpenedStore,
   openForeword,
   openStore,
 } from "../../pipeline/index.ts";
@@ -24,11 +26,15 @@ async function temporaryFolder(t: TestContext): Promise<string> {
 
 async function addDocument(store: string, options: ForewordOptions = {}): Promise<void> {
   const opened = await openStore({ store, embedder: tinyBert, ...options });
-  const text = "High water is at noon.";
-  const document = { id: "t", source: "t.md", title: "T", format: "md", hash: "h", metadata: {} };
-  await putText(opened.corpus, opened.embedder, { ...document, text });
+  await put(opened, "t");
   await opened.retriever.saveIndex();
   await opened.close();
+}
+
+function put({ corpus, embedder }: OpenedStore, id: string): Promise<void> {
+  const text = `High water is at noon (${id}).`;
+  const document = { id, source: `${id}.md`, title: "T", format: "md", hash: id, metadata: {} };
+  return putText(corpus, embedder, { ...document, text });
 }
 
 test("documents are found in a store that was not there at the first search", async (t) => {
@@ -65,6 +71,29 @@ async function closedAfter<Opened extends { close(): Promise<void> }>(
     await opened.close();
   }
 }
+
+test("the setting k holds for searches and tools that do not say how many passages", async (t) => {
+  const store = join(await temporaryFolder(t), "store");
+  const opened = await openStore({ store, embedder: tinyBert });
+  for (const id of ["a", "b", "c", "d"]) await put(opened, id);
+  await opened.close();
+  const options = { store, embedder: tinyBert, k: 3 };
+  await closedAfter(openForeword(options), async (foreword) => {
+    assert.equal((await foreword.search("high water")).length, 3);
+    assert.equal((await foreword.search("high water", 4)).length, 4);
+    const tool = documentTools(foreword).find(({ name }) => name === "search_documents")!;
+    assert.match(await tool.invoke({ query: "high water" }), /^\[3\](?!.*^\[4\])/ms);
+    assert.match(await tool.invoke({ query: "high water", k: 4 }), /^\[4\]/m);
+  });
+  for (const [search, expected] of [
+    [{}, 3],
+    [{ k: 2 }, 2],
+  ] as const) {
+    await closedAfter(await ForewordRetriever.open({ ...options, search }), async (retriever) => {
+      assert.equal((await retriever.invoke("high water")).length, expected);
+    });
+  }
+});
 
 test("a store of an int8 embedder is opened by a program and by LangChain's classes", async (t) => {
   const store = join(await temporaryFolder(t), "store");
