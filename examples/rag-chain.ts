@@ -1,4 +1,4 @@
-import { ChatForeword, forewordChain } from "../pipeline/index.ts";
+import { ChatForeword, forewordChain } from "foreword";
 
 /**
  * LangChain around Foreword: question in, answer and sources out.
