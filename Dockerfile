@@ -24,7 +24,8 @@ COPY --from=build --chown=root:root /app/package.json /app/LICENSE ./
 USER node
 VOLUME /data
 EXPOSE 8377
-HEALTHCHECK --interval=10s --start-period=120s CMD ["node", "-e", "fetch('http://127.0.0.1:8377/readyz').then(({ok})=>process.exit(ok?0:1),()=>process.exit(1))"]
+HEALTHCHECK --interval=10s --start-period=120s CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.FOREWORD_PORT||8377)+'/readyz').then(({ok})=>process.exit(ok?0:1),()=>process.exit(1))"]
 # FOREWORD_API_KEY must be given: the server is reachable from outside the container.
-ENTRYPOINT ["node", "dist/pipeline/main.js"]
+# From the root, so that a command may run in a folder of documents.
+ENTRYPOINT ["node", "/app/dist/pipeline/main.js"]
 CMD ["serve"]
