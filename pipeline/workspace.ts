@@ -42,6 +42,7 @@ export const MAX_DECODED_TOGETHER = 32;
 export class Workspace {
   readonly #settings: Settings;
   readonly #terminal: Terminal;
+  readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
   readonly #passageCacheBytes: number | undefined;
   readonly #log: Log;
@@ -62,7 +63,7 @@ export class Workspace {
     this.#settings = options.settings;
     this.#passageCacheBytes = options.passageCacheBytes;
     this.#terminal = options.terminal;
-    this.#signal = options.signal;
+    this.#signal = AbortSignal.any([options.signal, this.#closing.signal]);
     this.#log = createLog(options.settings.debug ? "debug" : "silent");
   }
 
@@ -183,8 +184,16 @@ export class Workspace {
     }
   }
 
-  /** Closes what was opened, the last first. */
+  /** Begins to open what a question needs of a store that is there. What fails is tried again, and told, by who needs it. */
+  async openAhead(): Promise<void> {
+    await Promise.allSettled([this.generator(), this.retriever(), this.reranking()]);
+  }
+
+  /** Closes what was opened, the last first; what is being opened is given up. */
   async close(): Promise<void> {
+    this.#closing.abort();
+    const parts = [this.#generator, this.#embedder, this.#corpus, this.#retriever, this.#reranking];
+    await Promise.allSettled(parts.map(({ opening }) => opening));
     for (const close of this.#closers.splice(0).reverse()) await close();
   }
 

@@ -33,6 +33,8 @@ async function serveMcp({
     process.stdin.once("end", resolve).once("close", resolve);
   });
   await server.connect(new StdioServerTransport());
+  // Clients give a call a minute, in which models may have to be fetched.
+  void workspace.openAhead();
   await Promise.race([ended, aborted(signal)]);
   await server.close();
   return endedBy() === "SIGINT" ? EXIT.interrupted : EXIT.done;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,8 +9,10 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { createMcpServer } from "../../pipeline/mcp/mcp-server.ts";
 import { defaultCacheFolder } from "../../runtime/index.ts";
+import { writeTinyModel } from "../ptuning/tiny-generator.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { ENTRY, foreword } from "./foreword.ts";
+import { until } from "./until.ts";
 
 /** The text of a tool's reply. */
 const textOf = (reply: unknown): string =>
@@ -36,12 +39,37 @@ test("a client finds the tools, and asks", async () => {
   await client.close();
 });
 
+test("foreword mcp loads the models when a client comes, before it asks", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-mcp-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await writeTinyModel(folder);
+  const cache = join(folder, "cache");
+  const places = ["--store", join(folder, "store"), "--cache", cache, "--model", folder];
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: ["--import", import.meta.resolve("tsx"), ENTRY, "mcp", "--threads", "1", ...places],
+    stderr: "ignore",
+  });
+  const client = new Client({ name: "test", version: "1" });
+  try {
+    await client.connect(transport);
+    await until("the engine's files", () => existsSync(join(cache, "engine")));
+    const failed = await client.callTool({ name: "search", arguments: { query: "When?" } });
+    assert.match(textOf(failed), /^store: there are no documents here/);
+  } finally {
+    await client.close();
+  }
+});
+
 test("foreword mcp searches a store over stdio, and ends with its client", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "foreword-mcp-"));
   try {
     await writeFile(join(folder, "tides.md"), "# Tides\n\nHigh water at Orrin is at noon.\n");
     const cache = defaultCacheFolder(process.env, process.platform, homedir());
     const flags = ["--store", join(folder, "store"), "--cache", cache];
+    const model = join(folder, "model");
+    await mkdir(model);
+    await writeTinyModel(model);
     await writeFile(join(folder, "moon.md"), "# Moon\n\nThe moon pulls at the sea.\n");
     assert.equal(
       (await foreword(["ingest", "tides.md", "moon.md", ...flags], { cwd: folder })).code,
@@ -49,7 +77,17 @@ test("foreword mcp searches a store over stdio, and ends with its client", async
     );
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: ["--import", import.meta.resolve("tsx"), ENTRY, "mcp", "--k", "1", ...flags],
+      args: [
+        "--import",
+        import.meta.resolve("tsx"),
+        ENTRY,
+        "mcp",
+        "--k",
+        "1",
+        "--model",
+        model,
+        ...flags,
+      ],
       stderr: "ignore",
     });
     const client = new Client({ name: "test", version: "1" });

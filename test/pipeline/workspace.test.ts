@@ -7,6 +7,17 @@ import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
 import { settingsOf } from "./settings-of.ts";
 
+test("closing a workspace gives up what is being opened", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "foreword-workspace-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await writeTinyModel(folder);
+  const settings = settingsOf(folder, { model: folder, threads: 1 });
+  const workspace = quietWorkspace(settings, new AbortController().signal);
+  const givenUp = assert.rejects(workspace.generator(), { name: "AbortError" });
+  await workspace.close();
+  await givenUp;
+});
+
 test("as many answers are decoded together as are generated at once, within what memory allows", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "foreword-workspace-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
