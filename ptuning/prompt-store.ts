@@ -163,7 +163,10 @@ async function removeFolder(places: Places): Promise<void> {
 export const passageFolderPath = (store: string, name: string): string =>
   join(store, "training", `.${name}.passages`);
 
-/** Gives a prompt another name, replacing one that has it. @throws RagError prompt/not-found, file/write-failed */
+/**
+ * Gives a finished prompt another name, replacing one that has it. A checkpoint of the new name goes.
+ * @throws RagError prompt/not-found, file/write-failed, file/locked
+ */
 export async function renamePrompt(store: string, name: string, newName: string): Promise<void> {
   const [from, to] = [placesOf(store, name), placesOf(store, newName)];
   if (currentFolder(from) === undefined) throw await notFound(store, name);
@@ -172,6 +175,8 @@ export async function renamePrompt(store: string, name: string, newName: string)
       try {
         await recover(from);
         await recover(to);
+        // First: left by a process that is killed in between, it would be taken for a later training of the prompt.
+        await removeFolder(checkpointPlacesOf(store, newName));
         await replace(to, from.folder);
       } catch (cause) {
         throw writeFailed(newName, cause);

@@ -31,7 +31,7 @@ import {
   savePrompt,
   type TrainingState,
 } from "../../ptuning/index.ts";
-import { passageFolderPath } from "../../ptuning/prompt-store.ts";
+import { passageFolderPath, renamePrompt } from "../../ptuning/prompt-store.ts";
 import { deepPrompt, describePrompt, tokenPrompt } from "./learned-prompts.ts";
 import { tensorsIn } from "./tensors-in.ts";
 
@@ -278,6 +278,18 @@ test("the list names every prompt and says which is damaged", async () => {
   assert.ok(second !== undefined && "problem" in second);
   assert.match(second.problem, /^prompt "b": foreword\.json/);
   assert.deepEqual(more, []);
+});
+
+test("a renamed prompt replaces what has the name, its checkpoint too", async () => {
+  const state: TrainingState = { parameters: new Map(), optimizer: new Map(), progress: {} };
+  await savePrompt(store, tokenPrompt({ name: "best" }, 1));
+  await savePrompt(store, tokenPrompt({ name: "manuals" }, 2));
+  await saveCheckpoint(store, tokenPrompt({ name: "manuals" }, 3), state);
+  await renamePrompt(store, "best", "manuals");
+  const { content } = tokenPrompt({}, 1);
+  assert.deepEqual((await loadPrompt(store, "manuals")).content, content);
+  assert.deepEqual((await loadTraining(store, "manuals")).saved.content, content);
+  assert.ok(!hasPrompt(store, "best"));
 });
 
 test("a missing prompt is refused with the names there are; a removed one is missing", async () => {

@@ -4,6 +4,7 @@ import {
   listPrompts,
   loadPrompt,
   parseTuneSettings,
+  saveCheckpoint,
   savePrompt,
   type TuneEvent,
   tunePrompt,
@@ -50,6 +51,19 @@ describe("a training over several seeds", () => {
     const again = await tune({ name: "killed", resume: true });
     assert.equal(steps(again).length, 0);
     assert.ok(!(await names()).some((name) => name.startsWith("killed.seed")));
+  });
+
+  test("that has ended is known again, though a training of its name was killed before it", async () => {
+    const state = { parameters: new Map(), optimizer: new Map(), progress: {} };
+    const { content, about } = await loadPrompt(tiny.storeFolder, "ended");
+    const stale = { content, about: { ...about, name: "stale" } };
+    await saveCheckpoint(tiny.storeFolder, stale, state);
+    await tune({ name: "stale" });
+    const again = await tune({ name: "stale", resume: true });
+    assert.deepEqual(
+      again.map(({ event }) => event),
+      ["done"],
+    );
   });
 
   test("that has ended is not resumed with more seeds: the others are gone", async () => {
