@@ -14,6 +14,13 @@ type SeedParts = Pick<TuneParts, "qa" | "storeFolder" | "generator">;
 /** What the run of one seed is called until the best is known. */
 export const seedName = (name: string, seed: number): string => `${name.slice(0, 50)}.seed-${seed}`;
 
+/** Every name that a training saves prompts under. */
+export const trainedNames = (settings: TuneSettings): ReadonlySet<string> =>
+  new Set([
+    settings.name,
+    ...(settings.seeds > 1 ? seedRuns(settings).map(({ name }) => name) : []),
+  ]);
+
 /**
  * Refuses to train where a seed's run would replace a prompt that is none of it.
  * @throws RagError config/invalid naming that prompt

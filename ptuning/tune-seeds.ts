@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { checkPromptName } from "./prompt-record.ts";
 import { passageFolderPath, removePrompt, renamePrompt } from "./prompt-store.ts";
-import { endedRun, requireOwnNames, seedName } from "./seed-runs.ts";
+import { endedRun, requireOwnNames, seedName, trainedNames } from "./seed-runs.ts";
+import { lockTraining } from "./training/training-lock.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { withoutTooLong } from "./training/tuning-data.ts";
 import { type TuneParts, tuneOnce } from "./tune.ts";
@@ -12,19 +13,26 @@ type Done = TuneEvent & { readonly event: "done" };
 /**
  * Trains a prompt; with several seeds one after the other under names of their own, of which the best on held-out pairs takes the
  * name asked for. A resumed run skips seeds that are finished; one that is damaged is trained anew. Passages kept on disk go when all of it is
- * done: a run that was interrupted finds them again. Pairs that are too long are left out and told of. A run over seeds that has ended says so again when it is resumed, with the time that its best one took.
- * @throws RagError as {@link tuneOnce}; config/invalid where a seed's name belongs to another prompt
+ * done: a run that was interrupted finds them again. Pairs that are too long are left out and told of. A run over seeds that has ended says so again when
+ * it is resumed, with the time that its best one took. Two trainings of a name do not run at a time.
+ * @throws RagError as {@link tuneOnce}; config/invalid where a seed's name belongs to another prompt; file/locked while another training of one
+ * of its names runs; file/write-failed
  */
 export async function* tunePrompt(
   settings: TuneSettings,
   parts: TuneParts,
 ): AsyncGenerator<TuneEvent, void> {
   checkPromptName(settings.name);
-  const { qa, skipped } = withoutTooLong(settings, parts.generator, parts.qa);
-  if (skipped) yield { event: "skipped", ...skipped };
   const own = passageFolderPath(parts.storeFolder, settings.name);
-  yield* trainSeeds(settings, { ...parts, qa, passageFolder: parts.passageFolder ?? own });
-  await rm(own, { recursive: true, force: true });
+  const release = await lockTraining(parts.storeFolder, trainedNames(settings));
+  try {
+    const { qa, skipped } = withoutTooLong(settings, parts.generator, parts.qa);
+    if (skipped) yield { event: "skipped", ...skipped };
+    yield* trainSeeds(settings, { ...parts, qa, passageFolder: parts.passageFolder ?? own });
+    await rm(own, { recursive: true, force: true });
+  } finally {
+    await release();
+  }
 }
 
 async function* trainSeeds(

@@ -20,7 +20,7 @@ export {
 } from "./corpus/records.ts";
 export { loadSqlite } from "./corpus/sqlite.ts";
 export type { StagedVectors } from "./corpus/staged-vectors.ts";
-export { type StoreLockOptions, withStoreLock } from "./corpus/store-lock.ts";
+export { type StoreLockOptions, takeStoreLock, withStoreLock } from "./corpus/store-lock.ts";
 export { storeName } from "./corpus/store-name.ts";
 export { BertEmbedder, type EmbedderOptions } from "./embedder/bert-embedder.ts";
 export type { Embedder, EmbedOptions } from "./embedder/embedder.ts";

@@ -37,17 +37,29 @@ export async function withStoreLock<Result>(
   options: StoreLockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const release = await acquire(folder, options);
+  const release = await takeStoreLock(folder, options);
   let result: Result;
   try {
     result = await work();
   } catch (thrown) {
     // What went wrong first is what matters.
-    await letGo(folder, release).catch(() => {});
+    await release().catch(() => {});
     throw thrown;
   }
-  await letGo(folder, release);
+  await release();
   return result;
+}
+
+/**
+ * The same lock, until the result is called; it throws file/write-failed where the file that names the owner stays, and the lock is free even
+ * then. @throws RagError as {@link withStoreLock}
+ */
+export async function takeStoreLock(
+  folder: string,
+  options: StoreLockOptions,
+): Promise<() => Promise<void>> {
+  const release = await acquire(folder, options);
+  return () => letGo(folder, release);
 }
 
 /** The lock is free afterwards, whether or not the file that names its owner could be removed. */

@@ -335,7 +335,7 @@ describe("the command line on real documents", () => {
     assert.match(stderr, /foreword: interrupted; nothing that was finished is lost\./);
     // What was read of the passages stays for a run that is resumed.
     assert.deepEqual(await readdir(join(store, "prompts")), ["tiny"]);
-    const known = ["cut", ".cut.passages"];
+    const known = ["cut", ".cut.passages", ".running"];
     const left = await readdir(join(store, "training"));
     assert.deepEqual(
       left.filter((name) => !known.includes(name)),
