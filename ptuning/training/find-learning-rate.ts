@@ -1,5 +1,5 @@
 import { RagError, Random } from "../../core/index.ts";
-import type { TrainingExample } from "../../generator/index.ts";
+import type { LossAndGradient, TrainingExample } from "../../generator/index.ts";
 import type { TrainedPrompt } from "../methods/method.ts";
 import { batchGradient, type Trainer } from "./batch-gradient.ts";
 
@@ -21,7 +21,7 @@ const SAFETY = 4;
 
 /**
  * Raises the rate step by step from 1e-6 to 1 and watches the loss: the suggestion lies a factor of four below the rate at which the
- * smoothed loss was lowest. Changes `prompt`, which is of no use afterwards.
+ * smoothed loss was lowest. It ends early where loss or gradient are no numbers any more. Changes `prompt`, which is of no use afterwards.
  * @throws RagError train/diverged when no rate lowers the loss
  * @see Smith, arXiv 1506.01186, section 3.3 (LR range test)
  */
@@ -52,11 +52,29 @@ export async function findLearningRate(
     curve.push({ learningRate, loss });
     if (smoothed < best.loss) best = { loss: smoothed, learningRate };
     if (smoothed > BLOWN_UP * best.loss) break;
-    prompt.step(gradients, learningRate);
+    if (!tryStep(prompt, gradients, learningRate)) break;
   }
-  if (curve.length > 1) return { learningRate: best.learningRate / SAFETY, curve };
+  // The first loss is of no rate yet.
+  if (best.learningRate > LOWEST) return { learningRate: best.learningRate / SAFETY, curve };
+  const rates = `from ${LOWEST} to ${HIGHEST}`;
+  const found = curve.length === 0 ? "is not a number at any rate" : `falls at no rate ${rates}`;
   throw new RagError(
     "train/diverged",
-    "learning rate: the loss is not a number at any rate; check the question-answer pairs.",
+    `learning rate: the loss ${found}; check the question-answer pairs, or set --learning-rate yourself.`,
   );
+}
+
+/** Makes the step, unless its gradient is not finite: a loss can still be a number where its derivative is none. */
+function tryStep(
+  prompt: TrainedPrompt,
+  gradients: LossAndGradient["gradients"],
+  learningRate: number,
+): boolean {
+  try {
+    prompt.step(gradients, learningRate);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof RagError && thrown.code === "train/diverged") return false;
+    throw thrown;
+  }
 }

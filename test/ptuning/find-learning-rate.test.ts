@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RagError } from "../../core/index.ts";
 import type { TrainedPrompt } from "../../ptuning/index.ts";
 import type { Trainer } from "../../ptuning/training/batch-gradient.ts";
 import { findLearningRate } from "../../ptuning/training/find-learning-rate.ts";
@@ -11,6 +12,7 @@ const rateAt = (step: number) => 1e-6 * 1e6 ** (step / 39);
 function descend(
   start: number,
   lossOf: (x: number, step: number) => { loss: number; slope: number },
+  failure = new RagError("train/diverged", "a gradient is no number"),
 ) {
   let x = start;
   let step = 0;
@@ -18,6 +20,7 @@ function descend(
   const prompt = {
     conditioning: () => ({ kind: "virtual", count: 1, rows: Float32Array.of(x) }),
     step: ([gradient]: readonly Float32Array[], rate: number) => {
+      if (!Number.isFinite(gradient![0])) throw failure;
       x -= rate * gradient![0]!;
     },
   } as unknown as TrainedPrompt;
@@ -64,4 +67,28 @@ test("on a parabola the rate lies below the one at which descent no longer conve
 
 test("a loss that is no number from the start is refused", async () => {
   await assert.rejects(scripted([Number.NaN]), { code: "train/diverged", message: /at any rate/ });
+});
+
+test("a gradient that is no number ends the test as such a loss does", async () => {
+  const { learningRate, curve } = await descend(0, (_, step) => ({
+    loss: 5 - step / 10,
+    slope: step < 30 ? 0 : Number.NaN,
+  }));
+  assert.ok(Math.abs(learningRate / (rateAt(30) / 4) - 1) < 1e-12, String(learningRate));
+  assert.equal(curve.length, 31);
+});
+
+test("what goes wrong in a step otherwise is told", async () => {
+  const lossOf = () => ({ loss: 5, slope: Number.NaN });
+  await assert.rejects(descend(0, lossOf, new RagError("engine/failed", "gone")), /gone/);
+});
+
+test("a loss that never falls below the first one is refused: no rate is any good", async () => {
+  const rising = Array.from({ length: 40 }, (_, step) => 5 + step / 10);
+  for (const losses of [rising, rising.with(1, Number.NaN), Array(40).fill(5)]) {
+    await assert.rejects(scripted(losses), {
+      code: "train/diverged",
+      message: /the loss falls at no rate from 0\.000001 to 1; .*--learning-rate/,
+    });
+  }
 });
