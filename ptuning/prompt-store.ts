@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   errorMessage,
   RagError,
@@ -245,27 +246,50 @@ async function replace({ folder, replaced }: Places, fresh: string): Promise<voi
   await rm(replaced, { recursive: true, force: true });
 }
 
-/** Reads a folder that is not replaced meanwhile: its record is the same before and after. */
+/**
+ * Reads a folder that is not replaced meanwhile. What fails on one that stands as it stood is damaged, and is not read again: of a whole
+ * model that would be gigabytes.
+ */
 async function read<Result>(
   store: string,
   name: string,
   order: Order,
   from: (folder: string) => Promise<Result>,
 ): Promise<Result> {
-  for (let attempt = 1; ; attempt++) {
-    const folder = folderOf(store, name, order);
-    if (folder === undefined) throw await notFound(store, name);
-    const isLast = attempt === READ_ATTEMPTS;
+  for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt++) {
+    const before = await standing(store, name, order);
+    if (before === undefined) throw await notFound(store, name);
+    const isReplaced = async () => !isDeepStrictEqual(before, await standing(store, name, order));
     try {
-      const before = await readRecordText(folder, name);
-      const result = await from(folder);
-      if (before === (await readRecordText(folder, name))) return result;
-      if (isLast) throw replacedMeanwhile(name);
+      const result = await from(before.folder);
+      if (!(await isReplaced())) return result;
     } catch (thrown) {
       const isDamaged = thrown instanceof RagError && thrown.code === "prompt/invalid";
-      if (!isDamaged || isLast) throw thrown;
+      if (!isDamaged || !(await isReplaced())) throw thrown;
     }
   }
+  throw replacedMeanwhile(name);
+}
+
+/** Where a prompt is, and what tells it from another one that takes its place: a save is a new folder with a new record. */
+interface Standing {
+  readonly folder: string;
+  /** Of the folder itself; like the record undefined where it cannot be read, as whoever reads the prompt then tells. */
+  readonly id: bigint | undefined;
+  readonly record: string | undefined;
+}
+
+async function standing(store: string, name: string, order: Order): Promise<Standing | undefined> {
+  const folder = folderOf(store, name, order);
+  if (folder === undefined) return undefined;
+  const [id, record] = await Promise.all([
+    stat(folder, { bigint: true }).then(
+      ({ ino }) => ino,
+      () => undefined,
+    ),
+    readRecordText(folder, name).catch(() => undefined),
+  ]);
+  return { folder, id, record };
 }
 
 /** Names of prompt folders, also of one that a crash left in its other place, and of checkpoints. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import fs, { existsSync } from "node:fs";
 import {
   appendFile,
   cp,
@@ -14,9 +14,10 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import {
   checkPromptFits,
@@ -244,6 +245,48 @@ test("a truncated, changed or missing file is refused by name", async () => {
       return true;
     });
   }
+});
+
+/** Asks `onRead` whenever a file is about to be hashed for the path to read. */
+function watchReads(context: TestContext, onRead: (path: string) => string): void {
+  const { createReadStream } = fs;
+  context.mock.method(fs, "createReadStream", (path: string, options: object) =>
+    createReadStream(onRead(path), options),
+  );
+  syncBuiltinESMExports();
+  context.after(() => {
+    context.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+}
+
+test("a damaged prompt is read once, since a whole model's is gigabytes", async (t) => {
+  await savePrompt(store, tokenPrompt());
+  await appendFile(join(prompts, "manuals", "adapter_model.safetensors"), "x");
+  const reads: string[] = [];
+  watchReads(t, (path) => {
+    reads.push(path);
+    return path;
+  });
+  await assert.rejects(loadPrompt(store, "manuals"), { code: "prompt/invalid" });
+  assert.equal(reads.length, 1);
+});
+
+test("a prompt of which a file is missing because it is replaced is read again", async (t) => {
+  await savePrompt(store, tokenPrompt({}, 1));
+  const [place, fresh] = [join(prompts, "manuals"), join(store, "fresh")];
+  // Saved twice it has the same record.
+  await cp(place, fresh, { recursive: true });
+  const reads: string[] = [];
+  watchReads(t, (path) => {
+    reads.push(path);
+    if (reads.length > 1) return path;
+    fs.renameSync(place, join(store, "old"));
+    fs.renameSync(fresh, place);
+    return join(store, "missing"); // as it was between the two
+  });
+  assert.deepEqual(await loadPrompt(store, "manuals"), tokenPrompt({}, 1));
+  assert.equal(reads.length, 2);
 });
 
 test("a record that promises other shapes than its tensors have is refused", async () => {
