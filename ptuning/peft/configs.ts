@@ -73,7 +73,7 @@ export class PromptTuningConfig implements PeftConfig {
 
   constructor(
     fields: SharedFields & {
-      /** "RANDOM" unless a text is given. */
+      /** "RANDOM" unless a text is given. "TEXT" needs one. */
       readonly promptTuningInit?: "TEXT" | "RANDOM" | "SAMPLE_VOCAB";
       readonly promptTuningInitText?: string;
     } = {},
@@ -101,6 +101,14 @@ const promptTuningSchema = z
     ({ promptTuningInit: init = "TEXT", promptTuningInitText: text }) =>
       text === undefined || init === "TEXT",
     { path: ["promptTuningInitText"], error: 'is used with promptTuningInit "TEXT" only' },
+  )
+  .refine(
+    ({ promptTuningInit: init, promptTuningInitText: text }) =>
+      init !== "TEXT" || text !== undefined,
+    {
+      path: ["promptTuningInitText"],
+      error: 'has to be given with promptTuningInit "TEXT", which starts from it',
+    },
   );
 
 /** Prefix-tuning, as peft.PrefixTuningConfig. @throws RagError config/invalid */

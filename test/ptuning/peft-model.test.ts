@@ -137,6 +137,10 @@ describe("the API that reads like PEFT", () => {
       () => new PromptTuningConfig({ promptTuningInit: "RANDOM", promptTuningInitText: "Do." }),
       "promptTuningInitText",
     ],
+    [
+      () => new PromptTuningConfig({ promptTuningInit: "TEXT" }),
+      "promptTuningInitText: has to be given",
+    ],
     [() => new PromptTuningConfig(any({ tokenizerNameOrPath: "x" })), "tokenizerNameOrPath"],
     [() => new PromptEncoderConfig(any({ encoderDropout: 0.1 })), "encoderDropout"],
     [
