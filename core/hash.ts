@@ -6,6 +6,13 @@ export function sha256(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
+/** {@link sha256} of pieces of UTF-8 text, one after the other: together they may be longer than a string can be (512 MB). */
+export function sha256OfPieces(pieces: Iterable<string>): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
+
 /** sha256 of a file, read in pieces. */
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");

@@ -21,7 +21,7 @@ export {
 export { type FileLockOptions, withFileLock } from "./file-lock.ts";
 export { isPlainFileName } from "./file-name.ts";
 export { groupBy } from "./group-by.ts";
-export { sha256, sha256File } from "./hash.ts";
+export { sha256, sha256File, sha256OfPieces } from "./hash.ts";
 export { describeIssue } from "./issue.ts";
 export { readBytes, writeBytes } from "./large-file.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";

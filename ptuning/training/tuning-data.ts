@@ -1,4 +1,4 @@
-import { RagError, Random, sha256 } from "../../core/index.ts";
+import { RagError, Random } from "../../core/index.ts";
 import type { Generator, TrainingExample } from "../../generator/index.ts";
 import { SHORT_ANSWER_TOKENS } from "../answer-length.ts";
 import {
@@ -20,6 +20,7 @@ import type { QaFile } from "../qa-file.ts";
 import { isQuestion, type QaPair, taskOfPairs } from "../qa-record.ts";
 import { pairsByRoom, type SkippedPairs } from "../too-long-pairs.ts";
 import type { TuneSettings } from "../tune-settings.ts";
+import { hashOfLists } from "./data-hash.ts";
 import { requireEndMark, unanswerableCount, unanswerablePairs } from "./unanswerable.ts";
 
 /** What a run learns from and is scored on. */
@@ -97,7 +98,7 @@ export async function prepareData(
     answersRetrieved: answered.filter(({ isAnswerRetrieved }) => isAnswerRetrieved).length,
     duplicates: pairs.length - different.length,
     unused: all.length - train.length - heldOut.length,
-    hash: sha256(JSON.stringify([examplesOf(0), dev.map(({ prompt }) => prompt)])),
+    hash: hashOfLists([examplesOf(0), dev.map(({ prompt }) => prompt)]),
     isInput: taskOfPairs(different) === "input",
   };
 }
