@@ -14,15 +14,15 @@ export { readTorchTensor, type TorchLimits, writeTorchTensor } from "./formats/t
 export { documentNames, type FoundPassage, namedPassage } from "./found-passage.ts";
 export { ANSWERS_AT_ONCE, answerTogether, generateAnswer } from "./generate-answer.ts";
 export { createLargeParameters } from "./large-parameters.ts";
-export { fullPrompt } from "./methods/full/model.ts";
-export { loraPrompt } from "./methods/lora/model.ts";
-export type { TrainedPrompt } from "./methods/method.ts";
 export {
   createPromptEncoder,
   type EncoderKind,
   type PromptEncoder,
   type PromptEncoderOptions,
-} from "./methods/p-tuning/encoders/prompt-encoder.ts";
+} from "./methods/encoders/prompt-encoder.ts";
+export { fullPrompt } from "./methods/full/model.ts";
+export { loraPrompt } from "./methods/lora/model.ts";
+export type { TrainedPrompt } from "./methods/method.ts";
 export { virtualTokensPrompt } from "./methods/p-tuning/model.ts";
 export { prefixPrompt } from "./methods/prefix-tuning/model.ts";
 export type { OptimizerSettings } from "./optimizer.ts";

@@ -1,8 +1,8 @@
 import { type Model, type NearToken, nearestByValue, nearestTokens } from "../generator/index.ts";
+import { baseModelOf } from "./model-description.ts";
 import type { LearnedPrompt } from "./prompt-file.ts";
 import { checkPromptFits } from "./prompt-record.ts";
 import type { RowContent } from "./prompt-tensors.ts";
-import { baseModelOf } from "./training/describe-run.ts";
 
 /** One virtual token. */
 export interface TokenReport {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { RagError } from "../core/index.ts";
+import { baseModelOf } from "./model-description.ts";
 import { checkPromptFits } from "./prompt-record.ts";
 import { hasPrompt, loadTraining, removePrompt } from "./prompt-store.ts";
-import { baseModelOf } from "./training/describe-run.ts";
 import { reportedLoss } from "./training/reported-loss.ts";
 import type { TuneEvent } from "./training/tune-events.ts";
 import { keyOf, type TuneParts } from "./tune.ts";

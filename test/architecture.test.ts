@@ -89,6 +89,26 @@ test("a folder is entered by its index only", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("what training methods share lies beside them, not in one of them", () => {
+  const methodOf = (path: string) =>
+    /^ptuning\/methods\/([^/]+)\/(?:config|model)\.ts$/.exec(path)?.[1];
+  const wrong = imports.filter((one) => {
+    const [own, other] = [methodOf(one.from), methodOf(resolved(one))];
+    // Prompt tuning is P-Tuning without an encoder.
+    const isKind = own === "prompt-tuning" && other === "p-tuning";
+    return own !== undefined && other !== undefined && own !== other && !isKind;
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("files of other programs are read and written without the trainer", () => {
+  const wrong = imports.filter(
+    (one) =>
+      one.from.startsWith("ptuning/formats/") && resolved(one).startsWith("ptuning/training/"),
+  );
+  assert.deepEqual(wrong, []);
+});
+
 test("generator and retriever know nothing of each other", () => {
   const wrong = imports.filter((one) =>
     STRANGERS.some(([a, b]) => {

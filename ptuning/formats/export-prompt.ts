@@ -3,11 +3,11 @@ import { fillFolder, RagError, writeFileAtomic } from "../../core/index.ts";
 import { type Generator, requireSavable, saveModel } from "../../generator/index.ts";
 import { writeSafetensors } from "../../runtime/index.ts";
 import { mergeLora } from "../methods/lora/merge.ts";
+import { baseModelOf } from "../model-description.ts";
 import { peftConfig } from "../peft-config.ts";
 import type { LearnedPrompt } from "../prompt-file.ts";
 import { checkPromptFits, toAskedRecord } from "../prompt-record.ts";
 import { contentToTensors, requireLora } from "../prompt-tensors.ts";
-import { baseModelOf } from "../training/describe-run.ts";
 import { writeTorchTensor } from "./torch-tensor.ts";
 
 /** What a prompt can be written as; see docs/learned-prompts.md. */

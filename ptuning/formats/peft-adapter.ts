@@ -2,8 +2,8 @@ import { z } from "zod";
 import { parseJson, parseWith, RagError } from "../../core/index.ts";
 import { linearModules, type Model } from "../../generator/index.ts";
 import type { TensorInfo } from "../../runtime/index.ts";
+import { loraDescription } from "../model-description.ts";
 import { EMBEDDINGS } from "../prompt-tensors.ts";
-import { loraDescription } from "../training/describe-run.ts";
 import type { AdapterDescription } from "./import-prompt.ts";
 
 const isEmpty = (value: unknown): boolean =>

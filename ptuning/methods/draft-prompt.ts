@@ -1,8 +1,7 @@
 import { type Adaptation, DRAFT_SLOT } from "../../generator/index.ts";
 import type { TensorParameters } from "../tensor-parameters.ts";
 import type { TensorMap } from "../trainable.ts";
-import type { TrainedPrompt } from "./method.ts";
-import { stepOptions } from "./p-tuning/model.ts";
+import { stepOptions, type TrainedPrompt } from "./method.ts";
 
 let drafts = 0;
 

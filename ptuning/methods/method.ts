@@ -6,7 +6,7 @@ import type {
   TrainingTarget,
 } from "../../generator/index.ts";
 import type { OptimizerSettings } from "../optimizer.ts";
-import type { StepReport, Trainable } from "../trainable.ts";
+import type { StepOptions, StepReport, Trainable } from "../trainable.ts";
 import type { TuneSettings } from "../tune-settings.ts";
 
 /** A prompt while it is trained: what the model reads, and where its gradient goes. */
@@ -27,7 +27,7 @@ export interface MethodContext {
   readonly optimizer: OptimizerSettings;
 }
 
-/** One way to train: everything about it is in its folder. */
+/** One way to train. What only it needs is in its folder. */
 export interface TuningMethod {
   /** The step size unless another is set. */
   learningRate(settings: TuneSettings): number;
@@ -40,3 +40,7 @@ export interface TuningMethod {
   /** A fresh prompt. @throws RagError config/invalid */
   create(context: MethodContext): Promise<TrainedPrompt>;
 }
+
+/** Leaves the optimizer's own rate where none is given. */
+export const stepOptions = (learningRate: number | undefined): StepOptions =>
+  learningRate === undefined ? {} : { learningRate };

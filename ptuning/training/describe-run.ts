@@ -1,13 +1,8 @@
-import {
-  chooseModules,
-  type DecoderConfig,
-  type Model,
-  type Module,
-  targetNames,
-} from "../../generator/index.ts";
+import { chooseModules, type DecoderConfig, type Model } from "../../generator/index.ts";
 import { defaultTargets } from "../methods/lora/config.ts";
 import { METHODS } from "../methods/methods.ts";
-import type { BaseModel, PromptDescription } from "../prompt-record.ts";
+import { baseModelOf, type LoraDescription, loraDescription } from "../model-description.ts";
+import type { PromptDescription } from "../prompt-record.ts";
 import { INPUT_TEMPLATE, taskOf, writeTemplate } from "../prompt-template.ts";
 import { encoderOf, type TuneSettings } from "../tune-settings.ts";
 import { learningRateOf } from "./learning-rate.ts";
@@ -62,12 +57,6 @@ export function describeRun(
   };
 }
 
-/** The frozen model as a record names it. */
-export function baseModelOf({ name, fingerprint, config }: Model): BaseModel {
-  const { width, layers, heads, keyValueHeads, headDimension } = config;
-  return { name, fingerprint, width, layers, attentionHeads: heads, keyValueHeads, headDimension };
-}
-
 const describeLora = (
   { rank, alpha, targets }: TuneSettings,
   config: DecoderConfig,
@@ -76,19 +65,3 @@ const describeLora = (
     rank,
     alpha,
   });
-
-type LoraDescription = NonNullable<PromptDescription["lora"]>;
-
-/** LoRA on modules of a model, as a record has it. */
-export function loraDescription(
-  config: DecoderConfig,
-  modules: readonly Module[],
-  sizes: Pick<LoraDescription, "rank" | "alpha">,
-): LoraDescription {
-  return {
-    ...sizes,
-    targets: [...targetNames(config, new Set(modules.map(({ path }) => path)))],
-    isTransposed: modules.some(({ isTransposed }) => isTransposed),
-    modules: modules.map(({ path, rows, columns }) => ({ path, rows, columns })),
-  };
-}

@@ -11,8 +11,8 @@ import { createTensorParameters } from "../../tensor-parameters.ts";
 import type { TensorData, TensorMap } from "../../trainable.ts";
 import type { TuneSettings } from "../../tune-settings.ts";
 import { draftPrompt } from "../draft-prompt.ts";
+import { uniform } from "../initial-values.ts";
 import type { TrainedPrompt, TuningMethod } from "../method.ts";
-import { uniform } from "../p-tuning/encoders/network.ts";
 import { defaultTargets, LORA_LEARNING_RATE } from "./config.ts";
 
 /** LoRA: two narrow matrices beside each chosen projection. @see Hu et al., arXiv 2106.09685 */

@@ -5,9 +5,13 @@ import type { DeepTokens } from "../../prompt-tensors.ts";
 import { createTensorParameters } from "../../tensor-parameters.ts";
 import type { TensorData } from "../../trainable.ts";
 import { initialTokens } from "../initial-tokens.ts";
-import type { MethodContext, TrainedPrompt, TuningMethod } from "../method.ts";
-import { normal } from "../p-tuning/encoders/network.ts";
-import { stepOptions } from "../p-tuning/model.ts";
+import { normal } from "../initial-values.ts";
+import {
+  type MethodContext,
+  stepOptions,
+  type TrainedPrompt,
+  type TuningMethod,
+} from "../method.ts";
 import { DEEP_LEARNING_RATE } from "./config.ts";
 
 /**

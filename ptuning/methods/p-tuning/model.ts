@@ -1,7 +1,7 @@
+import { createPromptEncoder, type PromptEncoder } from "../encoders/prompt-encoder.ts";
 import { initialTokens } from "../initial-tokens.ts";
-import type { TrainedPrompt, TuningMethod } from "../method.ts";
+import { stepOptions, type TrainedPrompt, type TuningMethod } from "../method.ts";
 import { P_TUNING_LEARNING_RATES } from "./config.ts";
-import { createPromptEncoder, type PromptEncoder } from "./encoders/prompt-encoder.ts";
 
 /** P-Tuning: an encoder makes the virtual tokens. @see Liu et al., arXiv 2103.10385 */
 export const pTuning: TuningMethod = {
@@ -30,7 +30,3 @@ export const virtualTokensPrompt = (encoder: PromptEncoder, count: number): Trai
   conditioning: () => ({ kind: "virtual", count, rows: encoder.forward() }),
   step: ([gradient], learningRate) => encoder.step(gradient!, stepOptions(learningRate)),
 });
-
-/** Leaves the optimizer's own rate where none is given. */
-export const stepOptions = (learningRate: number | undefined) =>
-  learningRate === undefined ? {} : { learningRate };

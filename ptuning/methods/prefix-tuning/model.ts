@@ -1,9 +1,13 @@
 import { rotateRows } from "../../../generator/index.ts";
 import { type PrefixSizes, packPrefix, unpackPrefix } from "../../prefix-rows.ts";
+import { createPromptEncoder, type PromptEncoder } from "../encoders/prompt-encoder.ts";
 import { initialTokens } from "../initial-tokens.ts";
-import type { MethodContext, TrainedPrompt, TuningMethod } from "../method.ts";
-import { createPromptEncoder, type PromptEncoder } from "../p-tuning/encoders/prompt-encoder.ts";
-import { stepOptions } from "../p-tuning/model.ts";
+import {
+  type MethodContext,
+  stepOptions,
+  type TrainedPrompt,
+  type TuningMethod,
+} from "../method.ts";
 import { PREFIX_LEARNING_RATES } from "./config.ts";
 
 /**

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import { Random } from "../../../../core/index.ts";
-import { loadTensorFlow, type TensorFlow } from "../../../backend.ts";
-import { AdamW, type OptimizerSettings } from "../../../optimizer.ts";
+import { Random } from "../../../core/index.ts";
+import { loadTensorFlow, type TensorFlow } from "../../backend.ts";
+import { AdamW, type OptimizerSettings } from "../../optimizer.ts";
 import {
   type NamedParameter,
   requireTensor,
@@ -10,14 +10,14 @@ import {
   type StepReport,
   type TensorMap,
   type Trainable,
-} from "../../../trainable.ts";
+} from "../../trainable.ts";
 import {
   countParameters,
   createVariables,
   readVariables,
   withTensors,
   writeVariables,
-} from "../../../variables.ts";
+} from "../../variables.ts";
 import { embeddingNetwork } from "./embedding.ts";
 import { lstmNetwork } from "./lstm.ts";
 import { mlpNetwork } from "./mlp.ts";

@@ -1,15 +1,14 @@
 import type { Tensor, Tensor2D } from "@tensorflow/tfjs";
-import type { Random } from "../../../../core/index.ts";
-import type { TensorFlow } from "../../../backend.ts";
-import type { TensorData } from "../../../trainable.ts";
+import type { Random } from "../../../core/index.ts";
+import type { TensorFlow } from "../../backend.ts";
+import type { TensorData } from "../../trainable.ts";
+import { normal, uniform } from "../initial-values.ts";
 import {
   EMBEDDING,
   type EncoderNetwork,
   initialiseLinear,
   linear,
-  normal,
   PEFT_PREFIX,
-  uniform,
 } from "./network.ts";
 
 const LAYERS = 2;

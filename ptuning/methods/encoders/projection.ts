@@ -1,4 +1,5 @@
-import { EMBEDDING, type EncoderNetwork, initialiseLinear, linear, normal } from "./network.ts";
+import { normal } from "../initial-values.ts";
+import { EMBEDDING, type EncoderNetwork, initialiseLinear, linear } from "./network.ts";
 
 /**
  * Embedding [K, width] → Linear(width, hidden) → tanh → Linear(hidden, outputs).

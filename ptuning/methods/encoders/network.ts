@@ -1,7 +1,8 @@
 import type { Tensor2D } from "@tensorflow/tfjs";
-import type { Random } from "../../../../core/index.ts";
-import type { TensorFlow } from "../../../backend.ts";
-import type { TensorData } from "../../../trainable.ts";
+import type { Random } from "../../../core/index.ts";
+import type { TensorFlow } from "../../backend.ts";
+import type { TensorData } from "../../trainable.ts";
+import { uniform } from "../initial-values.ts";
 
 /** Sizes of a prompt encoder: K virtual tokens of width H, and the width in between. */
 export interface EncoderSizes {
@@ -23,21 +24,6 @@ export interface EncoderNetwork {
 /** What PEFT puts before every name of a prompt encoder's state. */
 export const PEFT_PREFIX = "prompt_encoder.default.";
 export const EMBEDDING = `${PEFT_PREFIX}embedding.weight`;
-
-/** N(0, 1), as torch.nn.Embedding. */
-export function normal(random: Random, shape: readonly number[]): TensorData {
-  return fill(shape, () => random.normal());
-}
-
-/** U(−bound, bound), as torch.nn.Linear (bound 1/√inputs) and torch.nn.LSTM (1/√hidden). */
-export function uniform(random: Random, shape: readonly number[], bound: number): TensorData {
-  return fill(shape, () => (2 * random.next() - 1) * bound);
-}
-
-function fill(shape: readonly number[], next: () => number): TensorData {
-  const size = shape.reduce((product, length) => product * length, 1);
-  return { shape, data: Float32Array.from({ length: size }, next) };
-}
 
 /** The two arrays of torch.nn.Linear(inputs, outputs): weight [outputs, inputs], bias [outputs]. */
 export function initialiseLinear(
