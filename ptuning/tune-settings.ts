@@ -34,7 +34,7 @@ const schema = z.strictObject({
   batch: z.int().min(1).max(256).default(8), // examples per optimizer step
   accumulate: z.int().min(1).max(1024).default(1), // batches per optimizer step
   passages: z.int().min(1).max(20).default(USUAL_PASSAGES), // retrieved passages per example, at most
-  passagesMin: z.int().min(0).max(20).optional(), // a random number from this up; default: always all
+  passagesMin: z.int().min(1).max(20).optional(), // a random number from this up; default: always all
   shufflePassages: z.boolean().default(false), // random order
   distractors: z.int().min(0).max(20).default(0), // passages of other questions mixed in
   unanswerable: z.number().min(0).max(0.5).default(0), // share of examples whose passages do not answer them

@@ -189,8 +189,8 @@ function drawPassages(
 ): readonly PassageText[] {
   const random = new Random(settings.seed * 1_000_003 + index * 101 + variant);
   const { pair, passages } = pairs[index]!;
-  const least = Math.max(1, Math.min(settings.passagesMin ?? passages.length, passages.length));
-  const count = least + random.integer(Math.max(0, passages.length - least) + 1);
+  const least = Math.min(settings.passagesMin ?? passages.length, passages.length);
+  const count = least + random.integer(passages.length - least + 1);
   const drawn = [...bestWithAnswer(passages, count)];
   // A passage of another question may well answer one that should stay without.
   const distractors = pair.answers.length > 0 ? settings.distractors : 0;

@@ -324,6 +324,13 @@ test("of a few pairs one is held out, of a single one none, and none where nothi
   assert.deepEqual(sizes(4, 0), [4, 0]);
 });
 
+test("a random number of passages begins at one: no example of a question goes without", () => {
+  assert.throws(() => parseTuneSettings({ passages: 3, passagesMin: 0 }, "test"), {
+    code: "config/invalid",
+    message: /passagesMin: expected at least 1, found 0/,
+  });
+});
+
 test("settings that a method does not use are named", () => {
   const unused = (raw: Record<string, unknown>) =>
     unusedSettings(raw, parseTuneSettings(raw, "test"));
