@@ -1,5 +1,6 @@
 import type { Conditioning } from "../generator/index.ts";
 import type { LearnedPrompt } from "./prompt-file.ts";
+import type { DeepTokens } from "./prompt-tensors.ts";
 
 /**
  * The first `count` virtual tokens of a conditioning; all of them when it has fewer, and as it is when it changes weights.
@@ -12,30 +13,43 @@ export function firstTokens(
   headDimension: number,
 ): Conditioning {
   if (count >= conditioning.count) return conditioning;
+  const cut = { from: conditioning.count, to: count, headDimension };
   if (conditioning.kind === "virtual") {
-    const width = conditioning.rows.length / conditioning.count;
-    return { ...conditioning, count, rows: conditioning.rows.subarray(0, count * width) };
+    return { ...conditioning, count, rows: firstRows(conditioning.rows, cut) };
   }
   if (!("keys" in conditioning)) return conditioning;
-  const [from, to] = [conditioning.count * headDimension, count * headDimension];
-  const cut = (rows: readonly Float32Array[]) => rows.map((one) => copyHeads(one, from, to));
-  return { ...conditioning, count, keys: cut(conditioning.keys), values: cut(conditioning.values) };
+  return { ...conditioning, count, ...firstOfHeads(conditioning, cut) };
 }
 
 /** A prompt with its first `count` virtual tokens only; as it is when it has no more, or changes weights. */
 export function withFirstTokens({ about, content }: LearnedPrompt, count: number): LearnedPrompt {
   if (count >= about.virtualTokens || count < 1) return { about, content };
   const shorter = { ...about, virtualTokens: count };
+  const { headDimension } = about.baseModel;
+  const cut = { from: about.virtualTokens, to: count, headDimension };
   if ("virtualTokens" in content) {
-    const rows = content.virtualTokens.subarray(0, count * about.baseModel.width);
-    return { about: shorter, content: { virtualTokens: rows } };
+    return { about: shorter, content: { virtualTokens: firstRows(content.virtualTokens, cut) } };
   }
   if (!("deep" in content)) return { about, content };
-  const { headDimension } = about.baseModel;
-  const [from, to] = [about.virtualTokens * headDimension, count * headDimension];
-  const cut = (rows: readonly Float32Array[]) => rows.map((one) => copyHeads(one, from, to));
-  const { keys, values } = content.deep;
-  return { about: shorter, content: { deep: { keys: cut(keys), values: cut(values) } } };
+  return { about: shorter, content: { deep: firstOfHeads(content.deep, cut) } };
+}
+
+/** From how many virtual tokens to how many. */
+interface Cut {
+  readonly from: number;
+  readonly to: number;
+  readonly headDimension: number;
+}
+
+/** Of rows [from, width], without a copy. */
+const firstRows = (rows: Float32Array, { from, to }: Cut): Float32Array =>
+  rows.subarray(0, (rows.length / from) * to);
+
+/** Of keys and values by layer, [heads, from, D] each. */
+function firstOfHeads({ keys, values }: DeepTokens, cut: Cut): DeepTokens {
+  const [from, to] = [cut.from * cut.headDimension, cut.to * cut.headDimension];
+  const first = (rows: readonly Float32Array[]) => rows.map((one) => copyHeads(one, from, to));
+  return { keys: first(keys), values: first(values) };
 }
 
 /** Gradients of {@link firstTokens} as gradients of the whole: zero for the tokens that were left out. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RagError } from "../core/index.ts";
+import { clippingScale } from "./gradient-clipping.ts";
 import type { OptimizerSettings } from "./optimizer.ts";
 import type { TensorGradients, TensorParameters } from "./tensor-parameters.ts";
 import { requireTensor, type StepReport, type TensorData, type TensorMap } from "./trainable.ts";
@@ -12,12 +12,9 @@ interface LargeParameter {
   readonly second: Float32Array;
 }
 
-/** As in torch.nn.utils.clip_grad_norm_. */
-const CLIP_EPSILON = 1e-6;
-
 /**
  * AdamW over a whole model's weights, in place in typed arrays: WebAssembly's memory ends before a model, its two moments and its
- * gradient fit. The same steps as {@link AdamW}. `forward` and `save` give the arrays themselves, which the next step changes.
+ * gradient fit. The same steps as {@link AdamW}. `forward`, `save` and `optimizerState` give the arrays themselves, which the next step changes.
  * @see Loshchilov and Hutter, arXiv 1711.05101; torch.optim.AdamW
  */
 export function createLargeParameters(options: {
@@ -41,15 +38,10 @@ export function createLargeParameters(options: {
     forward,
     step: (gradients, { learningRate = ownRate } = {}) => {
       const gradientNorm = normOf(parameters, gradients);
-      if (!Number.isFinite(gradientNorm)) {
-        throw new RagError(
-          "train/diverged",
-          `training step ${steps + 1}: the gradient is not finite; lower the learning rate (now ${learningRate}).`,
-        );
-      }
       const { maxGradientNorm = 1 } = settings;
-      const scale = Math.min(1, maxGradientNorm / (gradientNorm + CLIP_EPSILON));
-      steps++;
+      const step = steps + 1;
+      const scale = clippingScale(gradientNorm, { maxGradientNorm, step, learningRate });
+      steps = step;
       for (const parameter of parameters) {
         const gradient = gradients.get(parameter.name)!;
         stepOne(parameter, gradient, { ...settings, learningRate, scale, steps });

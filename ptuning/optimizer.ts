@@ -1,6 +1,7 @@
 import type { AdamOptimizer, Tensor } from "@tensorflow/tfjs";
 import { RagError } from "../core/index.ts";
 import type { TensorFlow } from "./backend.ts";
+import { clippingScale } from "./gradient-clipping.ts";
 import {
   type NamedParameter,
   requireTensor,
@@ -25,8 +26,6 @@ export interface OptimizerSettings {
   readonly maxGradientNorm?: number;
 }
 
-/** As in torch.nn.utils.clip_grad_norm_. */
-const CLIP_EPSILON = 1e-6;
 const STEP = "step";
 const BETA_POWERS = "beta_powers";
 
@@ -60,14 +59,9 @@ export class AdamW {
   step(gradients: readonly Tensor[], options: StepOptions = {}): StepReport {
     const learningRate = options.learningRate ?? this.#settings.learningRate;
     const gradientNorm = globalNorm(gradients);
-    if (!Number.isFinite(gradientNorm)) {
-      throw new RagError(
-        "train/diverged",
-        `training step ${this.#steps + 1}: the gradient is not finite; lower the learning rate (now ${learningRate}).`,
-      );
-    }
     const { maxGradientNorm } = this.#settings;
-    const scale = Math.min(1, maxGradientNorm / (gradientNorm + CLIP_EPSILON));
+    const step = this.#steps + 1;
+    const scale = clippingScale(gradientNorm, { maxGradientNorm, step, learningRate });
     this.#tf.tidy(() => {
       this.#decay(learningRate);
       const scaled = this.#parameters.map(({ variable }, index) => {
