@@ -31,11 +31,14 @@ export interface Trainable<Output, Gradient> {
    * @throws RagError train/diverged when the gradient holds NaN or infinity
    */
   step(gradient: Gradient, options?: StepOptions): StepReport;
-  /** A copy of everything `load` needs to give the same outputs again. */
+  /**
+   * Everything `load` needs to give the same outputs again. Write it, or copy it, before the next step: a whole model's arrays, gigabytes,
+   * are the trained ones themselves (`createLargeParameters`), others are copies.
+   */
   save(): TensorMap;
   /** @throws RagError prompt/invalid when a tensor is missing or has another shape */
   load(saved: TensorMap): void;
-  /** A copy of the optimizer's moments and step count; restoring it continues exactly. */
+  /** The optimizer's moments and step count; restoring them continues exactly. As with `save`, a whole model's are no copy. */
   optimizerState(): Promise<TensorMap>;
   /** @throws RagError prompt/invalid when a tensor is missing or has another shape */
   restore(state: TensorMap): Promise<void>;
