@@ -97,6 +97,7 @@ export type {
   Trainable,
 } from "./trainable.ts";
 export { UNRESUMABLE } from "./training/checkpoint.ts";
+export { learningRateOf } from "./training/learning-rate.ts";
 export type { TuneEvent } from "./training/tune-events.ts";
 export { withoutTooLong } from "./training/tuning-data.ts";
 export type { TuneParts } from "./tune.ts";

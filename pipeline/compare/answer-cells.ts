@@ -46,9 +46,10 @@ export async function* answerCells(
   const withArms = [...arms.keys()];
   for (const [index, arm] of withLikeLengths([...arms.values()]).entries()) {
     const cell = withArms[index]!;
-    const trainedWith = given.trainedOf(cell) ? String(parts.experiment.passages[0]) : "";
+    // Which names its training, settings and passages included.
+    const prompt = given.trainedOf(cell)?.prompt ?? "";
     const length = hasInputs ? [`${arm.inputAnswerTokens} tokens`] : [];
-    const name = cellName("eval", cell, [...given.inputs, trainedWith, ...length]);
+    const name = cellName("eval", cell, [...given.inputs, prompt, ...length]);
     const known = await parts.store.loadAnswered(name);
     open.push({
       cell,

@@ -1,4 +1,5 @@
 import { sha256 } from "../../core/index.ts";
+import { learningRateOf, type TuneSettings } from "../../ptuning/index.ts";
 import type { Dataset, Experiment, ExperimentArm } from "./experiment.ts";
 
 /** One training: an arm on a dataset with a seed. */
@@ -55,17 +56,28 @@ export type RetrievalCell = Pick<EvaluationCell, "dataset" | "passages">;
 type NamedCell =
   | EvaluationCell
   | RetrievalCell
-  | (Pick<TrainingCell, "arm" | "seed"> & {
+  | {
       readonly dataset: Pick<Dataset, "name" | "train" | "trainLimit" | "trainSeed">;
-    });
+      readonly arm: Pick<ExperimentArm, "name">;
+      readonly seed: number;
+    };
 
-/** The {@link cellName} of a training, which knows nothing of the test questions. */
+/**
+ * The {@link cellName} of a training, which knows nothing of the test questions. Its settings are all there are, so that a default that changes makes
+ * another training of it.
+ */
 export function trainingName(
   { dataset, arm, seed }: TrainingCell,
+  settings: TuneSettings,
   inputs: readonly string[],
 ): string {
   const { name, train, trainLimit, trainSeed } = dataset;
-  return cellName("train", { dataset: { name, train, trainLimit, trainSeed }, arm, seed }, inputs);
+  const all = { ...settings, learningRate: learningRateOf(settings) };
+  return cellName(
+    "train",
+    { dataset: { name, train, trainLimit, trainSeed }, arm: { name: arm.name }, seed },
+    [...inputs, JSON.stringify(all)],
+  );
 }
 
 /** A file name for what a cell gave: readable, and another one when anything about it changes. */

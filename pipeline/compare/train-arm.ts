@@ -7,6 +7,7 @@ import {
   type QaFile,
   type Retrieve,
   type TuneEvent,
+  type TuneSettings,
   tunePrompt,
   UNRESUMABLE,
 } from "../../ptuning/index.ts";
@@ -21,9 +22,6 @@ export interface TrainingParts {
   readonly storeFolder: string;
   /** Keeps passages' keys and values for other trainings of the comparison. */
   readonly passageFolder: string;
-  /** The prompt's name there. */
-  readonly name: string;
-  readonly passages: number;
   readonly onEvent: (event: TuneEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -31,20 +29,24 @@ export interface TrainingParts {
 const MEMORY_INTERVAL_MS = 200;
 
 /**
- * Trains one arm; a run that was interrupted goes on from its checkpoint. Passages are kept on disk, not in memory, so that peak memory is
- * the method's own.
- * @throws RagError as tunePrompt
+ * How an arm is trained, its prompt's name aside. Passages are kept on disk, not in memory, so that peak memory is the method's own.
+ * @throws RagError config/invalid
  */
-export async function trainArm(
-  { arm, dataset, seed }: TrainingCell,
-  parts: TrainingParts,
-): Promise<TrainedResult> {
-  const { name, storeFolder, passages } = parts;
-  const limit = dataset.trainLimit === undefined ? {} : { limit: dataset.trainLimit };
-  const tuning = parseTuneSettings(
-    { passageCacheBytes: 0, ...arm.settings, ...limit, name, seed, passages },
+export function armSettings(
+  { arm, dataset: { trainLimit }, seed }: TrainingCell,
+  passages: number,
+): TuneSettings {
+  const limit = trainLimit === undefined ? {} : { limit: trainLimit };
+  return parseTuneSettings(
+    { passageCacheBytes: 0, ...arm.settings, ...limit, name: arm.name, seed, passages },
     `arm "${arm.name}"`,
   );
+}
+
+/** Trains one arm; a run that was interrupted goes on from its checkpoint. @throws RagError as tunePrompt */
+export async function trainArm(tuning: TuneSettings, parts: TrainingParts): Promise<TrainedResult> {
+  const { storeFolder } = parts;
+  const { name } = tuning;
   const settings = { ...tuning, resume: hasPrompt(storeFolder, name) };
   const memory = watchMemory();
   let allParameters = 0;

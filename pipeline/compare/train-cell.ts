@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import type { TuneEvent } from "../../ptuning/index.ts";
+import type { TuneEvent, TuneSettings } from "../../ptuning/index.ts";
 import type { TrainedResult } from "./cell-store.ts";
 import { type TrainingCell, trainingName } from "./cells.ts";
 import type { CompareEvent } from "./compare-events.ts";
 import { drawnPairs } from "./comparison-data.ts";
 import type { ComparisonParts } from "./comparison-parts.ts";
-import { trainArm } from "./train-arm.ts";
+import { armSettings, trainArm } from "./train-arm.ts";
 
 /** A prompt that an arm trained, where it is, and what it cost. */
 export interface TrainedPromptOf {
@@ -22,34 +22,36 @@ export async function* trainCell(
 ): AsyncGenerator<CompareEvent, TrainedPromptOf> {
   const { experiment, outFolder, store, model } = parts;
   const passages = experiment.passages[0]!;
-  const name = trainingName(cell, [...inputs, String(passages)]);
+  const settings = armSettings(cell, passages);
+  const name = trainingName(cell, settings, inputs);
   const prompt = `${cell.arm.name.slice(0, 30)}-${name.slice(-12)}`;
   const storeFolder = join(outFolder, "trained", cell.dataset.name);
   const known = await store.loadTrained(name);
   if (known) return { result: known, prompt, storeFolder };
   yield { event: "training", arm: cell.arm.name, dataset: cell.dataset.name };
   await model.close();
-  const result = yield* trainNow(cell, { prompt, passages, storeFolder }, parts);
+  const result = yield* trainNow(
+    cell,
+    { settings: { ...settings, name: prompt }, storeFolder },
+    parts,
+  );
   await store.save(name, result);
   return { result, prompt, storeFolder };
 }
 
 async function* trainNow(
-  cell: TrainingCell,
-  run: { readonly prompt: string; readonly passages: number; readonly storeFolder: string },
+  { dataset }: TrainingCell,
+  run: { readonly settings: TuneSettings; readonly storeFolder: string },
   { data, model, outFolder, signal }: ComparisonParts,
 ): AsyncGenerator<CompareEvent, TrainedResult> {
-  const { dataset } = cell;
   const { train: qa } = await data.dataset(dataset);
   const events: TuneEvent[] = [];
-  const work = trainArm(cell, {
+  const work = trainArm(run.settings, {
     qa: drawnPairs(qa, dataset),
     generator: await model.open(),
     retrieve: (questions, count) => data.passages(dataset, questions, count),
     storeFolder: run.storeFolder,
     passageFolder: passageFolder(outFolder, dataset.name),
-    name: run.prompt,
-    passages: run.passages,
     onEvent: (event) => events.push(event),
     signal,
   });

@@ -20,10 +20,11 @@ import { markdownAnswers, markdownReport } from "../../pipeline/compare/markdown
 import { type ModelSettings, modelText } from "../../pipeline/compare/model-settings.ts";
 import { retrievalIdentity } from "../../pipeline/compare/retrieval-identity.ts";
 import { summarize } from "../../pipeline/compare/summary.ts";
+import { armSettings } from "../../pipeline/compare/train-arm.ts";
 import type { Passage } from "../../pipeline/passage.ts";
 import { quietWorkspace } from "../../pipeline/quiet-workspace.ts";
 import type { Settings } from "../../pipeline/settings.ts";
-import type { QaFile } from "../../ptuning/index.ts";
+import { learningRateOf, type QaFile } from "../../ptuning/index.ts";
 import { openTinyGenerator, reopenTiny, writeTinyModel } from "../ptuning/tiny-generator.ts";
 import { tinyPairs } from "../ptuning/tiny-pairs.ts";
 import { openTestStore } from "../retriever/store.ts";
@@ -390,7 +391,7 @@ test("a training is known by what it learns from, an evaluation by its test ques
   const names = (change: Partial<Dataset>) => {
     const cell = { dataset: { ...datasets[0]!, ...change }, arm, seed: 1 };
     return [
-      trainingName(cell, ["input"]),
+      trainingName(cell, armSettings(cell, 1), ["input"]),
       cellName("eval", { ...cell, passages: 1, tokens: "all" }, ["input"]),
     ] as const;
   };
@@ -401,6 +402,11 @@ test("a training is known by what it learns from, an evaluation by its test ques
   for (const change of [{ train: "c" }, { trainLimit: 5 }, { trainSeed: 5 }, { name: "other" }]) {
     assert.notEqual(names(change)[0], training);
   }
+  const cell = { dataset: datasets[0]!, arm, seed: 1 };
+  const withRate = (learningRate: number) =>
+    trainingName(cell, { ...armSettings(cell, 1), learningRate }, ["input"]);
+  assert.equal(withRate(learningRateOf(armSettings(cell, 1))), training, "the default, in words");
+  assert.notEqual(withRate(0.5), training);
 });
 
 test("combinations that would answer the same are run once", () => {

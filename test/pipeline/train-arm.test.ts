@@ -3,7 +3,7 @@ import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TrainingCell } from "../../pipeline/compare/cells.ts";
-import { trainArm } from "../../pipeline/compare/train-arm.ts";
+import { armSettings, trainArm } from "../../pipeline/compare/train-arm.ts";
 import type { TuneEvent } from "../../ptuning/index.ts";
 import { openTinyGenerator } from "../ptuning/tiny-generator.ts";
 import { tinyQa, tinyRetrieve } from "../ptuning/tiny-pairs.ts";
@@ -24,9 +24,9 @@ test("a comparison begins an arm anew whose checkpoint is damaged, and tells whi
   const train = async (isBrokenOff: boolean) => {
     const abort = new AbortController();
     const events: TuneEvent[] = [];
-    const ended = trainArm(cell, {
-      ...{ qa: tinyQa, generator, retrieve: tinyRetrieve, storeFolder, passages: 1 },
-      ...{ passageFolder: join(folder, "passages"), name: "deep", signal: abort.signal },
+    const ended = trainArm(armSettings(cell, 1), {
+      ...{ qa: tinyQa, generator, retrieve: tinyRetrieve, storeFolder },
+      ...{ passageFolder: join(folder, "passages"), signal: abort.signal },
       onEvent: (event) => {
         events.push(event);
         if (isBrokenOff && event.event === "checkpoint") abort.abort();
