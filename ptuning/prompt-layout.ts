@@ -117,6 +117,32 @@ export function tokensBeyondRoom(
   return tokensOver(parts.maxTokens, encodeChat(model, messages, parts.maxTokens));
 }
 
+/** Normalisation (NFC) makes a text at most three times as long in UTF-8, and each token has a byte of its own. @see Unicode FAQ, Normalization */
+const TOKENS_A_BYTE = 3;
+/** Where a text meets its frame, the frame's tokens may be cut in another way. */
+const SEAM_TOKENS = 16;
+
+/** {@link tokensBeyondRoom} of many questions and inputs in one frame: those that are short by their bytes are not encoded. */
+export function roomCheck(
+  model: Model,
+  frame: Omit<PromptParts, "passages" | "history" | "tooLong" | "question" | "task">,
+): (text: Pick<PromptParts, "question" | "task">) => TokenCount | undefined {
+  const frameTokens = new Map<PromptParts["task"], number>();
+  return (text) => {
+    const { question, task } = text;
+    const known = frameTokens.get(task) ?? frameSize(model, { ...frame, ...text, question: "" });
+    frameTokens.set(task, known);
+    const most = known + SEAM_TOKENS + TOKENS_A_BYTE * Buffer.byteLength(question);
+    return most <= frame.maxTokens ? undefined : tokensBeyondRoom(model, { ...frame, ...text });
+  };
+}
+
+function frameSize(model: Model, parts: Omit<PromptParts, "passages" | "history">): number {
+  const messages = messagesOf({ ...parts, passages: [] }, { passages: 0, history: [] });
+  const { before, after, isCut } = encodeChat(model, messages, parts.maxTokens);
+  return isCut ? parts.maxTokens : before.length + after.length;
+}
+
 /** Of a chat that is longer than `maxTokens`, its tokens. */
 function tokensOver(maxTokens: number, { before, after, isCut }: EncodedChat) {
   if (isCut) return { count: Math.max(0, maxTokens), isExact: false };

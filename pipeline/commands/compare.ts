@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { RagError, writeFileAtomic } from "../../core/index.ts";
-import type { TuneEvent } from "../../ptuning/index.ts";
+import { skippedLine, type TuneEvent } from "../../ptuning/index.ts";
 import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
 import { answerLines } from "../compare/answers.ts";
@@ -163,6 +163,7 @@ function show(terminal: Terminal, event: CompareEvent): void {
 
 function showTraining(terminal: Terminal, event: TuneEvent): void {
   if (event.event === "anew") terminal.warn(begunAnewLine(event));
+  if (event.event === "skipped") terminal.warn(skippedLine(event));
   if (event.event !== "step") return;
   const { step, steps, loss, secondsLeft } = event;
   terminal.live(

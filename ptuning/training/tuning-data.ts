@@ -14,7 +14,7 @@ import {
   withoutDuplicates,
 } from "../examples.ts";
 import { METHODS } from "../methods/methods.ts";
-import { type PassageText, tokensBeyondRoom } from "../prompt-layout.ts";
+import { type PassageText, roomCheck } from "../prompt-layout.ts";
 import { taskOf } from "../prompt-template.ts";
 import type { QaFile } from "../qa-file.ts";
 import { isQuestion, type QaPair, taskOfPairs } from "../qa-record.ts";
@@ -114,14 +114,11 @@ export function withoutTooLong(
 ): { readonly qa: QaFile; readonly skipped: SkippedPairs | undefined } {
   const layout = layoutOf(settings, generator);
   const { maxTokens } = layout;
+  const beyondRoom = roomCheck(generator.model, layout);
   const { fitting, skipped } = pairsByRoom(
     [...qa.pairs, ...(settings.unanswerable > 0 ? qa.unanswerable : [])],
     ({ question, task }) => {
-      const tokens = tokensBeyondRoom(generator.model, {
-        ...layout,
-        question,
-        ...(task ? { task } : {}),
-      });
+      const tokens = beyondRoom({ question, ...(task ? { task } : {}) });
       return tokens && { tokens, maxTokens };
     },
   );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type ChatTurn, layOutPrompt } from "../../ptuning/index.ts";
+import { roomCheck, tokensBeyondRoom } from "../../ptuning/prompt-layout.ts";
 import { openTinyGenerator, type TinyGenerator } from "./tiny-generator.ts";
 
 describe("a prompt within its room", () => {
@@ -50,6 +51,24 @@ describe("a prompt within its room", () => {
         assert.ok(takesPrompt);
       }
     }
+  });
+
+  test("short questions are told to fit by their bytes, and none otherwise than by its tokens", () => {
+    const { model } = tiny.generator;
+    const frame = { maxTokens: 300 };
+    const beyondRoom = roomCheck(model, frame);
+    const seen = { fit: 0, beyond: 0 };
+    for (const character of ["x", "é", "漢", "𝄞", " a", "ﬁ"]) {
+      for (let length = 1; length < 640; length += 13) {
+        const question = character.repeat(length);
+        for (const task of ["question", "input"] as const) {
+          const told = beyondRoom({ question, task });
+          assert.deepEqual(told, tokensBeyondRoom(model, { ...frame, question, task }));
+          seen[told ? "beyond" : "fit"]++;
+        }
+      }
+    }
+    assert.ok(Math.min(seen.fit, seen.beyond) > 50, JSON.stringify(seen));
   });
 
   test("a turn that begins with the model's words goes with them", () => {
