@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
-import { RagError, writeFileAtomic } from "../../core/index.ts";
+import { writeFileAtomic } from "../../core/index.ts";
 import { skippedLine, type TuneEvent } from "../../ptuning/index.ts";
 import { begunAnewLine } from "../begun-anew.ts";
 import { type CommandContext, type CommandHost, withExample } from "../command-host.ts";
@@ -40,7 +40,7 @@ export function compareCommand(host: CommandHost): Command {
     .option("--stores <folder>", "ingested stores, one named as each dataset (default: OUT/stores)")
     .action((path: string, flags: CompareFlags) =>
       host.run(command, {}, (context) => {
-        requireNoStore(command);
+        warnOfStore(command, context.terminal);
         return compareFile(context, path, flags);
       }),
     );
@@ -51,12 +51,11 @@ export function compareCommand(host: CommandHost): Command {
   );
 }
 
-/** Set elsewhere, for other commands, it does not matter. @throws RagError config/invalid where the command line names one store */
-function requireNoStore(command: Command): void {
+/** Set elsewhere, for other commands, it does not matter. */
+function warnOfStore(command: Command, terminal: Terminal): void {
   if (command.optsWithGlobals().store === undefined) return;
-  throw new RagError(
-    "config/invalid",
-    "--store: each dataset has a store of its own; name the folder of them with --stores.",
+  terminal.warn(
+    "--store is not used: each dataset has a store of its own; name the folder of them with --stores.",
   );
 }
 

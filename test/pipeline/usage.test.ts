@@ -117,6 +117,6 @@ describe("wrong usage", () => {
     const environment = { FOREWORD_CONFIG: "" };
     const { code, stderr } = await foreword(["verify"], { cwd: folder, environment });
     assert.equal(code, 1);
-    assert.match(stderr, /there is no store here/);
+    assert.match(stderr, /there are no documents here/);
   });
 });
