@@ -17,7 +17,7 @@ export interface LoadResult {
   readonly firstTokenP50Ms: number;
 }
 
-/** Often enough for a 99th percentile; twenty a second took 5% of a slow machine from the answers that are counted. */
+/** Often enough for a 99th percentile; twenty a second took from a slow machine some of the answers that are counted. */
 const HEALTH_EVERY_MS = 250;
 /** Before counting, so that it starts with a server in full work. */
 const RAMP_MS = 10_000;
