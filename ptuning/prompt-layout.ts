@@ -109,12 +109,8 @@ export function layOutPrompt(model: Model, parts: PromptParts): LaidOutPrompt {
  * How many tokens a question or input needs with its frame, where that is more than there are: nothing can be laid out then. Else
  * undefined.
  */
-export function tokensBeyondRoom(
-  model: Model,
-  parts: Omit<PromptParts, "passages" | "history" | "tooLong">,
-): TokenCount | undefined {
-  const messages = messagesOf({ ...parts, passages: [] }, { passages: 0, history: [] });
-  return tokensOver(parts.maxTokens, encodeChat(model, messages, parts.maxTokens));
+export function tokensBeyondRoom(model: Model, parts: Alone): TokenCount | undefined {
+  return tokensOver(parts.maxTokens, encodeAlone(model, parts));
 }
 
 /** Normalisation (NFC) makes a text at most three times as long in UTF-8, and each token has a byte of its own. @see Unicode FAQ, Normalization */
@@ -125,9 +121,9 @@ const SEAM_TOKENS = 16;
 /** {@link tokensBeyondRoom} of many questions and inputs in one frame: those that are short by their bytes are not encoded. */
 export function roomCheck(
   model: Model,
-  frame: Omit<PromptParts, "passages" | "history" | "tooLong" | "question" | "task">,
-): (text: Pick<PromptParts, "question" | "task">) => TokenCount | undefined {
-  const frameTokens = new Map<PromptParts["task"], number>();
+  frame: Omit<Alone, "question" | "task">,
+): (text: Pick<Alone, "question" | "task">) => TokenCount | undefined {
+  const frameTokens = new Map<Alone["task"], number>();
   return (text) => {
     const { question, task } = text;
     const known = frameTokens.get(task) ?? frameSize(model, { ...frame, ...text, question: "" });
@@ -137,16 +133,28 @@ export function roomCheck(
   };
 }
 
-function frameSize(model: Model, parts: Omit<PromptParts, "passages" | "history">): number {
-  const messages = messagesOf({ ...parts, passages: [] }, { passages: 0, history: [] });
-  const { before, after, isCut } = encodeChat(model, messages, parts.maxTokens);
-  return isCut ? parts.maxTokens : before.length + after.length;
+/** As long as there are tokens where the frame itself is cut. */
+function frameSize(model: Model, parts: Alone): number {
+  const chat = encodeAlone(model, parts);
+  return chat.isCut ? parts.maxTokens : lengthOf(chat);
 }
 
+/** A question or input in its frame, with nothing that could be dropped. */
+type Alone = Omit<PromptParts, "passages" | "history" | "tooLong">;
+
+const encodeAlone = (model: Model, parts: Alone): EncodedChat =>
+  encodeChat(
+    model,
+    messagesOf({ ...parts, passages: [] }, { passages: 0, history: [] }),
+    parts.maxTokens,
+  );
+
+const lengthOf = ({ before, after }: EncodedChat): number => before.length + after.length;
+
 /** Of a chat that is longer than `maxTokens`, its tokens. */
-function tokensOver(maxTokens: number, { before, after, isCut }: EncodedChat) {
-  if (isCut) return { count: Math.max(0, maxTokens), isExact: false };
-  const count = before.length + after.length;
+function tokensOver(maxTokens: number, chat: EncodedChat): TokenCount | undefined {
+  if (chat.isCut) return { count: Math.max(0, maxTokens), isExact: false };
+  const count = lengthOf(chat);
   return count > maxTokens ? { count, isExact: true } : undefined;
 }
 
