@@ -45,7 +45,6 @@ export async function watch(options: WatchOptions): Promise<never> {
   requireThere(paths, folders);
   const hintOptions = { folders, storeFolder: resolve(root, storeFolder), isPolling, quietMs };
   const watched = new WatchedFolders(folders, (path) => holdsDocumentsOf(options, path));
-  let hints = new ChangeHints(hintOptions);
   const keeper = new StoreKeeper(options, watched);
   let isWatching = false;
   const sync = async () => {
@@ -55,20 +54,19 @@ export async function watch(options: WatchOptions): Promise<never> {
     else if (hasChanged(synced)) options.onEvent({ event: "synced", ...synced });
     isWatching = true;
   };
-  try {
-    for (;;) {
+  for (;;) {
+    const hints = new ChangeHints(hintOptions);
+    try {
       await hints.ready();
       await sync();
       while (hints.areCurrent() && watched.gone().length === 0) {
         await hints.next(signal);
         await sync();
       }
-      await allThere(watched, signal);
+    } finally {
       await hints.close();
-      hints = new ChangeHints(hintOptions);
     }
-  } finally {
-    await hints.close();
+    await allThere(watched, signal);
   }
 }
 
