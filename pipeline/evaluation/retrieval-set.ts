@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { RagError, readWholeFile } from "../../core/index.ts";
+import { parseJson, RagError, readWholeFile } from "../../core/index.ts";
 import { documentNames } from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
 import type { RankedQuery } from "./retrieval-metrics.ts";
@@ -156,13 +156,7 @@ function* jsonLines(text: string, source: string): Generator<Line> {
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "") continue;
     const where = `${source} line ${index + 1}`;
-    let value: unknown;
-    try {
-      value = JSON.parse(line.replace(/^\ufeff/, ""));
-    } catch {
-      throw invalid(where, "JSON");
-    }
-    yield { where, value };
+    yield { where, value: parseJson(line, () => invalid(where, "JSON")) };
   }
 }
 
