@@ -1,6 +1,5 @@
 import { type Conditioning, isAdaptation } from "./conditioning.ts";
 import type { DecoderRuns } from "./decoder-runs.ts";
-import { yieldToMessages } from "./decoding-batch.ts";
 import { deepRows } from "./deep-rows.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { withConditioningInFront } from "./in-front.ts";
@@ -8,6 +7,7 @@ import { KeyValueCache } from "./key-value-cache.ts";
 import type { DecoderSource } from "./model.ts";
 import { openRuns } from "./open-runs.ts";
 import type { TrainingExample } from "./trainer-engine.ts";
+import { yieldToMessages } from "./yield-to-messages.ts";
 
 /** Where the tokens that write an answer look: shares of 1, means over heads, layers, those tokens and examples. */
 export interface AttentionShares {

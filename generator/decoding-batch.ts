@@ -6,6 +6,7 @@ import { BLOCK_TOKENS } from "./prefix-cache.ts";
 import type { PrefixReader } from "./prefix-reader.ts";
 import type { Sequence } from "./sequence.ts";
 import { SequenceMemory } from "./sequence-memory.ts";
+import { yieldToMessages } from "./yield-to-messages.ts";
 
 /** Rounds of prefill between two steps of those who are being answered: their streams go on while a newcomer's prompt is read. */
 const PIECES_PER_STEP = 1;
@@ -170,6 +171,3 @@ export class DecodingBatch {
     }
   }
 }
-
-/** Lets messages (a cancellation, another request) in: a run blocks the thread. */
-export const yieldToMessages = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -2,7 +2,7 @@ import { RagError } from "../core/index.ts";
 import { openWeights } from "../runtime/index.ts";
 import type { Conditioning } from "./conditioning.ts";
 import type { DecoderRuns } from "./decoder-runs.ts";
-import { DecodingBatch, yieldToMessages } from "./decoding-batch.ts";
+import { DecodingBatch } from "./decoding-batch.ts";
 import {
   contextLengthOf,
   DEFAULT_MAX_SEQUENCES,
@@ -24,6 +24,7 @@ import { type PromptScore, scoreToken, UNSCORED } from "./prompt-scores.ts";
 import { unrotateRows } from "./rotary-tables.ts";
 import { type PreparedRequest, Sequence } from "./sequence.ts";
 import { readEmbeddingTable } from "./weight-parts.ts";
+import { yieldToMessages } from "./yield-to-messages.ts";
 
 /** Scoring keeps f32 [tokens, V] for each piece. */
 const SCORED_TOKENS = 128;

@@ -1,7 +1,6 @@
 import { sha256 } from "../core/index.ts";
 import { halfToFloats } from "../runtime/index.ts";
 import type { DecoderConfig } from "./config.ts";
-import { yieldToMessages } from "./decoding-batch.ts";
 import type { Engine } from "./engine.ts";
 import { type CacheRows, KeyValueCache } from "./key-value-cache.ts";
 import { PassageCache } from "./passage-cache.ts";
@@ -9,6 +8,7 @@ import { PassageFolder } from "./passage-folder.ts";
 import { BLOCK_TOKENS, blocksOf } from "./prefix-cache.ts";
 import type { TrainerOptions } from "./trainer-engine.ts";
 import type { PassageBlock, PassageRows } from "./training-batch.ts";
+import { yieldToMessages } from "./yield-to-messages.ts";
 
 /**
  * Keys and values of the prefixes of training examples, block by block: from memory, from the folder, or computed and kept. Prefixes that

@@ -5,7 +5,6 @@ import { blockLengths } from "./causal-blocks.ts";
 import { compileGraph } from "./compiled-graphs.ts";
 import { type Conditioning, isAdaptation, virtualCountOf } from "./conditioning.ts";
 import type { DecoderConfig } from "./config.ts";
-import { yieldToMessages } from "./decoding-batch.ts";
 import type { Engine } from "./engine.ts";
 import { contextLengthOf, type EngineOptions, engineFolder } from "./engine-options.ts";
 import { pastNames } from "./inference-graph.ts";
@@ -22,6 +21,7 @@ import {
   type TrainingTarget,
 } from "./training-graph.ts";
 import { openWeightLayout } from "./weight-layout.ts";
+import { yieldToMessages } from "./yield-to-messages.ts";
 
 /** One example to learn from: what stands before the virtual tokens, after them, and what should be answered. */
 export interface TrainingExample {
