@@ -98,8 +98,8 @@ describe("the page with the real models, from an empty store to a trained prompt
     await ask(page, "How tall is the lighthouse of Orrin?");
     assert.match((await page.textContent(".answer-text")) ?? "", /61/);
     await page.click(".citation");
-    const marked = await page.textContent(".reader-text mark");
-    assert.match(marked ?? "", /61 metres tall/);
+    const marked = await page.waitForSelector(".reader-text mark");
+    assert.match((await marked.textContent()) ?? "", /61 metres tall/);
     await requireAccessible(page, "a document opened at its citation");
     await page.goto(`${server.url}/#/documents`);
     assert.equal(await page.isVisible(".reader"), false);

@@ -63,7 +63,8 @@ class ReaderText {
     this.start = Math.max(0, mark.start - AROUND);
     this.end = this.start;
     this.before = h("span", {});
-    this.marked = h("mark", { hidden: mark.end <= mark.start });
+    // Shown with its text: an empty mark is a speck of colour.
+    this.marked = h("mark", { hidden: true });
     this.after = h("span", {});
     this.earlier = this.more("Earlier text", () => this.addEarlier());
     this.later = this.more("Later text", () => this.addLater());
@@ -130,6 +131,7 @@ class ReaderText {
     };
     fill(this.before, start, mark.start);
     fill(this.marked, mark.start, mark.end);
+    this.marked.hidden = this.marked.textContent === "";
     fill(this.after, mark.end, end);
     this.earlier.hidden = this.start === 0;
     this.later.hidden = this.end >= length;
