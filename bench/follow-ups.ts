@@ -1,19 +1,24 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeFileAtomic } from "../core/index.ts";
 import type { Message } from "../pipeline/answerer.ts";
 import { searchQuery } from "../pipeline/search-query.ts";
 import { readQaFile } from "../ptuning/index.ts";
+import { saveResult } from "./save-result.ts";
 import { storeWorkspace } from "./store-workspace.ts";
 
 /**
  * What rewriting follow-up questions does to retrieval: follow-ups written for the demo documents, searched for as they are and
  * rewritten; and questions that stand on their own, asked after another topic, which must not change.
- * `tsx bench/follow-ups.ts --store demo/.foreword`
+ * `tsx bench/follow-ups.ts --store demo/.foreword [--save]`
  */
 const PASSAGES = 3;
-const { values } = parseArgs({ options: { store: { type: "string", default: "demo/.foreword" } } });
+const { values } = parseArgs({
+  options: {
+    store: { type: "string", default: "demo/.foreword" },
+    save: { type: "boolean", default: false },
+  },
+});
 const workspace = storeWorkspace(values.store);
 
 interface Case {
@@ -68,8 +73,7 @@ try {
     followUps: await measure(followUps()),
     complete: await measure(await complete()),
   };
-  const path = join(import.meta.dirname, "results", "follow-ups.json");
-  await writeFileAtomic(path, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.save) await saveResult("follow-ups", result);
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } finally {
   await workspace.close();

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeFileAtomic } from "../core/index.ts";
 import type { Generator } from "../generator/index.ts";
 import { bootstrap, type Interval } from "../pipeline/evaluation/intervals.ts";
 import {
@@ -14,12 +13,13 @@ import {
   readQaFile,
   scoreAnswer,
 } from "../ptuning/index.ts";
+import { saveResult } from "./save-result.ts";
 import { storeWorkspace } from "./store-workspace.ts";
 
 /**
  * What a learned prompt does to what the model knows by itself: general questions without any passage, asked of the bare model, and with
  * the virtual tokens put in front of the question all the same. Foreword itself leaves them out where there are no passages.
- * `tsx bench/general.ts --store DIR --prompt NAME [--prompt NAME] [--qa FILE]`
+ * `tsx bench/general.ts --store DIR --prompt NAME [--prompt NAME] [--qa FILE] [--save]`
  */
 const MAX_TOKENS = 32;
 const { values } = parseArgs({
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     store: { type: "string", default: "demo/.foreword" },
     prompt: { type: "string", multiple: true, default: ["demo"] },
     qa: { type: "string", default: join(import.meta.dirname, "general.jsonl") },
+    save: { type: "boolean", default: false },
   },
 });
 const workspace = storeWorkspace(values.store);
@@ -84,8 +85,7 @@ try {
       ...Object.fromEntries([...answered].map(([name, answers]) => [name, answers[index]])),
     })),
   };
-  const path = join(import.meta.dirname, "results", "general.json");
-  await writeFileAtomic(path, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.save) await saveResult("general", result);
   for (const [name, own] of Object.entries(result.arms)) {
     const told = Object.entries(own).map(
       ([what, { mean, low, high }]) =>

@@ -1,22 +1,23 @@
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { writeFileAtomic } from "../core/index.ts";
 import { handArm, plainRag } from "../pipeline/evaluation/arms.ts";
 import { evaluate } from "../pipeline/evaluation/evaluate.ts";
 import { HAND_PROMPTS } from "../pipeline/evaluation/hand-prompts.ts";
 import { evaluationTable } from "../pipeline/evaluation/table.ts";
 import { readQaFile } from "../ptuning/index.ts";
+import { saveResult } from "./save-result.ts";
 import { storeWorkspace } from "./store-workspace.ts";
 
 /**
  * Which hand-written prompt is best, chosen on training questions so that the comparison on held-out ones is fair to it.
- * `tsx bench/hand-prompts.ts --store DIR --qa qa-train.jsonl --limit 60`
+ * `tsx bench/hand-prompts.ts --store DIR --qa qa-train.jsonl --limit 60 [--save]`
  */
 const { values } = parseArgs({
   options: {
     store: { type: "string" },
     qa: { type: "string" },
     limit: { type: "string", default: "60" },
+    save: { type: "boolean", default: false },
   },
 });
 const workspace = storeWorkspace(values.store);
@@ -42,9 +43,10 @@ try {
     seed: 1,
   });
   process.stdout.write(`${evaluationTable({ ...result, questions: [] })}\n`);
-  const file = join(import.meta.dirname, "results", "hand-prompts.json");
-  const content = { qa: basename(values.qa!), prompts: HAND_PROMPTS, ...result };
-  await writeFileAtomic(file, `${JSON.stringify(content, null, 2)}\n`);
+  if (values.save) {
+    const content = { qa: basename(values.qa!), prompts: HAND_PROMPTS, ...result };
+    await saveResult("hand-prompts", content);
+  }
 } finally {
   await workspace.close();
 }

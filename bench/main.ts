@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { errorMessage, RagError, writeFileAtomic } from "../core/index.ts";
+import { errorMessage, RagError } from "../core/index.ts";
+import { saveResult } from "./save-result.ts";
 
 /** One measurement: its lines go to the reader; with `--save` its result to `results/NAME.json`, its plot beside it. */
 export interface BenchResult {
@@ -51,7 +51,7 @@ const BENCHES: Readonly<
 
 /**
  * `npm run bench -- NAME [--json] [--save] [--data PATH] [--stores FOLDER] [--count N] [--filter JSON] [--python PATH] [--llama-cpp FOLDER] [--transformers-js FOLDER] [--threads N] [--seconds N]
- * [--soak]`. Only `--save` replaces the result that the documentation quotes: a run without the peers would lose their columns.
+ * [--soak]`
  */
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = readFlags(args);
@@ -75,12 +75,7 @@ async function main(args: readonly string[]): Promise<number> {
     seconds: count("seconds", values.seconds),
     isSoak: values.soak,
   });
-  if (values.save) {
-    const path = join(import.meta.dirname, "results", name);
-    await writeFileAtomic(`${path}.json`, `${JSON.stringify(result, null, 2)}\n`);
-    if (plot !== undefined) await writeFileAtomic(`${path}.svg`, plot);
-    say(`saved as bench/results/${name}.json`);
-  }
+  if (values.save) await saveResult(name, result, plot);
   process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
   return 0;
 }
