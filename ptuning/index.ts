@@ -42,6 +42,7 @@ export {
   layOutPrompt,
   type PassageText,
   type PromptParts,
+  questionTooLong,
   tokensBeyondRoom,
 } from "./prompt-layout.ts";
 export {

@@ -171,12 +171,13 @@ function shorterAndShorter({ passages: { length: all }, history = [] }: PromptPa
   return [...fewerTurns, ...fewerPassages];
 }
 
-const questionTooLong =
-  (maxTokens: number) =>
+/** Says that a question has no room; `what` names it. */
+export const questionTooLong =
+  (maxTokens: number, what = "question") =>
   ({ count, isExact }: TokenCount): RagError =>
     new RagError(
       "context/overflow",
-      `question: it needs ${isExact ? "" : "more than "}${count} tokens with its frame, but only ${maxTokens} are left for it; shorten it.`,
+      `${what}: it needs ${isExact ? "" : "more than "}${count} tokens with its frame, but only ${maxTokens} are left for it; shorten it.`,
     );
 
 function messagesOf(parts: PromptParts, { passages: used, history }: Kept): ChatMessage[] {

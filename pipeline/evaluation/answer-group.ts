@@ -41,9 +41,9 @@ export async function answerGroup(
   const group = pairs.slice(first, first + ANSWERS_AT_ONCE);
   const answers = await answerTogether(
     [...group.entries()],
-    async ([index, { question, task, answers: accepted }]) => {
+    async ([index, { id, question, task, answers: accepted }]) => {
       const passages = (found[first + index] ?? []).slice(0, k);
-      const answer = await answerWith(arm, generator, { question, task, passages, signal });
+      const answer = await answerWith(arm, generator, { id, question, task, passages, signal });
       return { answer, ...scoreAnswer(answer, accepted) };
     },
   );

@@ -10,6 +10,7 @@ import {
   type PassageText,
   type PromptParts,
   type PromptTemplate,
+  questionTooLong,
   scoredAnswerTokens,
   templateOf,
   tokensBeyondRoom,
@@ -88,21 +89,27 @@ interface Asked {
   readonly task?: "input" | undefined;
 }
 
-/** One greedy answer, at most as long as it is scored. */
+/**
+ * One greedy answer, at most as long as it is scored.
+ * @throws RagError context/overflow naming the pair, when its question alone does not fit; engine/failed
+ */
 export async function answerWith(
   arm: Arm,
   generator: Generator,
   asked: Asked & {
+    readonly id: string;
     readonly passages: readonly PassageText[];
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<string> {
-  const { passages, signal } = asked;
+  const { id, passages, signal } = asked;
   const { conditioning, fixedAnswer } = arm;
   if (fixedAnswer !== undefined) return fixedAnswer;
+  const frame = framed(arm, generator, asked);
   const prompt = layOutPrompt(generator.model, {
-    ...framed(arm, generator, asked),
+    ...frame,
     passages: arm.usesPassages ? passages : [],
+    tooLong: questionTooLong(frame.maxTokens, `pair "${id}"`),
   });
   return generateAnswer(generator, prompt, {
     conditioning,

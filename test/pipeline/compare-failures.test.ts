@@ -129,7 +129,7 @@ test("the reports list failed cells with their reasons, and the command ends wit
   const words = ["compare", "e.json", "--out", "out", "--json", "--model", model];
   const { code, stdout, stderr } = await foreword([...words, "--cache", "cache"], { cwd: folder });
   assert.equal(code, 1, stderr);
-  assert.match(stderr, /1\/2 long on lamps, seed 1 .* failed: .*tokens/);
+  assert.match(stderr, /1\/2 long on lamps, seed 1 .* failed: pair "10": it needs .*tokens/);
   assert.match(stderr, /Without a result: long on lamps, seed 1 /);
   const { arms: shown, failed } = JSON.parse(stdout.trim().split("\n").at(-1)!);
   assert.deepEqual(
