@@ -66,7 +66,7 @@ export interface IngestProgress {
 }
 
 /** Part of every document's hash: raised when readers or chunker change what they make of a file, so that it is read again. */
-const READING_VERSION = 5;
+const READING_VERSION = 6;
 /** How many bad lines of one file are named one by one. */
 const MAX_NAMED_LINES = 20;
 const SMALL_FILE_BYTES = 2 ** 20;

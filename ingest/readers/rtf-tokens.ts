@@ -9,6 +9,8 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const BACKSLASH = 0x5c;
 const CONTROL = /([a-zA-Z]{1,32})(-?\d{1,10})? ?/y;
+/** After a backslash it means \par, which is how macOS ends every paragraph. */
+const LINE_END = /\r\n?|\n/y;
 
 /** Cuts an RTF file into its pieces. @see RTF 1.9.1, "Conventions of an RTF Reader" */
 export function* rtfTokens(file: Uint8Array): Generator<RtfToken> {
@@ -46,6 +48,10 @@ function controlAt(text: string, at: number): { token: RtfToken; end: number } {
   if (match) {
     const value = match[2] === undefined ? undefined : Number(match[2]);
     return { token: { kind: "control", word: match[1]!, value }, end: CONTROL.lastIndex };
+  }
+  LINE_END.lastIndex = at;
+  if (LINE_END.test(text)) {
+    return { token: { kind: "control", word: "par", value: undefined }, end: LINE_END.lastIndex };
   }
   const symbol = text[at] ?? "";
   const hex = symbol === "'" ? Number.parseInt(text.slice(at + 1, at + 3), 16) : Number.NaN;

@@ -194,3 +194,20 @@ test("RTF: words that every object has are no symbols, and DOS code pages are re
   assert.equal(rtf("\\ansicpg850 caf\\'82 na\\'8bve \\'9e"), "café naïve ×");
   assert.equal(rtf("\\ansicpg866 \\'8c\\'a0\\'ef\\'aa"), "Маяк");
 });
+
+test("RTF: a backslash at the end of a line ends the paragraph, as macOS writes it", () => {
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const lines = [
+      "{\\rtf1\\ansi\\cocoartf2709",
+      "\\pard\\f0 First line\\",
+      "Second line\\",
+      "\\",
+      "Third}",
+    ];
+    assert.deepEqual(shown(parseRtf(Buffer.from(lines.join(end), "latin1"))), [
+      "paragraph: First line",
+      "paragraph: Second line",
+      "paragraph: Third",
+    ]);
+  }
+});
