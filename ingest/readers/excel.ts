@@ -1,11 +1,15 @@
 import { DocumentBuilder } from "./document-builder.ts";
 import { type CellStyle, cellStyles, formatNumber, usesEpoch1904 } from "./excel-numbers.ts";
-import { OfficePackage } from "./office-package.ts";
+import { type OfficeKind, OfficePackage } from "./office-package.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 import { tableRow } from "./table-text.ts";
 import { walkXml } from "./xml.ts";
 
-const MAIN_PART = "xl/workbook.xml";
+const WORKBOOK: OfficeKind = {
+  called: "Excel workbook",
+  root: "workbook",
+  usualPath: "xl/workbook.xml",
+};
 /** Columns of a sheet. @see ECMA-376, part 1, section 18.3.1.13 */
 const MAX_COLUMNS = 16_384;
 
@@ -18,19 +22,16 @@ interface Workbook {
 /** A workbook (.xlsx): a sheet is a heading and a table, a blank row ends a table. Formulas count by their last result. */
 export function parseExcel(bytes: Uint8Array): ParsedDocument {
   const file = new OfficePackage(bytes, "xlsx");
-  const main = file.require(MAIN_PART, "Excel workbook");
-  const relationships = file.relationships(MAIN_PART);
-  const partOf = (type: string) => {
-    const found = [...relationships.values()].find((one) => one.type === type);
-    return found ? file.part(found.target) : undefined;
-  };
+  const main = file.main(WORKBOOK);
+  const relationships = file.relationships(main.path);
+  const partOf = (type: string) => file.related(main.path, type)?.bytes;
   const workbook: Workbook = {
     strings: sharedStrings(partOf("sharedStrings")),
     styles: cellStyles(partOf("styles")),
-    isEpoch1904: usesEpoch1904(main),
+    isEpoch1904: usesEpoch1904(main.bytes),
   };
   const builder = new DocumentBuilder();
-  walkXml(main, {
+  walkXml(main.bytes, {
     open: (name, attributes) => {
       const target = relationships.get(attributes["r:id"] ?? "")?.target;
       const sheet = name === "sheet" && target ? file.part(target) : undefined;

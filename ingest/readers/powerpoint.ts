@@ -1,10 +1,14 @@
 import { DocumentBuilder } from "./document-builder.ts";
-import { OfficePackage } from "./office-package.ts";
+import { type OfficeKind, OfficePackage } from "./office-package.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 import { tableRow } from "./table-text.ts";
 import { walkXml, type XmlHandlers } from "./xml.ts";
 
-const MAIN_PART = "ppt/presentation.xml";
+const PRESENTATION: OfficeKind = {
+  called: "PowerPoint presentation",
+  root: "presentation",
+  usualPath: "ppt/presentation.xml",
+};
 const TITLES = new Set(["title", "ctrTitle"]);
 /** Placeholders that stand on every slide alike. */
 const REPEATED = new Set(["sldNum", "dt", "ftr", "hdr", "sldImg"]);
@@ -26,9 +30,10 @@ export function parsePowerPoint(bytes: Uint8Array): ParsedDocument {
 }
 
 function slidePaths(file: OfficePackage): string[] {
-  const relationships = file.relationships(MAIN_PART);
+  const main = file.main(PRESENTATION);
+  const relationships = file.relationships(main.path);
   const paths: string[] = [];
-  walkXml(file.require(MAIN_PART, "PowerPoint presentation"), {
+  walkXml(main.bytes, {
     open: (name, attributes) => {
       const target = relationships.get(attributes["r:id"] ?? "")?.target;
       if (name === "sldId" && target) paths.push(target);

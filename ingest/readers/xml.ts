@@ -4,15 +4,23 @@ import { errorMessage, RagError } from "../../core/index.ts";
 /** Attributes by their name as written ("r:id") and, where free, without the prefix ("id"). */
 export type XmlAttributes = Readonly<Record<string, string>>;
 
+/** A tag as it stands in the file, prefixes and all. */
+export interface WrittenTag {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 export interface XmlHandlers {
   /** `name`: without its prefix. */
-  readonly open?: (name: string, attributes: XmlAttributes) => void;
-  readonly close?: (name: string) => void;
+  readonly open?: (name: string, attributes: XmlAttributes, written: WrittenTag) => void;
+  readonly close?: (name: string, written: WrittenTag) => void;
   readonly text?: (text: string) => void;
 }
 
 /** Decoded and parsed at a time, so that a large part is never held as one string. */
 const PIECE_BYTES = 2 ** 20;
+/** The root element is looked for in the first so many bytes. */
+const HEAD_BYTES = 2 ** 16;
 const MAX_DEPTH = 2000;
 
 /**
@@ -25,13 +33,13 @@ export function walkXml(bytes: Uint8Array, handlers: XmlHandlers): void {
   parser.on("error", (error) => {
     throw new RagError("file/invalid", `holds damaged XML (${errorMessage(error)}).`);
   });
-  parser.on("opentag", ({ name, attributes }) => {
+  parser.on("opentag", (tag) => {
     if (++depth > MAX_DEPTH) throw new RagError("file/invalid", "holds XML nested too deeply.");
-    handlers.open?.(localName(name), withLocalNames(attributes));
+    handlers.open?.(localName(tag.name), withLocalNames(tag.attributes), tag);
   });
-  parser.on("closetag", ({ name }) => {
+  parser.on("closetag", (tag) => {
     depth--;
-    handlers.close?.(localName(name));
+    handlers.close?.(localName(tag.name), tag);
   });
   if (handlers.text) {
     parser.on("text", handlers.text);
@@ -43,6 +51,20 @@ export function walkXml(bytes: Uint8Array, handlers: XmlHandlers): void {
   }
   parser.write(decoder.decode());
   parser.close();
+}
+
+/** Name of the root element without its prefix; "" where the first 64 KiB show none. */
+export function rootName(bytes: Uint8Array): string {
+  const parser = new SaxesParser({ xmlns: false });
+  let root = "";
+  parser.on("error", () => {
+    // Damage is named when the file is read.
+  });
+  parser.on("opentagstart", ({ name }) => {
+    root ||= localName(name);
+  });
+  parser.write(new TextDecoder(encodingOf(bytes)).decode(bytes.subarray(0, HEAD_BYTES)));
+  return root;
 }
 
 function encodingOf(bytes: Uint8Array): string {

@@ -2,7 +2,8 @@ import { unzipSync } from "fflate";
 import { errorMessage, RagError } from "../../core/index.ts";
 
 const MAX_ENTRIES = 10_000;
-const MAX_UNPACKED_BYTES = 256 * 2 ** 20;
+/** Of the files of an archive together. */
+export const MAX_UNPACKED_BYTES = 256 * 2 ** 20;
 
 /**
  * Files of a zip archive whose name is `wanted`. Sizes are checked before anything is unpacked.

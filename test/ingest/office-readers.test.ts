@@ -101,6 +101,146 @@ describe("office files, mail, data and code", () => {
     ]);
   });
 
+  const WORD_NAMESPACES =
+    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"';
+  const wordPart = (root: string, content: string) =>
+    `<w:${root} ${WORD_NAMESPACES}>${content}</w:${root}>`;
+  const run = (text: string) => `<w:r><w:t xml:space="preserve">${text}</w:t></w:r>`;
+  const paragraph = (...runs: readonly string[]) => `<w:p>${runs.join("")}</w:p>`;
+  const document = (...paragraphs: readonly string[]) =>
+    wordPart("document", `<w:body>${paragraphs.join("")}</w:body>`);
+
+  test("Word: fields, directions, readings above characters, formulas and old line breaks keep their text", async () => {
+    const math = (text: string) => `<m:r><m:t>${text}</m:t></m:r>`;
+    const ruby = `<w:r><w:ruby><w:rubyPr/><w:rt>${run("かんじ")}</w:rt><w:rubyBase>${run("漢字")}</w:rubyBase></w:ruby></w:r>`;
+    const parsed = await read(
+      "elements.docx",
+      zip({
+        "word/document.xml": document(
+          paragraph(
+            run("Table "),
+            `<w:fldSimple w:instr="SEQ">${run("7")}</w:fldSimple>`,
+            run(": Results"),
+          ),
+          paragraph(run("Read "), ruby, run(" aloud")),
+          paragraph(
+            run("Energy is "),
+            `<m:oMath>${math("E=m")}<m:sSup><m:e>${math("c")}</m:e><m:sup>${math("2")}</m:sup></m:sSup></m:oMath>`,
+            run(" always"),
+          ),
+          paragraph(
+            `<m:oMathPara><m:oMathParaPr/><m:oMath>${math("f")}<m:d><m:e>${math("x &lt; y")}</m:e></m:d>${math("=")}<m:f><m:num>${math("1")}</m:num><m:den>${math("2")}</m:den></m:f><m:d><m:dPr><m:begChr m:val="|"/><m:endChr m:val="|"/></m:dPr><m:e>${math("z")}</m:e></m:d></m:oMath></m:oMathPara>`,
+          ),
+          paragraph(
+            `<w:bdo w:val="rtl">${run("שלום")}</w:bdo>`,
+            `<w:dir w:val="rtl">${run(" עולם")}</w:dir>`,
+          ),
+          paragraph(
+            "<w:r><w:t>line1</w:t><w:cr/><w:t>line2</w:t></w:r>",
+            "<w:r><w:footnoteReference w:id='2'/></w:r>",
+          ),
+        ),
+        "word/_rels/document.xml.rels": relationships(
+          ["h", "header", "header1.xml"],
+          ["f", "footnotes", "footnotes.xml"],
+        ).replace(
+          "<Relationships>",
+          '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">',
+        ),
+        "word/header1.xml": wordPart("hdr", paragraph(ruby, "<w:r><w:cr/></w:r>", run("by Aso"))),
+        "word/footnotes.xml": wordPart(
+          "footnotes",
+          `<w:footnote w:id="2">${paragraph(`<w:fldSimple w:instr="DATE">${run("Noted")}</w:fldSimple>`)}</w:footnote>`,
+        ),
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "paragraph: 漢字 by Aso",
+      "paragraph: Table 7: Results",
+      "paragraph: Read 漢字 aloud",
+      "paragraph: Energy is E=mc^2 always",
+      "paragraph: f(x < y)=1/2|z|",
+      "paragraph: שלום עולם",
+      "paragraph: line1\nline2[1]",
+      "paragraph: 1. Noted",
+    ]);
+  });
+
+  const mainPart = (target: string, namespace: string) => ({
+    "_rels/.rels": `<Relationships><Relationship Id="m" Type="${namespace}/officeDocument" Target="${target}"/></Relationships>`,
+  });
+  const TRANSITIONAL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+  const STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships";
+
+  for (const namespace of [TRANSITIONAL, STRICT]) {
+    test(`the main part of an Office file may have any name (${namespace})`, async () => {
+      const word = await read(
+        "other.docx",
+        zip({
+          ...mainPart("word/document2.xml", namespace),
+          "word/document2.xml": document(paragraph(run("Colza oil"))),
+        }),
+      );
+      assert.equal(word.text, "Colza oil");
+      const excel = await read(
+        "other.xlsx",
+        zip({
+          ...mainPart("/xl/book.xml", namespace),
+          "xl/book.xml":
+            '<workbook xmlns:r="r"><sheets><sheet name="S" r:id="r1"/></sheets></workbook>',
+          "xl/_rels/book.xml.rels": relationships(["r1", "worksheet", "sheet.xml"]),
+          "xl/sheet.xml": '<worksheet><row r="1"><c r="A1"><v>12</v></c></row></worksheet>',
+        }),
+      );
+      assert.deepEqual(outline(excel), ["heading1: S", "table: 12"]);
+      const powerpoint = await read(
+        "other.pptx",
+        zip({
+          ...mainPart("show/main.xml", namespace),
+          "show/main.xml":
+            '<p:presentation xmlns:p="p" xmlns:r="r"><p:sldId r:id="a"/></p:presentation>',
+          "show/_rels/main.xml.rels": relationships(["a", "slide", "s.xml"]),
+          "show/s.xml": slide("The lamp", ""),
+        }),
+      );
+      assert.deepEqual(outline(powerpoint), ["heading1 p1: The lamp"]);
+    });
+  }
+
+  test("names of parts ignore case", async () => {
+    const excel = await read(
+      "case.xlsx",
+      zip({
+        "xl/Workbook.xml":
+          '<workbook xmlns:r="r"><sheets><sheet name="S" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.RELS": relationships(
+          ["r1", "worksheet", "Worksheets/sheet1.xml"],
+          ["r2", "sharedStrings", "sharedStrings.xml"],
+        ),
+        "xl/SharedStrings.xml": "<sst><si><t>Colza oil</t></si></sst>",
+        "xl/worksheets/sheet1.xml":
+          '<worksheet><row r="1"><c r="A1" t="s"><v>0</v></c></row></worksheet>',
+      }),
+    );
+    assert.deepEqual(outline(excel), ["heading1: S", "table: Colza oil"]);
+    const word = await read(
+      "case.docx",
+      zip({ "Word/Document.xml": document(paragraph(run("x"))) }),
+    );
+    assert.equal(word.text, "x");
+  });
+
+  test("an Office file of another kind than its name says is refused", async () => {
+    const file = zip({
+      ...mainPart("xl/workbook.xml", TRANSITIONAL),
+      "xl/workbook.xml": "<workbook/>",
+    });
+    await assert.rejects(read("kind.docx", file), {
+      code: "file/invalid",
+      message: /is no Word document: its main part is no document/,
+    });
+  });
+
   test("Excel: how long something took, dates of East Asian formats, colours that look like one", () => {
     const codes = ["[h]:mm", "[hh]:mm:ss", "[mm]:ss", "[s]", "[Magenta]0.0", "[$-409]h:mm"];
     const ids = codes.map((_, index) => 170 + index);
