@@ -13,6 +13,7 @@ export class DocumentBuilder {
   readonly #parts: string[] = [];
   readonly #blocks: Block[] = [];
   #length = 0;
+  #isInSection = false;
 
   /** Adds a block; empty text is left out. @throws RagError file/too-large */
   add(
@@ -30,14 +31,23 @@ export class DocumentBuilder {
         `holds more than ${MAX_TEXT_CHARACTERS} characters of text; split it.`,
       );
     }
+    if (kind === "heading") this.#isInSection = true;
     this.#parts.push(trimmed);
     this.#blocks.push({ kind, start, end: this.#length, ...place });
+  }
+
+  /** What follows stands under no heading. */
+  endSection(place: { readonly page?: number } = {}): void {
+    if (!this.#isInSection) return;
+    this.#isInSection = false;
+    const end = this.#length;
+    this.#blocks.push({ kind: "heading", start: end, end, level: 1, ...place });
   }
 
   /** `title`: the document's own; without one the first top heading is taken. */
   finish(title = ""): ParsedDocument {
     const text = this.#parts.join(SEPARATOR);
-    const first = this.#blocks.find(({ level }) => level === 1);
+    const first = this.#blocks.find(({ level, start, end }) => level === 1 && start < end);
     return {
       title: title.trim() || (first ? text.slice(first.start, first.end) : ""),
       text,

@@ -1,4 +1,4 @@
-/** What a piece of a document is; the chunker treats them differently. */
+/** What a piece of a document is; the chunker treats them differently. An empty heading ends the sections above it. */
 export type BlockKind = "heading" | "paragraph" | "table" | "code";
 
 /** A piece of a document's text: UTF-16 offsets, end exclusive. Blocks rise and do not overlap. */

@@ -2,7 +2,7 @@ import { DocumentBuilder } from "./document-builder.ts";
 import { type OfficeKind, OfficePackage } from "./office-package.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 import { tableRow } from "./table-text.ts";
-import { walkXml, type XmlHandlers } from "./xml.ts";
+import { walkXml, type XmlAttributes, type XmlHandlers } from "./xml.ts";
 
 const PRESENTATION: OfficeKind = {
   called: "PowerPoint presentation",
@@ -13,17 +13,33 @@ const TITLES = new Set(["title", "ctrTitle"]);
 /** Placeholders that stand on every slide alike. */
 const REPEATED = new Set(["sldNum", "dt", "ftr", "hdr", "sldImg"]);
 
-/** A presentation (.pptx): a slide is a page, its title a heading; tables and speaker notes are kept. */
+/** A presentation (.pptx): a slide is a page, its title a heading wherever it stands; tables, diagrams and speaker notes are kept. */
 export function parsePowerPoint(bytes: Uint8Array): ParsedDocument {
   const file = new OfficePackage(bytes, "pptx");
   const builder = new DocumentBuilder();
+  const readDiagrams = new Set<string>();
   for (const [index, path] of slidePaths(file).entries()) {
     const slide = file.part(path);
     if (!slide) continue;
-    walkXml(slide, slideHandlers(builder, index + 1));
-    for (const { type, target } of file.relationships(path).values()) {
-      const notes = type === "notesSlide" ? file.part(target) : undefined;
-      if (notes) walkXml(notes, slideHandlers(builder, index + 1));
+    const place = { page: index + 1 };
+    const relationships = file.relationships(path);
+    // A part that several slides lead to would be read once for each of them.
+    const diagram = (id: string): string => {
+      const target = relationships.get(id)?.target ?? "";
+      if (readDiagrams.has(target)) return "";
+      readDiagrams.add(target);
+      return diagramText(file.part(target));
+    };
+    const shapes = shapesOf(slide, diagram);
+    const titles = shapes.filter(({ kind }) => kind === "heading");
+    if (titles.length === 0) builder.endSection(place);
+    for (const { text } of titles) builder.add("heading", text, { ...place, level: 1 });
+    const others = shapes.filter(({ kind }) => kind !== "heading");
+    const notes = file.related(path, "notesSlide");
+    if (notes) others.push(...shapesOf(notes.bytes, diagram));
+    // Only a slide has a title.
+    for (const { kind, text } of others) {
+      builder.add(kind === "heading" ? "paragraph" : kind, text, place);
     }
   }
   return builder.finish(file.title());
@@ -42,61 +58,85 @@ function slidePaths(file: OfficePackage): string[] {
   return paths;
 }
 
-/** What is being collected of one slide. */
-class SlideWalk {
-  placeholder = "";
+/** Text of one shape of a slide; a title is a heading. None is empty. */
+interface Shape {
+  readonly kind: "heading" | "paragraph" | "table";
+  readonly text: string;
+}
+
+/** `diagram`: text of the diagram with that relationship's id. */
+function shapesOf(slide: Uint8Array, diagram: (id: string) => string): Shape[] {
+  const walk = new SlideWalk(diagram);
+  walkXml(slide, walk);
+  return walk.shapes;
+}
+
+/** Texts of a diagram (SmartArt), a line each. @see ECMA-376, part 1, section 21.4.2 (DrawingML diagrams) */
+function diagramText(data: Uint8Array | undefined): string {
+  if (!data) return "";
+  const walk = new SlideWalk(() => "");
+  walkXml(data, walk);
+  return walk.lines.join("\n");
+}
+
+/** Collects the shapes of a slide in the order they are drawn. @see ECMA-376, part 1, sections 19.3 (PresentationML) and 21.1 (DrawingML text and tables) */
+class SlideWalk implements XmlHandlers {
+  readonly shapes: Shape[] = [];
+  /** Of the shape or cell under way. */
   lines: string[] = [];
-  line = "";
-  cells: string[] = [];
-  rows: string[] = [];
-  isInTable = false;
-  isInText = false;
+  readonly #diagram: (id: string) => string;
+  #placeholder = "";
+  #line = "";
+  #cells: string[] = [];
+  #rows: string[] = [];
+  #isInTable = false;
+  #isInText = false;
   /** Depth inside the second copy of what newer programs draw differently. */
-  fallbackDepth = 0;
-}
+  #fallbackDepth = 0;
 
-/** @see ECMA-376, part 1, sections 19.3 (PresentationML) and 21.1 (DrawingML text and tables) */
-function slideHandlers(builder: DocumentBuilder, page: number): XmlHandlers {
-  const walk = new SlideWalk();
-  return {
-    open: (name, { type }) => {
-      if (name === "Fallback" || walk.fallbackDepth > 0) walk.fallbackDepth++;
-      if (name === "sp") walk.placeholder = "";
-      if (name === "ph") walk.placeholder = type ?? "body";
-      if (name === "tbl") walk.isInTable = true;
-      if (name === "br") walk.line += walk.isInTable ? " " : "\n";
-      walk.isInText = name === "t" && walk.fallbackDepth === 0;
-    },
-    text: (text) => {
-      if (walk.isInText) walk.line += text;
-    },
-    close: (name) => {
-      walk.isInText = false;
-      if (walk.fallbackDepth > 0) walk.fallbackDepth--;
-      else closeElement(name, walk, { builder, page });
-    },
+  constructor(diagram: (id: string) => string) {
+    this.#diagram = diagram;
+  }
+
+  readonly open = (name: string, { type, "r:dm": diagramId }: XmlAttributes): void => {
+    if (name === "Fallback" || this.#fallbackDepth > 0) this.#fallbackDepth++;
+    if (this.#fallbackDepth > 0) return;
+    if (name === "sp") this.#placeholder = "";
+    else if (name === "ph") this.#placeholder = type ?? "body";
+    else if (name === "tbl") this.#isInTable = true;
+    else if (name === "br") this.#line += this.#isInTable ? " " : "\n";
+    else if (name === "relIds") this.#add("paragraph", this.#diagram(diagramId ?? ""));
+    this.#isInText = name === "t";
   };
-}
 
-function closeElement(
-  name: string,
-  walk: SlideWalk,
-  { builder, page }: { readonly builder: DocumentBuilder; readonly page: number },
-): void {
-  if (name === "p") {
-    if (walk.line.trim() !== "") walk.lines.push(walk.line.trim());
-    walk.line = "";
-  } else if (name === "tc") {
-    walk.cells.push(walk.lines.splice(0).join(" "));
-  } else if (name === "tr") {
-    walk.rows.push(tableRow(walk.cells.splice(0)));
-  } else if (name === "tbl") {
-    builder.add("table", walk.rows.splice(0).join("\n"), { page });
-    walk.isInTable = false;
-  } else if (name === "sp") {
-    const text = walk.lines.splice(0).join("\n");
-    if (TITLES.has(walk.placeholder)) {
-      builder.add("heading", text.replaceAll("\n", " "), { page, level: 1 });
-    } else if (!REPEATED.has(walk.placeholder)) builder.add("paragraph", text, { page });
+  readonly text = (text: string): void => {
+    if (this.#isInText) this.#line += text;
+  };
+
+  readonly close = (name: string): void => {
+    this.#isInText = false;
+    if (this.#fallbackDepth > 0) this.#fallbackDepth--;
+    else if (name === "p") this.#endLine();
+    else if (name === "tc") this.#cells.push(this.lines.splice(0).join(" "));
+    else if (name === "tr") this.#rows.push(tableRow(this.#cells.splice(0)));
+    else if (name === "tbl") {
+      this.#add("table", this.#rows.splice(0).join("\n"));
+      this.#isInTable = false;
+    } else if (name === "sp") this.#endShape();
+  };
+
+  #endLine(): void {
+    if (this.#line.trim() !== "") this.lines.push(this.#line.trim());
+    this.#line = "";
+  }
+
+  #endShape(): void {
+    const text = this.lines.splice(0).join("\n");
+    if (TITLES.has(this.#placeholder)) this.#add("heading", text.replaceAll("\n", " "));
+    else if (!REPEATED.has(this.#placeholder)) this.#add("paragraph", text);
+  }
+
+  #add(kind: Shape["kind"], text: string): void {
+    if (text.trim() !== "") this.shapes.push({ kind, text });
   }
 }

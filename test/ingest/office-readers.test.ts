@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { strToU8, zipSync } from "fflate";
+import { chunkDocument } from "../../ingest/chunks/chunker.ts";
 import type { ParsedDocument } from "../../ingest/index.ts";
 import { cellStyles, formatNumber } from "../../ingest/readers/excel-numbers.ts";
 import { formatOf } from "../../ingest/readers/formats.ts";
@@ -73,6 +74,56 @@ describe("office files, mail, data and code", () => {
       "heading1 p2: Costs & gains",
       "table p2: Oil | 12",
     ]);
+  });
+
+  test("PowerPoint: a slide's title comes first wherever it is drawn, a slide without one is under none, diagrams are read once", async () => {
+    const text = (line: string) => `<p:sp><a:p><a:t>${line}</a:t></a:p></p:sp>`;
+    const title = (line: string) =>
+      `<p:sp><p:ph type="title"/><a:p><a:t>${line}</a:t></a:p></p:sp>`;
+    const shapes = (...parts: readonly string[]) =>
+      `<p:sld xmlns:p="p" xmlns:a="a" xmlns:d="d" xmlns:r="r">${parts.join("")}</p:sld>`;
+    const diagram = '<p:graphicFrame><d:relIds r:dm="d1"/></p:graphicFrame>';
+    const parsed = await read(
+      "order.pptx",
+      zip({
+        "ppt/presentation.xml":
+          '<p:presentation xmlns:p="p" xmlns:r="r"><p:sldId r:id="a"/><p:sldId r:id="b"/><p:sldId r:id="c"/></p:presentation>',
+        "ppt/_rels/presentation.xml.rels": relationships(
+          ["a", "slide", "slides/1.xml"],
+          ["b", "slide", "slides/2.xml"],
+          ["c", "slide", "slides/3.xml"],
+        ),
+        "ppt/slides/1.xml": shapes(title("Revenue"), text("It rose.")),
+        "ppt/slides/2.xml": shapes(text("They fell."), title("Costs"), text("By half.")),
+        "ppt/slides/3.xml": shapes(title(" "), text("Alone."), diagram, diagram, text("After.")),
+        "ppt/slides/_rels/3.xml.rels": relationships([
+          "d1",
+          "diagramData",
+          "../diagrams/data1.xml",
+        ]),
+        "ppt/diagrams/data1.xml":
+          '<d:dataModel xmlns:d="d" xmlns:a="a"><d:ptLst><d:pt><d:t><a:p><a:t>Fill</a:t></a:p></d:t></d:pt><d:pt><d:t><a:p><a:t>Light</a:t></a:p></d:t></d:pt></d:ptLst></d:dataModel>',
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "heading1 p1: Revenue",
+      "paragraph p1: It rose.",
+      "heading1 p2: Costs",
+      "paragraph p2: They fell.",
+      "paragraph p2: By half.",
+      "heading1 p3: ",
+      "paragraph p3: Alone.",
+      "paragraph p3: Fill\nLight",
+      "paragraph p3: After.",
+    ]);
+    assert.equal(parsed.title, "Revenue");
+    const headings = chunkDocument(parsed, (part) => part.split(" ").length, {
+      targetTokens: 4,
+      maxTokens: 4,
+      minTokens: 1,
+      overlapTokens: 0,
+    }).map(({ heading, page }) => [...heading, page]);
+    assert.deepEqual(headings, [["Revenue", 1], ["Costs", 2], [3]]);
   });
 
   test("Excel: sheets, shared and inline strings, dates, shares, gaps and blank rows", async () => {
