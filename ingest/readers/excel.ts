@@ -35,7 +35,7 @@ export function parseExcel(bytes: Uint8Array): ParsedDocument {
     open: (name, attributes) => {
       const target = relationships.get(attributes["r:id"] ?? "")?.target;
       const sheet = name === "sheet" && target ? file.part(target) : undefined;
-      if (sheet) addSheet(sheet, attributes["name"] ?? "", { workbook, builder });
+      if (sheet) addSheet(sheet, unescaped(attributes["name"] ?? ""), { workbook, builder });
     },
   });
   return builder.finish(file.title());
@@ -60,7 +60,7 @@ function sharedStrings(bytes: Uint8Array | undefined): string[] {
       isInText = false;
       if (name === "rPh") isPhonetic = false;
       if (name !== "si") return;
-      strings.push(text);
+      strings.push(unescaped(text));
       text = "";
     },
   });
@@ -124,8 +124,20 @@ function cellText(
 ): string {
   if (type === "s") return strings[Number(value)] ?? "";
   if (type === "b") return value === "1" ? "TRUE" : "FALSE";
-  if (type !== "n") return value;
+  if (type !== "n") return unescaped(value);
   return formatNumber(value, styles[style] ?? "number", isEpoch1904);
+}
+
+/**
+ * Characters written as _xHHHH_ by their code: _x000D_ is a carriage return, _x005F_ an underscore. Control characters are left out.
+ * @see ECMA-376, part 1, section 22.9.2.19 (ST_Xstring)
+ */
+function unescaped(text: string): string {
+  if (!text.includes("_x")) return text;
+  return text
+    .replace(/_x([\da-f]{4})_/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+    .replace(/(?![\t\n\r])\p{Cc}/gu, "")
+    .replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
 /** "BC12" → 54. */

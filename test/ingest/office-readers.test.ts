@@ -292,6 +292,28 @@ describe("office files, mail, data and code", () => {
     });
   });
 
+  test("Excel: characters written by their codes are those characters", async () => {
+    const parsed = await read(
+      "codes.xlsx",
+      zip({
+        "xl/workbook.xml":
+          '<workbook xmlns:r="r"><sheets><sheet name="A_x0026_B" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relationships(
+          ["r1", "worksheet", "sheet1.xml"],
+          ["r2", "sharedStrings", "sharedStrings.xml"],
+        ),
+        "xl/sharedStrings.xml":
+          "<sst><si><t>Colza_x000D_\noil</t></si><si><t>_x005F_x000D_ _xD83D__xDD25_ _xD83D_ a_x0001_b _x00G0_</t></si></sst>",
+        "xl/sheet1.xml":
+          '<worksheet><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="str"><v>x_x000D_y</v></c></row></worksheet>',
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "heading1: A&B",
+      "table: Colza oil | _x000D_ 🔥 \ufffd ab _x00G0_ | x y",
+    ]);
+  });
+
   test("Excel: how long something took, dates of East Asian formats, colours that look like one", () => {
     const codes = ["[h]:mm", "[hh]:mm:ss", "[mm]:ss", "[s]", "[Magenta]0.0", "[$-409]h:mm"];
     const ids = codes.map((_, index) => 170 + index);
