@@ -1,9 +1,18 @@
 import type { DocumentBuilder } from "./document-builder.ts";
+import { type PageBreakStyles, PageCount } from "./open-document-pages.ts";
 import { tableRow } from "./table-text.ts";
-import type { XmlAttributes, XmlHandlers } from "./xml.ts";
+import type { WrittenTag, XmlAttributes, XmlHandlers } from "./xml.ts";
 
 /** Comments, and text that was deleted while changes were tracked. */
-const LEFT_OUT = new Set(["annotation", "tracked-changes", "forms", "desc", "title", "ruby-text"]);
+const LEFT_OUT = new Set(["annotation", "tracked-changes", "forms", "desc", "ruby-text"]);
+/** A picture's; text:title is a field that shows the document's. */
+const PICTURE_TITLE = "svg:title";
+/** Drawings: what they hold stands beside the text's flow from page to page. */
+const DRAWN = new Set(
+  "frame custom-shape rect ellipse circle line polyline polygon regular-polygon path connector caption measure control g".split(
+    " ",
+  ),
+);
 /** More equal cells or spaces than this in a row are no content but an empty stretch of a sheet. */
 const MAX_REPEATED = 256;
 const MAX_LIST_INDENT = 8;
@@ -13,6 +22,15 @@ interface Table {
   cells: string[];
   cell: string[];
   repeated: number;
+  /** Where the row under way begins, and the last page that a cell of it has come to. */
+  rowPage: number | undefined;
+  lastPage: number | undefined;
+}
+
+interface Note {
+  /** As it stands in the text: "1", "iv", "*". */
+  readonly mark: string;
+  readonly text: string;
 }
 
 /**
@@ -21,9 +39,12 @@ interface Table {
  */
 export class OpenDocumentWalk implements XmlHandlers {
   readonly #builder: DocumentBuilder;
-  readonly #notes: string[] = [];
+  readonly #styles: PageBreakStyles;
+  readonly #pages: PageCount;
+  readonly #notes: Note[] = [];
   readonly #tables: Table[] = [];
-  #page: number | undefined;
+  /** Page of the first text of the block under way. */
+  #firstPage: number | undefined;
   /** Text of the paragraph under way; of what stands around a note meanwhile. */
   #text = "";
   readonly #outer: string[] = [];
@@ -31,39 +52,46 @@ export class OpenDocumentWalk implements XmlHandlers {
   #listDepth = 0;
   #leftOutDepth = 0;
   #paragraphDepth = 0;
+  #drawnDepth = 0;
   #level = 1;
   #isTitle = false;
-  /** Where the mark of a note begins. */
+  /** Where the mark of a note begins, and the mark. */
   #citation = 0;
+  #mark = "";
 
-  constructor(builder: DocumentBuilder, hasPages: boolean) {
+  /** `styles`: the document's common ones; those of its content are added. `hasPages`: whether the content tells its pages. */
+  constructor(builder: DocumentBuilder, styles: PageBreakStyles, hasPages: boolean) {
     this.#builder = builder;
-    this.#page = hasPages ? 1 : undefined;
+    this.#styles = styles;
+    this.#pages = new PageCount(hasPages);
   }
 
-  readonly open = (name: string, attributes: XmlAttributes): void => {
-    if (this.#leftOutDepth > 0 || LEFT_OUT.has(name)) {
+  readonly open = (name: string, attributes: XmlAttributes, written: WrittenTag): void => {
+    if (this.#leftOutDepth > 0 || LEFT_OUT.has(name) || written.name === PICTURE_TITLE) {
       this.#leftOutDepth++;
       return;
     }
+    this.#styles.open(name, attributes);
+    this.#followPages(name, attributes);
     if (name === "p" || name === "h") this.#paragraphDepth++;
     if (name === "h") this.#level = levelOf(attributes["text:outline-level"]);
     else if (name === "s") this.#text += " ".repeat(repeated(attributes["text:c"]));
     else if (name === "tab") this.#text += "\t";
     else if (name === "line-break") this.#text += "\n";
-    else if (name === "soft-page-break" && this.#page !== undefined) this.#page++;
     else if (name === "list") this.#listDepth++;
     else if (name === "note-citation") this.#citation = this.#text.length;
     else if (name === "note-body") this.#outer.push(this.#text.trimEnd());
     else if (name === "frame") this.#isTitle = attributes["presentation:class"] === "title";
-    else if (name === "page") this.#page = (this.#page ?? 0) + 1;
     else this.#openTable(name, attributes);
     if (name === "note-body") this.#text = "";
   };
 
   readonly text = (text: string): void => {
-    if (this.#leftOutDepth === 0 && this.#paragraphDepth > 0)
-      this.#text += text.replace(/\s+/g, " ");
+    if (this.#leftOutDepth > 0 || this.#paragraphDepth === 0) return;
+    this.#text += text.replace(/\s+/g, " ");
+    if (text.trim() === "") return;
+    this.#firstPage ??= this.#pages.page;
+    if (this.#isInFlow()) this.#pages.fill();
   };
 
   readonly close = (name: string): void => {
@@ -71,10 +99,11 @@ export class OpenDocumentWalk implements XmlHandlers {
       this.#leftOutDepth--;
       return;
     }
+    this.#styles.close(name);
+    if (DRAWN.has(name)) this.#drawnDepth--;
     if (name === "p" || name === "h") this.#endParagraph(name === "h");
     else if (name === "list") this.#endList();
-    else if (name === "note-citation")
-      this.#text = `${this.#text.slice(0, this.#citation)}[${this.#text.slice(this.#citation)}]`;
+    else if (name === "note-citation") this.#endCitation();
     else if (name === "note-body") this.#endNote();
     else if (name === "frame") this.#isTitle = false;
     else this.#closeTable(name);
@@ -82,17 +111,38 @@ export class OpenDocumentWalk implements XmlHandlers {
 
   /** Notes come at the end, as in a book. */
   finish(): void {
-    for (const [index, note] of this.#notes.entries()) {
-      this.#builder.add("paragraph", `[${index + 1}] ${note}`);
-    }
+    for (const { mark, text } of this.#notes) this.#builder.add("paragraph", `[${mark}] ${text}`);
   }
 
+  /** Of the block that has ended: the page on which its text began. */
   #place() {
-    return this.#page === undefined ? {} : { page: this.#page };
+    const page = this.#firstPage ?? this.#pages.page;
+    this.#firstPage = undefined;
+    return page === undefined ? {} : { page };
+  }
+
+  /** Whether what stands here moves the text after it to further pages. */
+  #isInFlow(): boolean {
+    return this.#drawnDepth === 0 && this.#outer.length === 0;
+  }
+
+  #followPages(name: string, attributes: XmlAttributes): void {
+    const isBlock = this.#isInFlow() && this.#tables.length === 0;
+    if (name === "soft-page-break") this.#pages.softBreak();
+    else if (name === "page") this.#pages.page = (this.#pages.page ?? 0) + 1;
+    else if (isBlock && (name === "p" || name === "h")) {
+      this.#pages.beginBlock(this.#styles.breaksOf("paragraph", attributes["text:style-name"]));
+    } else if (isBlock && name === "table") {
+      this.#pages.beginBlock(this.#styles.breaksOf("table", attributes["table:style-name"]));
+    } else if (DRAWN.has(name)) {
+      if (this.#isInFlow() && this.#paragraphDepth > 0) this.#pages.fill();
+      this.#drawnDepth++;
+    }
   }
 
   #endParagraph(isHeading: boolean): void {
     this.#paragraphDepth--;
+    if (this.#isInFlow()) this.#pages.fill();
     // A note inside a paragraph has paragraphs of its own.
     if (this.#outer.length > 0) {
       this.#text += " ";
@@ -118,8 +168,13 @@ export class OpenDocumentWalk implements XmlHandlers {
     this.#items = [];
   }
 
+  #endCitation(): void {
+    this.#mark = this.#text.slice(this.#citation).trim() || String(this.#notes.length + 1);
+    this.#text = `${this.#text.slice(0, this.#citation)}[${this.#mark}]`;
+  }
+
   #endNote(): void {
-    this.#notes.push(this.#text.trim());
+    this.#notes.push({ mark: this.#mark, text: this.#text.trim() });
     this.#text = this.#outer.pop() ?? "";
   }
 
@@ -135,12 +190,27 @@ export class OpenDocumentWalk implements XmlHandlers {
         attributes["table:style-name"]?.startsWith("ta")
       )
         this.#builder.add("heading", title, { level: 1 });
-      this.#tables.push({ rows: [], cells: [], cell: [], repeated: 1 });
+      const { page } = this.#pages;
+      this.#tables.push({
+        rows: [],
+        cells: [],
+        cell: [],
+        repeated: 1,
+        rowPage: page,
+        lastPage: page,
+      });
+    } else if (name === "table-row") {
+      const table = this.#tables.at(-1);
+      if (!table) return;
+      table.rowPage = this.#pages.page;
+      table.lastPage = this.#pages.page;
     } else if (name === "table-cell" || name === "covered-table-cell") {
       const table = this.#tables.at(-1);
       if (!table) return;
       table.cell = [];
       table.repeated = repeated(attributes["table:number-columns-repeated"]);
+      // Where a row is split, each of its cells has the break.
+      this.#pages.page = table.rowPage;
     }
   }
 
@@ -151,7 +221,9 @@ export class OpenDocumentWalk implements XmlHandlers {
       const text = table.cell.filter((part) => part !== "").join(" ");
       for (let count = 0; count < table.repeated; count++) table.cells.push(text);
       table.cell = [];
+      if ((this.#pages.page ?? 0) > (table.lastPage ?? 0)) table.lastPage = this.#pages.page;
     } else if (name === "table-row") {
+      this.#pages.page = table.lastPage;
       const line = tableRow(table.cells);
       table.cells = [];
       if (line !== "") table.rows.push(line);

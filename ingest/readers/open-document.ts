@@ -1,5 +1,6 @@
 import { RagError } from "../../core/index.ts";
 import { DocumentBuilder } from "./document-builder.ts";
+import { PageBreakStyles } from "./open-document-pages.ts";
 import { OpenDocumentWalk } from "./open-document-walk.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 import { textInside, walkXml } from "./xml.ts";
@@ -10,7 +11,9 @@ import { unzip } from "./zip.ts";
  * @throws RagError file/invalid, file/unsupported (encrypted), file/too-large
  */
 export function parseOpenDocument(bytes: Uint8Array): ParsedDocument {
-  const parts = unzip(bytes, (name) => /^(content|meta|META-INF\/manifest)\.xml$/.test(name));
+  const parts = unzip(bytes, (name) =>
+    /^(content|meta|styles|META-INF\/manifest)\.xml$/.test(name),
+  );
   refuseEncrypted(parts.get("META-INF/manifest.xml"));
   const content = parts.get("content.xml");
   if (!content) {
@@ -20,8 +23,12 @@ export function parseOpenDocument(bytes: Uint8Array): ParsedDocument {
     );
   }
   const builder = new DocumentBuilder();
+  const styles = new PageBreakStyles();
+  const common = parts.get("styles.xml");
+  if (common) walkXml(common, styles);
+  // Also in text:use-soft-page-breaks, which a text of several pages has even where styles begin them all.
   const hasPages = Buffer.from(content).includes("soft-page-break");
-  const walk = new OpenDocumentWalk(builder, hasPages);
+  const walk = new OpenDocumentWalk(builder, styles, hasPages);
   walkXml(content, walk);
   walk.finish();
   return builder.finish(textInside(parts.get("meta.xml"), "title"));

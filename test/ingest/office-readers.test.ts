@@ -355,6 +355,99 @@ describe("office files, mail, data and code", () => {
     ]);
   });
 
+  const openText = (body: string, styles = "") =>
+    `<o:document-content xmlns:o="o" xmlns:text="t" xmlns:table="b" xmlns:style="s" xmlns:fo="f" xmlns:draw="d" xmlns:svg="v"><o:automatic-styles>${styles}</o:automatic-styles><o:body><o:text text:use-soft-page-breaks="true">${body}</o:text></o:body></o:document-content>`;
+  const line = (content: string, style = "") =>
+    `<text:p text:style-name="${style}">${content}</text:p>`;
+  const note = (mark: string, content: string) =>
+    `<text:note><text:note-citation>${mark}</text:note-citation><text:note-body>${line(content)}</text:note-body></text:note>`;
+
+  test("OpenDocument: a note keeps its mark; a field with the document's title is text, a picture's title is none", async () => {
+    const parsed = await read(
+      "notes.odt",
+      zip({
+        "content.xml": openText(
+          `${line(`One${note("1", "foot one")} two${note("i", "end one")} three${note("2", "foot two")} four${note("", "five")}`)}${line("Contract: <text:title>Lease</text:title> dated<draw:frame><svg:title>logo</svg:title></draw:frame>")}`,
+        ),
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "paragraph p1: One[1] two[i] three[2] four[4]",
+      "paragraph p1: Contract: Lease dated",
+      "paragraph: [1] foot one",
+      "paragraph: [i] end one",
+      "paragraph: [2] foot two",
+      "paragraph: [4] five",
+    ]);
+  });
+
+  test("OpenDocument: pages begin at soft breaks and where styles demand it, once at one place; a block has the page it begins on", async () => {
+    const style = (name: string, attributes: string, properties = "") =>
+      `<style:style style:family="paragraph" style:name="${name}" ${attributes}><style:paragraph-properties ${properties}/></style:style>`;
+    const soft = "<text:soft-page-break/>";
+    const parsed = await read(
+      "pages.odt",
+      zip({
+        "styles.xml": `<o:document-styles xmlns:o="o" xmlns:style="s" xmlns:fo="f"><o:styles>${style("Chapter", "", 'fo:break-before="page"')}</o:styles></o:document-styles>`,
+        "content.xml": openText(
+          [
+            line("first", "Land"),
+            line(`runs ${soft}over`),
+            line(`${soft}on three`),
+            line("on four", "Own"),
+            line("still four", "Column"),
+            line(`${soft}on five, once`, "Own"),
+            `${soft}${line("on six, once", "Own")}`,
+            line("on seven", "Land"),
+            line("last of seven", "Last"),
+            line("on eight"),
+            line("still eight", "Kept"),
+            `<text:list><text:list-item>${line("item")}</text:list-item><text:list-item>${line(`${soft}item`)}</text:list-item></text:list>`,
+            `<table:table><table:table-row><table:table-cell>${line("a", "Own")}</table:table-cell></table:table-row><table:table-row><table:table-cell>${line(`b${soft}c`)}</table:table-cell><table:table-cell>${line(`d${soft}e`)}</table:table-cell></table:table-row></table:table>`,
+            line("on ten"),
+            line(`<draw:frame><draw:text-box>${line("boxed", "Own")}</draw:text-box></draw:frame>`),
+          ].join(""),
+          [
+            style("Own", 'style:parent-style-name="Chapter"'),
+            style("Kept", 'style:parent-style-name="Chapter"', 'fo:break-before="auto"'),
+            style("Land", 'style:master-page-name="Landscape"'),
+            style("Column", 'style:master-page-name=""', 'fo:break-before="column"'),
+            style("Last", "", 'fo:break-after="page"'),
+          ].join(""),
+        ),
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "paragraph p1: first",
+      "paragraph p1: runs over",
+      "paragraph p3: on three",
+      "paragraph p4: on four",
+      "paragraph p4: still four",
+      "paragraph p5: on five, once",
+      "paragraph p6: on six, once",
+      "paragraph p7: on seven",
+      "paragraph p7: last of seven",
+      "paragraph p8: on eight",
+      "paragraph p8: still eight",
+      "paragraph p8: - item\n- item",
+      "table p9: a\nbc | de",
+      "paragraph p10: on ten",
+      "paragraph p10: boxed",
+    ]);
+  });
+
+  test("OpenDocument: styles that inherit from each other in a ring end nothing", async () => {
+    const ring = ["A", "B"].map(
+      (name, index) =>
+        `<style:style style:family="paragraph" style:name="${name}" style:parent-style-name="${"BA"[index]}"/>`,
+    );
+    const parsed = await read(
+      "ring.odt",
+      zip({ "content.xml": openText(line("x") + line("y", "A"), ring.join("")) }),
+    );
+    assert.deepEqual(outline(parsed), ["paragraph p1: x", "paragraph p1: y"]);
+  });
+
   test("OpenDocument: levels of headings are whole numbers from 1 to 6, whatever a file says", async () => {
     const levels = ["-7", "0.5", "2.5", "9", "x"];
     const heads = levels
