@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { errorMessage, RagError } from "../core/index.ts";
+import { errorMessage, RagError, withoutFolders } from "../core/index.ts";
 import { defaultCacheFolder } from "../runtime/index.ts";
 import type { CommandAction, CommandHost } from "./command-host.ts";
 import { askCommand } from "./commands/ask.ts";
@@ -226,13 +226,14 @@ function isInterruption(thrown: unknown, { signal }: Interruption): boolean {
   return signal.aborted && !(thrown instanceof RagError && thrown.code === "file/write-failed");
 }
 
+/** Files are named without their folders, which say whose machine it is; `--debug` shows all. */
 function describeError(thrown: unknown, isDebug: boolean): string {
   const isOurs = thrown instanceof RagError;
   const sentence = isOurs
     ? thrown.message
     : `${errorMessage(thrown)} (an unexpected failure; run again with --debug and report it).`;
   const stack = isDebug && thrown instanceof Error ? `\n${stacks(thrown)}` : "";
-  return plainText(`foreword: ${sentence}${stack}`);
+  return plainText(`foreword: ${isDebug ? sentence : withoutFolders(sentence)}${stack}`);
 }
 
 /** The stack of an error and of what caused it. */

@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { RagError } from "../../core/index.ts";
+import { requireReadableSize } from "../readers/file-size.ts";
 import type { DocumentLoader, LoadedDocument } from "./loaded-document.ts";
 
 /** A message as far as it is read; its parts are texts, or objects for pictures and files. */
@@ -37,8 +38,9 @@ export class ChatGptLoader implements DocumentLoader {
     this.#path = path;
   }
 
-  /** @throws RagError file/unreadable when the file is no such export */
+  /** @throws RagError file/unreadable when the file is no such export, file/too-large */
   async load(): Promise<LoadedDocument[]> {
+    requireReadableSize((await stat(this.#path)).size);
     const conversations = z
       .array(conversation)
       .safeParse(parse(await readFile(this.#path, "utf8")));

@@ -48,12 +48,20 @@ export function serveCommand(host: CommandHost): Command {
   );
 }
 
+/** A key that is shorter is warned of. */
+const GUESSED_KEY_CHARACTERS = 8;
+
 /** The port is bound first, so that a taken one is known at once; it is announced when answers can be given. */
 async function serve(context: CommandContext): Promise<ExitCode> {
   const { settings, terminal, workspace, signal } = context;
   const { host, port } = settings;
   const apiKeys = apiKeysIn(settings.apiKey);
   requireKeyBeyondLoopback(host, apiKeys);
+  if (apiKeys.some(({ length }) => length < GUESSED_KEY_CHARACTERS)) {
+    terminal.warn(
+      `--api-key: a key of fewer than ${GUESSED_KEY_CHARACTERS} characters is soon guessed; take a longer one where others can reach this server.`,
+    );
+  }
   const state = new ServerState();
   const log = createLog(settings.debug ? "debug" : settings.quiet ? "error" : "info");
   const jobs = new Jobs(settings, log);

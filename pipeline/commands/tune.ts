@@ -116,7 +116,8 @@ async function tune(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { rerank, reranker, rerankDepth, ...own } = flags; // settings of every search
-  const tuning = parseTuneSettings(own, flagName);
+  const { tokens } = settings; // of the environment or the configuration file
+  const tuning = parseTuneSettings(tokens === undefined ? own : { tokens, ...own }, flagName);
   for (const unused of unusedSettings(own, tuning)) terminal.warn(unused);
   const qa = await readQaFile(path, signal);
   for (const { where, problem } of qa.skipped) {

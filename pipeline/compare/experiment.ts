@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
-import { errorMessage, parseJson, parseWith, RagError, systemCode } from "../../core/index.ts";
+import { parseJson, parseWith, RagError, readWholeFile } from "../../core/index.ts";
 import { parseTuneSettings } from "../../ptuning/index.ts";
 
 const name = z
@@ -78,7 +77,7 @@ const OWN_SETTINGS = ["name", "seed", "seeds", "limit", "resume", "passages"];
 export async function readExperiment(path: string): Promise<Experiment> {
   const source = basename(path);
   const raw = parseJson(
-    await readText(path, source),
+    (await readWholeFile(path, { maxBytes: MAX_BYTES })).toString("utf8"),
     (problem) => new RagError("config/invalid", `${source}: is ${problem}; correct the file.`),
   );
   const parsed = parseWith(experiment, raw, source);
@@ -94,19 +93,4 @@ export async function readExperiment(path: string): Promise<Experiment> {
     parseTuneSettings({ ...one.settings, name: one.name }, `${source}: arm "${one.name}"`);
   }
   return parsed;
-}
-
-async function readText(path: string, source: string): Promise<string> {
-  try {
-    const text = await readFile(path, "utf8");
-    if (text.length <= MAX_BYTES) return text;
-  } catch (cause) {
-    const isMissing = systemCode(cause) === "ENOENT";
-    throw new RagError(
-      isMissing ? "file/not-found" : "file/unreadable",
-      `${source}: ${isMissing ? "there is no such file" : errorMessage(cause)}; check the path.`,
-      { cause },
-    );
-  }
-  throw new RagError("file/too-large", `${source}: an experiment has at most ${MAX_BYTES} bytes.`);
 }

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { parseJson, RagError, readWholeFile } from "../../core/index.ts";
+import { parseJson, RagError, readWholeFile, systemReason } from "../../core/index.ts";
 import { documentNames } from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
 import type { RankedQuery } from "./retrieval-metrics.ts";
@@ -81,9 +81,9 @@ interface Split {
 }
 
 async function splitsOf(folder: string): Promise<readonly Split[]> {
-  const names = await readdir(folder);
+  const names = await namesIn(folder);
   const queries = names.find((name) => /^queries\.jsonl(\.gz)?$/.test(name));
-  const inFolder = queries && names.includes("qrels") ? await readdir(join(folder, "qrels")) : [];
+  const inFolder = queries && names.includes("qrels") ? await namesIn(join(folder, "qrels")) : [];
   const own = inFolder.flatMap((file) => {
     const name = /^(.+)\.(?:tsv|jsonl)(?:\.gz)?$/.exec(file)?.[1];
     return name
@@ -98,6 +98,18 @@ async function splitsOf(folder: string): Promise<readonly Split[]> {
       : [];
   });
   return [...own, ...beside];
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    throw new RagError(
+      "file/unreadable",
+      `${basename(folder)}: cannot be read (${systemReason(cause)}); expected a folder.`,
+      { cause },
+    );
+  }
 }
 
 function chooseSplit(folder: string, splits: readonly Split[], wanted: string | undefined): Split {

@@ -7,7 +7,8 @@ import {
   type UnsupportedFields,
 } from "./request-fields.ts";
 
-const MAX_STOPS = 4;
+/** OpenAI takes four; lm-eval sends as many as a task has. */
+const MAX_STOPS = 32;
 const MAX_STOP_CHARACTERS = 500;
 const MAX_CHOICES = 8;
 /** Alternatives a client can ask for at each token. */

@@ -11,9 +11,10 @@ export function modelsRoutes(parts: Pick<ServerParts, "answerer" | "state">): Ro
     const ids = await modelIds(answerer);
     response.json({ object: "list", data: ids.map(modelObject) });
   });
-  router.get("/v1/models/:id", async (request, response) => {
+  // Names of models elsewhere have slashes, which not every client encodes.
+  router.get("/v1/models/*id", async (request, response) => {
     state.requireReady();
-    const { id } = request.params;
+    const id = [request.params.id].flat().join("/");
     await servedModel(answerer, id);
     response.json(modelObject(id));
   });

@@ -3,7 +3,8 @@ import { RagError } from "../../core/index.ts";
 
 /** Bounds of what one request may hold. */
 export const MAX_MESSAGES = 1000;
-export const MAX_CHARACTERS = 1_000_000;
+/** As many as a body has: what is too long for the model is told so, with the numbers of its tokens. */
+export const MAX_CHARACTERS = 4 * 2 ** 20;
 
 /**
  * Checks a body against its schema.

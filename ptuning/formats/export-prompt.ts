@@ -90,7 +90,7 @@ const HOLDS: Readonly<Record<ExportFormat, string>> = {
 function cannotHold(name: string, method: string, format: ExportFormat): RagError {
   return new RagError(
     "config/invalid",
-    `prompt "${name}": format ${format} holds ${HOLDS[format]}, but this prompt was trained with ${method}; choose another --format or train with one of these.`,
+    `prompt "${name}": format ${format} holds ${HOLDS[format]}, but this prompt was trained with ${method}; choose another --format or train with one of these (--method).`,
     { param: "format" },
   );
 }

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { RagError } from "../../core/index.ts";
 import {
   add,
@@ -139,6 +140,6 @@ function readTensor(file: WeightFile, name: string, shape: readonly number[]): F
   const found = tensor ? `found [${tensor.shape.join(", ")}]` : "it is missing";
   throw new RagError(
     "model/invalid",
-    `${file.path}: tensor ${name}: expected shape [${shape.join(", ")}], ${found}; the file is damaged or of another model.`,
+    `${basename(file.path)}: tensor ${name}: expected shape [${shape.join(", ")}], ${found}; the file is damaged or of another model.`,
   );
 }

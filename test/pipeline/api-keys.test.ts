@@ -51,7 +51,7 @@ test("by their keys clients take turns, with at most --per-key under way", async
   assert.equal((await ask(ANNA, "Anna 5")).status, 200);
 });
 
-test("several keys are separated by commas, and each is long enough", () => {
+test("several keys are separated by commas, and none at all is refused", () => {
   assert.deepEqual(apiKeysIn(` ${ANNA}, ${BEN},`), [ANNA, BEN]);
   assert.deepEqual(apiKeysIn(undefined), []);
   const read = (apiKey: string) =>
@@ -63,8 +63,7 @@ test("several keys are separated by commas, and each is long enough", () => {
       defaultCache: "cache",
     });
   assert.equal(read(`${ANNA},${BEN}`).apiKey, `${ANNA},${BEN}`);
-  for (const wrong of ["short", `${ANNA},short`, ",,,,,,,,,"]) {
-    const message = /^FOREWORD_API_KEY: expected at least 8 characters of each key; correct it\.$/;
-    assert.throws(() => read(wrong), { code: "config/invalid", message });
-  }
+  assert.equal(read("x").apiKey, "x");
+  const message = /^FOREWORD_API_KEY: expected at least one key; correct it\.$/;
+  assert.throws(() => read(" , ,,"), { code: "config/invalid", message });
 });

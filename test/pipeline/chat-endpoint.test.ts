@@ -282,7 +282,7 @@ test("an assistant that said nothing is taken as it was sent; a user who says no
 test("wrong stops and counts are told what would be right", async (t) => {
   const { post } = await serveFor(t, new FakeAnswerer());
   for (const [wrong, expected] of [
-    [{ stop: ["1", "2", "3", "4", "5"] }, /^stop: expected a text, or a list of at most 4/],
+    [{ stop: Array(33).fill("1") }, /^stop: expected a text, or a list of at most 32/],
     [{ stop: 5 }, /^stop: expected a text/],
     [{ n: 9 }, /^n: expected a whole number from 1 to 8/],
     [{ n: 0.5 }, /^n: expected a whole number from 1 to 8/],
@@ -438,6 +438,26 @@ test("the list of models tells Open WebUI not to send its own tools, which would
   };
   assert.equal(data.length, 4);
   for (const { info } of data) assert.equal(info.meta.capabilities["builtin_tools"], false);
+});
+
+test("a model that is not here is told so by its whole name, slashes too", async (t) => {
+  const { url } = await serveFor(t, new FakeAnswerer());
+  for (const name of ["other", "meta-llama/Llama-3", "meta-llama%2FLlama-3"]) {
+    const response = await fetch(`${url}/v1/models/${name}`);
+    assert.equal(response.status, 404, name);
+    const { code, message } = (await bodyOf(response)).error;
+    assert.equal(code, "model_not_found", name);
+    assert.ok(message.includes(decodeURIComponent(name)), message);
+  }
+});
+
+test("a question as long as a body may be is left to the model, which says how long it is", async (t) => {
+  const answerer = new FakeAnswerer();
+  const { post } = await serveFor(t, answerer);
+  const content = "a ".repeat(600_000);
+  const messages = [{ role: "user", content }];
+  assert.equal((await post(chat, { model: "base", messages })).status, 200);
+  assert.equal(answerer.requests.at(-1)!.messages[0]!.text, content);
 });
 
 test("an API key is required of everything but health checks", async (t) => {

@@ -67,6 +67,8 @@ describe("looking after a store on the command line", () => {
     assert.deepEqual([saved.documents, saved.chunks, saved.file], [2, 2, "monday.backup"]);
     const again = await run("store", "backup", "monday.backup");
     assert.match(again.stderr, /^foreword: monday\.backup: is there already/);
+    const whole = await run("store", "backup", join(folder, "monday.backup"));
+    assert.equal(whole.stderr, again.stderr, "no folder is named");
     await rm(join(folder, "docs", "birds.jsonl"));
     assert.equal((await json("ingest", "docs", "--prune")).documents.removed, 1);
     assert.equal((await json("store", "restore", "monday.backup")).documents, 2);

@@ -113,6 +113,36 @@ describe("wrong usage", () => {
     });
   }
 
+  test("tune takes the number of tokens from the environment too", async () => {
+    const environment = { FOREWORD_TOKENS: "600" };
+    const line = ["tune", "qa.jsonl"];
+    const { code, stderr } = await foreword(line, { cwd: folder, environment });
+    assert.equal(code, 2);
+    assert.match(stderr, /^foreword: --tokens: expected at most 512, found 600/);
+    const given = await foreword([...line, "--tokens", "4"], { cwd: folder, environment });
+    assert.match(given.stderr, /^foreword: qa\.jsonl: there is no such file/);
+  });
+
+  test("a configuration file larger than any is refused by its size", async () => {
+    await writeFile(join(folder, "large.config.json"), "{}".padEnd(2 ** 20 + 1));
+    const { code, stderr } = await foreword(["verify", "--config", "large.config.json"], {
+      cwd: folder,
+    });
+    assert.equal(code, 2);
+    assert.match(stderr, /large\.config\.json: expected a JSON object .*found 1048577 bytes/);
+  });
+
+  test("an error names files without their folders, and with them when debugging", async () => {
+    const line = ["eval", join(folder, "files"), "--split", "test"];
+    await mkdir(join(folder, "files"));
+    await writeFile(join(folder, "files", "queries.jsonl"), "");
+    await writeFile(join(folder, "files", "qrels"), "");
+    const { code, stderr } = await foreword(line, { cwd: folder });
+    assert.equal(code, 1);
+    assert.match(stderr, /^foreword: qrels: cannot be read \(ENOTDIR/);
+    assert.ok(!stderr.includes(folder), stderr);
+  });
+
   test("an empty FOREWORD_CONFIG counts as not set", async () => {
     const environment = { FOREWORD_CONFIG: "" };
     const { code, stderr } = await foreword(["verify"], { cwd: folder, environment });
