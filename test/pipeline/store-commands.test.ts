@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -18,7 +18,12 @@ describe("looking after a store on the command line", () => {
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout);
   };
-  const write = (name: string, text: string) => writeFile(join(folder, "docs", name), text);
+  /** Whole at once: a file that is watched could be read between its making and its writing. */
+  const write = async (name: string, text: string) => {
+    const outside = join(folder, "unfinished");
+    await writeFile(outside, text);
+    await rename(outside, join(folder, "docs", name));
+  };
   before(async () => {
     await defaultModel("all-minilm-l6-v2");
     folder = await mkdtemp(join(tmpdir(), "foreword-life-"));
