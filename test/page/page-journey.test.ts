@@ -102,7 +102,7 @@ describe("the page with the real models, from an empty store to a trained prompt
     assert.match((await marked.textContent()) ?? "", /61 metres tall/);
     await requireAccessible(page, "a document opened at its citation");
     await page.goto(`${server.url}/#/documents`);
-    assert.equal(await page.isVisible(".reader"), false);
+    await page.locator(".reader").waitFor({ state: "hidden" });
     await page.goto(`${server.url}/#/chat`);
     await page.click(".answer-sources summary");
     assert.match(

@@ -122,10 +122,9 @@ test("an open stream of a running job does not hold up a shutdown", async (t) =>
   job.tell(RUNNING);
   const { open, state, server } = await serveJob(t, job);
   const response = await open();
-  const started = performance.now();
   state.beginDraining();
+  // A stream that were waited for would be cut off in the end, and its text could not be read.
   const [text] = await Promise.all([response.text(), server.close(20_000)]);
-  assert.ok(performance.now() - started < 4000, "the stream was waited for");
   const { error } = told(text).at(-1) as unknown as { error: { message: string } };
   assert.match(error.message, /shutting down/);
   assert.equal(job.isFollowed, false);
