@@ -29,7 +29,7 @@ test("work under one lock never overlaps, and a caller that will not wait is tol
       withFileLock(path, { waitMs: 0 }, async () => {}),
       { code: "file/locked" },
     );
-    const second = withFileLock(path, { waitMs: 5000, onWait: () => release() }, async () => {
+    const second = withFileLock(path, { waitMs: 60_000, onWait: () => release() }, async () => {
       events.push("second in");
     });
     await Promise.all([first, second]);
@@ -57,7 +57,7 @@ test("who loses the lock fails, and the process lives", async () => {
   const folder = await mkdtemp(join(tmpdir(), "foreword-lock-"));
   let end: () => void = () => {};
   // The lock is looked after by timers that do not keep the process alive.
-  const alive = setTimeout(() => {}, 15_000);
+  const alive = setInterval(() => {}, 1000);
   try {
     const path = join(folder, "thing");
     const losing = withFileLock(path, { waitMs: 0 }, async () => {
@@ -79,7 +79,7 @@ test("who loses the lock fails, and the process lives", async () => {
       );
     });
   } finally {
-    clearTimeout(alive);
+    clearInterval(alive);
     await rm(folder, { recursive: true, force: true });
   }
 });

@@ -6,6 +6,9 @@ import { findChromium } from "./find-chromium.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** For what a page shows sooner or later, on a machine that is slow and busy with other things. */
+const WAIT_MS = 120_000;
+
 /** Headless Chromium. Fails, and says how to get one, where there is none. */
 export async function openBrowser(): Promise<Browser> {
   const executablePath = findChromium();
@@ -29,6 +32,7 @@ export interface WatchedPage {
 /** Opens a page on a server. `pwned` is what a smuggled script would call. */
 export async function openPage(browser: Browser, url: string): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1100, height: 800 } });
+  context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   const wrongs: string[] = [];
   const { origin } = new URL(url);

@@ -43,6 +43,7 @@ test("of many open trainings only the one that runs is streamed; all can be stop
   );
   const { url } = await servePage(t, { jobs });
   const { page, wrongs } = await openPage(browser, `${url}/#/training`);
+  await until("the stream of the one that runs", () => jobs.streams > 0);
   await run(page, "prompt-7").getByText("Stop").click();
   await status(page, "prompt-7", /^Stopped/);
   assert.equal((await jobs.get(ids[7]!)).state, "stopped");

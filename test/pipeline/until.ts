@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 /** Waits until something holds; what never does fails with its name, and does not hang. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

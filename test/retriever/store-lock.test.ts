@@ -63,7 +63,7 @@ test("a writer that waits begins when the other ends, and says for whom it waits
     order.push(/\((\w+), process \d+/.exec(owner)![1]!);
     release();
   };
-  await withStoreLock(folder, { job: "second", waitMs: 10_000, onWait }, async () => {
+  await withStoreLock(folder, { job: "second", waitMs: 60_000, onWait }, async () => {
     order.push("second");
   });
   await first;
