@@ -29,7 +29,7 @@ import { openTinyGenerator, reopenTiny, writeTinyModel } from "../ptuning/tiny-g
 import { tinyPairs } from "../ptuning/tiny-pairs.ts";
 import { openTestStore } from "../retriever/store.ts";
 import { temporaryFolder } from "../runtime/temporary-folder.ts";
-import { foreword } from "./foreword.ts";
+import { foreword, killedAt } from "./foreword.ts";
 import { settingsOf } from "./settings-of.ts";
 
 const tinyBert = join(import.meta.dirname, "../fixtures/tiny-bert");
@@ -89,11 +89,7 @@ describe("foreword compare on a tiny model", () => {
       .map((line) => JSON.parse(line));
 
   test("killed in the middle it goes on where it was, and a third run computes nothing", async () => {
-    const killed = await run({
-      onOutput: (child, text) => {
-        if (text.includes('"done":4,')) child.kill("SIGKILL");
-      },
-    });
+    const killed = await run({ environment: killedAt('"done":4,') });
     assert.equal(killed.code, null);
     const second = await run();
     assert.equal(second.code, 0, second.stderr);

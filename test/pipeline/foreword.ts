@@ -10,6 +10,12 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** The environment of a process that kills itself when it has said this on standard output, as if the power had gone. */
+export const killedAt = (said: string): NodeJS.ProcessEnv => ({
+  NODE_OPTIONS: `--import ${new URL("./killed-at.mjs", import.meta.url).href}`,
+  TEST_KILLED_AT: said,
+});
+
 /** Starts the command line in a process of its own, as users do. */
 export function startForeword(
   commandArguments: readonly string[],
@@ -26,7 +32,7 @@ export function startForeword(
   );
 }
 
-/** Runs the command line to its end. `onStderr`: called with each piece of standard error. */
+/** Runs the command line to its end. `onOutput`: called with what both streams have said so far, whenever there is more. */
 export async function foreword(
   commandArguments: readonly string[],
   options: Parameters<typeof startForeword>[1] & {

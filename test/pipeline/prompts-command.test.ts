@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promptBytes } from "../ptuning/prompt-bytes.ts";
 import { writeTinyModel } from "../ptuning/tiny-generator.ts";
-import { foreword } from "./foreword.ts";
+import { foreword, killedAt } from "./foreword.ts";
 
 const COLOURS = ["red", "green", "blue"];
 const pairs = Array.from({ length: 20 }, (_, index) => ({
@@ -142,23 +142,23 @@ describe("training on inputs that stand alone, from the command line on a tiny m
     ];
     const whole = await tune("whole", ...flags);
     assert.equal(whole.code, 0, whole.stderr);
-    let kills = 0;
-    for (let attempt = 0; attempt < 12; attempt++) {
-      const stopAt = 4 * attempt + 3;
-      const shared = ["--model", model, "--store", "store", "--cache", "cache", "--json"];
-      const words = ["tune", "pairs.jsonl", "--name", "killed", "--tokens", "4", "--resume"];
+    const shared = ["--model", model, "--store", "store", "--cache", "cache", "--json"];
+    const words = ["tune", "pairs.jsonl", "--name", "killed", "--tokens", "4", "--resume"];
+    const resume = async (environment: NodeJS.ProcessEnv) => {
       const { code, stderr } = await foreword([...words, ...flags, ...shared], {
         cwd: folder,
-        onOutput: (child, text) => {
-          if (text.includes(`"step":${stopAt},`)) child.kill("SIGKILL");
-        },
+        environment,
       });
       const isAnew = /warning: prompt "killed": there is nothing to resume, so its/.test(stderr);
-      assert.equal(isAnew, attempt === 0, stderr);
-      if (code === 0) break;
-      kills++;
+      return { code, isAnew, stderr };
+    };
+    // After a checkpoint, and before the one of that step.
+    for (const step of [3, 8, 13, 18, 23]) {
+      const { code, isAnew, stderr } = await resume(killedAt(`"event":"step","step":${step},`));
+      assert.deepEqual([code, isAnew], [null, step === 3], stderr);
     }
-    assert.ok(kills >= 3, `${kills} kills`);
+    const { code, isAnew, stderr } = await resume({});
+    assert.deepEqual([code, isAnew], [0, false], stderr);
     assert.deepEqual(await bytesOf("killed"), await bytesOf("whole"));
     const progress = async (name: string) =>
       JSON.parse(
