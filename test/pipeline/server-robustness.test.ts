@@ -85,20 +85,28 @@ test("a document that cannot be removed because another process writes gets 503,
   const other = new (loadSqlite())(join(opened.folder, "corpus.db"));
   t.after(() => other.close());
   other.exec("BEGIN IMMEDIATE");
-  let isOver = false;
-  const removing = fetch(`${url}/api/documents?id=lighthouse`, { method: "DELETE" }).finally(() => {
-    isOver = true;
-  });
-  let answered = 0;
-  for (; !isOver; answered++) assert.equal((await fetch(`${url}/healthz`)).status, 200);
-  const response = await removing;
-  assert.equal(response.status, 503);
-  assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
-  assert.match((await bodyOf(response)).error.message, /corpus\.db: another foreword process/);
-  assert.ok(answered > 2, `${answered} health checks were answered meanwhile`);
+  const remove = () => fetch(`${url}/api/documents?id=lighthouse`, { method: "DELETE" });
+  const answeredMeanwhile = async () => {
+    let isOver = false;
+    const removing = remove().finally(() => {
+      isOver = true;
+    });
+    let answered = 0;
+    for (; !isOver; answered++) assert.equal((await fetch(`${url}/healthz`)).status, 200);
+    const response = await removing;
+    assert.equal(response.status, 503);
+    assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
+    assert.match((await bodyOf(response)).error.message, /corpus\.db: another foreword process/);
+    return answered;
+  };
+  // Again where the machine stood still for as long as a removal waits.
+  const answered: number[] = [];
+  while (answered.length < 3 && (answered.at(-1) ?? 0) <= 2) {
+    answered.push(await answeredMeanwhile());
+  }
+  assert.ok(answered.at(-1)! > 2, `${answered.join(", ")} health checks were answered meanwhile`);
   other.exec("ROLLBACK");
-  const again = await fetch(`${url}/api/documents?id=lighthouse`, { method: "DELETE" });
-  assert.equal(again.status, 204);
+  assert.equal((await remove()).status, 204);
 });
 
 const filesIn = async (folder: string) => (await readdir(folder, { recursive: true })).sort();
