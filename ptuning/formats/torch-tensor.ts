@@ -34,7 +34,8 @@ const GLOBALS = new Set([TENSOR, PARAMETER, ORDERED, ...Object.keys(STORAGES)]);
 /**
  * Reads the file that `torch.save(tensor)` writes: a zip of a pickle and one storage. SPRING's `.pt` files and the
  * parts of vLLM's `prompt_embeds` have this form. The pickle is parsed as data and never run.
- * Sizes are checked before anything is taken, and nothing is inflated: torch.save does not compress. Numbers come back as f32 in row-major order.
+ * Sizes are checked before anything is taken, and nothing is inflated: torch.save does not compress, and a view (a transposed one, every other
+ * row) has no more numbers than are stored. Numbers come back as f32 in row-major order.
  * @throws RagError file/invalid, file/too-large
  * @see torch/serialization.py; torch/_utils.py, _rebuild_tensor_v2
  */
@@ -179,6 +180,11 @@ function describeTensor(value: Pickled, { source, maxElements }: TorchLimits): D
 function gatherNumbers(tensor: DescribedTensor, storage: Uint8Array, source: string): Float32Array {
   const { type, offset, shape, strides, count } = tensor;
   const available = Math.floor(storage.length / BYTES[type]!);
+  // An expanded view repeats what is stored: what it takes in memory would bear no relation to what was sent.
+  if (count > available) {
+    const expected = `${count} numbers in the storage (contiguous() writes a view out)`;
+    throw invalid(source, expected, `${available}`);
+  }
   const last = shape.reduce((sum, length, axis) => sum + (length - 1) * strides[axis]!, offset);
   if (count > 0 && last >= available) {
     throw invalid(source, `${last + 1} numbers in the storage`, `${available}`);

@@ -25,6 +25,14 @@ test("a strided view comes back in row-major order", () => {
   });
 });
 
+test("a transposed view comes back in row-major order", () => {
+  const transposed = pickled(tensorWith(...GOOD, "K\x05K\x03\x86K\x01K\x05\x86"), eighths);
+  assert.deepEqual(readTorchTensor(transposed, limits), {
+    shape: [5, 3],
+    data: Float32Array.from({ length: 15 }, (_, i) => ((i % 3) * 5 + Math.floor(i / 3)) / 8),
+  });
+});
+
 test("what is written is read back, and the same tensor gives the same bytes", () => {
   for (const shape of [[15], [3, 5], [1, 3, 5]]) {
     const bytes = writeTorchTensor({ shape, data: eighths });
@@ -44,12 +52,12 @@ test("a tensor larger than allowed is refused before it is unpacked", () => {
   assert.throws(() => readTorchTensor(bomb, limits), { code: "file/too-large" });
 });
 
-const pickled = (text: string, level: 0 | 9 = 0) =>
+const pickled = (text: string, numbers = new Float32Array(15), level: 0 | 9 = 0) =>
   zipSync(
     {
       "a/data.pkl": Buffer.from(text, "latin1"),
       "a/byteorder": Buffer.from("little"),
-      "a/data/0": new Uint8Array(60),
+      "a/data/0": new Uint8Array(numbers.buffer),
     },
     { level },
   );
@@ -102,6 +110,7 @@ const refused: readonly (readonly [what: string, bytes: Uint8Array, message: Reg
   ["another storage class", pickled(tensorWith(GOOD[0], "torch\nX")), /name "torch X"/],
   ["a shape longer than its storage", pickled(tensorWith(...GOOD, "K\x10\x85K\x01\x85")), /16/],
   ["strides that leave the storage", pickled(tensorWith(...GOOD, "K\x0f\x85K\x02\x85")), /29/],
+  ["an expanded view", pickled(tensorWith(...GOOD, "K\x10\x85K\x00\x85")), /16 .*contiguous.* 15/],
   ["a negative length", pickled(tensorWith(...GOOD, "J\xff\xff\xff\xff\x85K\x01\x85")), /whole/],
   ["fewer strides than axes", pickled(tensorWith(...GOOD, "K\x03K\x05\x86K\x01\x85")), /strides/],
   ["an opcode that builds objects", pickled("\x80\x02)b."), /opcode 0x62/],
@@ -113,7 +122,7 @@ const refused: readonly (readonly [what: string, bytes: Uint8Array, message: Reg
   ["no archive", Buffer.from("not a zip"), /torch\.save/],
   ["half a file", recorded("float32").subarray(0, 300), /torch\.save/],
   ["an archive without a pickle", zipSync({ "a/x": [NOTHING, { level: 0 }] }), /data\.pkl/],
-  ["a compressed archive", pickled(tensorWith(...GOOD), 9), /compressed/],
+  ["a compressed archive", pickled(tensorWith(...GOOD), eighths, 9), /compressed/],
   ["an entry that unpacks to more than it says", falsified, /compressed/],
   ["a stored entry of two sizes", withDirectory(storedPickle, shrunk), /compressed/],
   ["one that shares its bytes with others", overlapping, /share their bytes/],
