@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { getPriority, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
-import { RagError } from "../../core/index.ts";
+import { RagError, systemReason } from "../../core/index.ts";
 import { workerModule } from "../../runtime/index.ts";
 import type { Settings } from "../settings.ts";
 import type { ChildMessage, JobEvent, JobRequest } from "./job-record.ts";
@@ -36,7 +36,6 @@ export function runJob(
       signal.removeEventListener("abort", stop);
       act();
     };
-    signal.addEventListener("abort", stop, { once: true });
     child.on("message", (message: ChildMessage) => {
       if (message.kind === "event") onEvent(message.event);
       else if (message.kind === "result") settle(() => resolve(message.result));
@@ -58,15 +57,16 @@ export function runJob(
     const fail = (cause: unknown) => {
       // Nobody listens to it any more.
       child.kill("SIGKILL");
-      settle(() => reject(cause));
+      settle(() => reject(failed(cause)));
     };
-    child.once("error", fail);
-    try {
-      child.send(order);
-    } catch (cause) {
-      fail(cause);
-    }
-    if (signal.aborted) stop();
+    // Not once: a kill that is refused comes here, too.
+    child.on("error", fail);
+    // To a process that could not be started nothing is sent.
+    child.once("spawn", () => {
+      child.send(order, (cause) => cause && fail(cause));
+      if (signal.aborted) stop();
+      else signal.addEventListener("abort", stop, { once: true });
+    });
   });
 }
 
@@ -92,8 +92,16 @@ function makeNice(pid: number): void {
   }
 }
 
+const failed = (cause: unknown): RagError =>
+  new RagError(
+    "engine/failed",
+    `the job's process failed (${systemReason(cause)}); resume it to try again.`,
+    { cause },
+  );
+
 function stopChild(child: ChildProcess): void {
-  if (child.connected) child.send({ kind: "stop" });
+  // A process that is no longer there has stopped.
+  if (child.connected) child.send({ kind: "stop" }, () => {});
   const kill = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
   child.once("exit", () => clearTimeout(kill));
 }

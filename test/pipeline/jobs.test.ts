@@ -125,6 +125,23 @@ test("a job of a server that is nicer than jobs are stays as nice, and runs wher
   }
 });
 
+test("a job whose process cannot be started fails with a word, and the next one runs", async (t) => {
+  const node = process.execPath;
+  t.after(() => {
+    process.execPath = node;
+  });
+  const jobs = await openJobs();
+  process.execPath = join(store, "replaced");
+  const first = await jobs.create(REQUEST);
+  assert.match(
+    (await until(jobs, first.id, "failed")).error!,
+    /^the job's process failed \(ENOENT\); resume it/,
+  );
+  process.execPath = node;
+  const second = await jobs.create(REQUEST);
+  assert.match((await until(jobs, second.id, "failed")).error!, /gone\.jsonl/);
+});
+
 test("files that a system puts into the folder are no jobs", async () => {
   await mkdir(join(store, "jobs"));
   await writeFile(join(store, "jobs", ".DS_Store"), "x");
