@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Readable } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RagError, systemCode, temporaryPath } from "../core/index.ts";
 
@@ -15,8 +15,17 @@ export const MAX_UPLOAD_BYTES = 200 * 2 ** 20;
 export const uploadsFolder = (store: string, kind: UploadKind): string =>
   resolve(store, "uploads", kind);
 
+/** @throws RagError request/too-large beyond {@link MAX_UPLOAD_BYTES} */
+export function requireUploadSize(bytes: number): void {
+  if (bytes <= MAX_UPLOAD_BYTES) return;
+  throw new RagError(
+    "request/too-large",
+    `the file is larger than ${MAX_UPLOAD_BYTES / 2 ** 20} MiB; split it, or ingest it with foreword ingest.`,
+  );
+}
+
 /**
- * Writes an upload whole or not at all. `name`: a checked file name.
+ * Writes an upload whole or not at all; what is not read of the body of one that fails is left to its owner. `name`: a checked file name.
  * @throws RagError request/too-large beyond {@link MAX_UPLOAD_BYTES}
  */
 export async function saveUpload(
@@ -31,11 +40,12 @@ export async function saveUpload(
   let bytes = 0;
   try {
     await pipeline(
-      body,
+      // The pipeline destroys what it reads from, when it fails.
+      body.pipe(new PassThrough()),
       async function* (pieces: AsyncIterable<Buffer>) {
         for await (const piece of pieces) {
           bytes += piece.length;
-          if (bytes > MAX_UPLOAD_BYTES) throw tooLarge();
+          requireUploadSize(bytes);
           yield piece;
         }
       },
@@ -68,9 +78,3 @@ export async function listUploads(
     shown.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })),
   );
 }
-
-const tooLarge = (): RagError =>
-  new RagError(
-    "request/too-large",
-    `the file is larger than ${MAX_UPLOAD_BYTES / 2 ** 20} MiB; split it, or ingest it with foreword ingest.`,
-  );

@@ -1,10 +1,11 @@
 import { Router } from "express";
 import { z } from "zod";
 import { fileName } from "../file-name.ts";
-import { listUploads, saveUpload, UPLOAD_KINDS } from "../uploads.ts";
+import { listUploads, requireUploadSize, saveUpload, UPLOAD_KINDS } from "../uploads.ts";
 import { json, type Operation, object } from "./openapi.ts";
 import { parseBody } from "./request-fields.ts";
 import { inLifetime, type ServerParts } from "./server-parts.ts";
+import { discardUnread } from "./unread-body.ts";
 
 const folder = z.object({ kind: z.enum(UPLOAD_KINDS) });
 const target = folder.extend({ name: fileName });
@@ -13,8 +14,10 @@ const target = folder.extend({ name: fileName });
 export function uploadsRoutes(parts: ServerParts, store: string): Router {
   const router = Router();
   router.put("/api/uploads/:kind/:name", async (request, response) => {
+    discardUnread(request, response);
     parts.state.requireReady();
     const to = parseBody(target, request.params);
+    requireUploadSize(Number(request.headers["content-length"] ?? 0));
     await inLifetime(parts, response, async ({ signal }) => {
       const { bytes } = await saveUpload({ store, ...to }, request, signal);
       response.status(201).json({ name: to.name, bytes });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
+import { MAX_UPLOAD_BYTES } from "../../pipeline/uploads.ts";
 import { openBrowser, openPage } from "./browser.ts";
 import { servePage } from "./served-page.ts";
 
@@ -109,6 +110,19 @@ test("all documents of a large store can be listed, opened and removed", async (
   assert.equal(await page.locator("text=Show more").count(), 0);
   await page.click("text=Document 1200");
   await page.locator(".reader", { hasText: "High water is at noon." }).waitFor();
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
+test("a file that is larger than the server takes is not sent", async (t) => {
+  const { url } = await servePage(t);
+  const { page, wrongs } = await openPage(browser, url);
+  const sendOf = (bytes: number) =>
+    page.evaluate(
+      `import("/scripts/api.js").then(({ upload }) =>
+        upload("documents", { name: "a.md", size: ${bytes} }, () => {}))`,
+    );
+  await assert.rejects(sendOf(MAX_UPLOAD_BYTES + 1), /larger than 200 MiB; split it/);
   assert.deepEqual(wrongs, []);
   await page.context().close();
 });

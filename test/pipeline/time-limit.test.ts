@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, mock, type TestContext, test } from "node:test";
+import type { PageParts } from "../../pipeline/server/app.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { bodyOf, serveFor } from "./served.ts";
 import { until } from "./until.ts";
@@ -142,3 +149,50 @@ test(
     await until("its connection is closed", () => metric(done));
   },
 );
+
+/** An upload under way, by a client that has sent the beginning and is told no more than it asks for. */
+async function beginUpload(t: TestContext) {
+  const store = await mkdtemp(join(tmpdir(), "foreword-time-limit-"));
+  t.after(() => rm(store, { recursive: true, force: true }));
+  const page = { store, view: {}, jobs: {} } as unknown as PageParts;
+  const { url } = await serveFor(t, new FakeAnswerer(), { page, timeoutMs: LIMIT_MS });
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).on("error", () => undefined);
+  t.after(() => socket.destroy());
+  socket.write(
+    `PUT /api/uploads/documents/a.txt HTTP/1.1\r\nhost: ${hostname}\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n`,
+  );
+  const uploads = join(store, "uploads", "documents");
+  await until("the upload has begun", () => existsSync(uploads) && readdirSync(uploads).length > 0);
+  return { socket, hostname };
+}
+
+test(
+  "who sends all of an upload that is out of time before reading hears of it",
+  HUNG,
+  async (t) => {
+    const { socket, hostname } = await beginUpload(t);
+    mock.timers.tick(LIMIT_MS);
+    await once(socket, "readable");
+    // More than the system keeps for a connection.
+    const rest = Buffer.alloc(2 ** 25, "x");
+    socket.write(`${rest.length.toString(16)}\r\n`);
+    socket.write(rest);
+    await new Promise<void>((resolve) => void socket.write("\r\n0\r\n\r\n", () => resolve()));
+    socket.write(`GET /healthz HTTP/1.1\r\nhost: ${hostname}\r\nconnection: close\r\n\r\n`);
+    const received = await text(socket);
+    assert.match(received, /^HTTP\/1\.1 503 .*longer than the 5 s.*HTTP\/1\.1 200 /s);
+  },
+);
+
+test("who never ends an upload that was refused is cut off", HUNG, async (t) => {
+  const { socket } = await beginUpload(t);
+  mock.timers.tick(LIMIT_MS);
+  socket.resume();
+  await until("the connection is closed", () => {
+    if (!socket.destroyed) socket.write("1\r\nx\r\n");
+    // From when the answer has gone.
+    mock.timers.tick(30_000);
+    return socket.destroyed;
+  });
+});

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { PageParts } from "../../pipeline/server/app.ts";
+import { MAX_UPLOAD_BYTES } from "../../pipeline/uploads.ts";
 import { FakeAnswerer } from "./fake-answerer.ts";
 import { bodyOf, type ServedOptions, serveFor } from "./served.ts";
 
@@ -37,6 +40,18 @@ test("a file is kept byte for byte, also when it is sent as JSON", async (t) => 
   assert.deepEqual(listed, {
     files: Object.entries(files).map(([name, text]) => ({ name, bytes: text.length })),
   });
+});
+
+test("a file that says it is too large is refused before any of it is sent", async (t) => {
+  const { url } = await serveUploads(t);
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).setEncoding("utf8");
+  t.after(() => socket.destroy());
+  socket.write(
+    `PUT /api/uploads/questions/qa.json HTTP/1.1\r\nhost: ${hostname}\r\ncontent-length: ${MAX_UPLOAD_BYTES + 1}\r\n\r\n`,
+  );
+  const [answer] = await once(socket, "data");
+  assert.match(answer, /^HTTP\/1\.1 413 .*the file is larger than 200 MiB/s);
 });
 
 test("an upload needs the key", async (t) => {

@@ -131,14 +131,18 @@ async function* events(response) {
   }
 }
 
+/** The largest file that the server takes. */
+const MAX_UPLOAD_BYTES = 200 * 2 ** 20;
+
 /**
- * Sends a file; fetch cannot tell how far it has come.
+ * Sends a file, if it is not too large; fetch cannot tell how far it has come.
  * @param {"documents" | "questions"} kind
  * @param {File} file
  * @param {(share: number) => void} onProgress
  * @returns {Promise<string>} the name it has there
  */
-export function upload(kind, file, onProgress) {
+export async function upload(kind, file, onProgress) {
+  if (file.size > MAX_UPLOAD_BYTES) throw new Error("the file is larger than 200 MiB; split it.");
   return new Promise((resolve, reject) => {
     const transfer = new XMLHttpRequest();
     transfer.open("PUT", `/api/uploads/${kind}/${encodeURIComponent(file.name)}`);
