@@ -9,6 +9,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 300_000;
 const CHECKING_INTERVAL_MS = 2000;
 const KEEP_ALIVE_MS = 5000;
+/** How long a client that was refused has to take the answer and close its side. */
+const REFUSED_MS = 1000;
 /** How soon a connection is let go whose last response ends while the server closes. */
 const IDLE_CHECK_MS = 100;
 
@@ -104,6 +106,9 @@ function refuseConnection(error: Error, socket: Duplex): void {
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${randomUUID()}\r\nconnection: close\r\n\r\n${body}`,
   );
+  // Not at once: what is cut off with bytes of the client's unread may lose the answer on its way.
+  const cut = setTimeout(() => socket.destroy(), REFUSED_MS);
+  socket.once("close", () => clearTimeout(cut));
 }
 
 const UNREADABLE: Readonly<Record<string, readonly [status: string, message: string]>> = {

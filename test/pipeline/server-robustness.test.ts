@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -163,6 +164,19 @@ test("what is no HTTP gets an error in the same shape, and the connection ends",
     const { error } = JSON.parse(received.slice(received.indexOf("\r\n\r\n") + 4));
     assert.equal(error.type, "invalid_request_error");
   }
+});
+
+test("a client that is refused and does not close its side is cut off", async (t) => {
+  const { url, server } = await serveFor(t, new FakeAnswerer());
+  const { hostname, port } = new URL(url);
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.write("nonsense\r\n\r\n");
+  await once(socket.resume(), "end");
+  assert.equal(socket.writable, true);
+  const started = performance.now();
+  await server.close(60_000);
+  assert.ok(performance.now() - started < 30_000, "its connection was waited for");
 });
 
 test("clients that never finish their headers do not keep others waiting", async (t) => {
