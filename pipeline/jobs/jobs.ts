@@ -18,6 +18,9 @@ export class Jobs {
   readonly #closing = new AbortController();
   #runner: JobRunner | undefined;
   #owning: Promise<void> | undefined;
+  /** Why the jobs cannot be run, where that was tried. */
+  #failure: unknown;
+  #begun: Promise<void> | undefined;
 
   constructor(settings: Settings, log: Log) {
     this.#settings = settings;
@@ -29,7 +32,14 @@ export class Jobs {
   async start(): Promise<void> {
     const { damaged } = await this.#store.list();
     for (const id of damaged) this.#log.warn({ job: id }, "a job's record is damaged");
-    await new Promise<void>((resolve) => {
+    this.#begun = this.#begin();
+    await this.#begun;
+  }
+
+  /** Resolves when the jobs run here, when another server does that, or when it failed. */
+  #begin(): Promise<void> {
+    this.#failure = undefined;
+    return new Promise((resolve) => {
       this.#owning = this.#store
         .asOwner(() => this.#own(resolve), {
           signal: this.#closing.signal,
@@ -60,6 +70,7 @@ export class Jobs {
 
   #giveUp(thrown: unknown): void {
     if (this.#closing.signal.aborted) return;
+    this.#failure = thrown;
     this.#log.error({ reason: errorMessage(thrown) }, "this store's jobs cannot be run");
   }
 
@@ -73,21 +84,21 @@ export class Jobs {
     return this.#runner?.get(id) ?? (await this.#store.find(id)) ?? noSuchJob();
   }
 
-  /** @throws RagError request/conflict while another server owns the jobs, file/write-failed */
+  /** {@link JobRunner.create} @throws RagError request/conflict while another server owns the jobs */
   async create(request: JobRequest): Promise<JobRecord> {
-    return this.#owner().create(request);
+    return (await this.#owner()).create(request);
   }
 
   /** {@link JobRunner.stop} @throws RagError request/conflict while another server owns the jobs */
   async stop(id: string): Promise<JobRecord> {
     await this.get(id);
-    return this.#owner().stop(id);
+    return (await this.#owner()).stop(id);
   }
 
   /** {@link JobRunner.resume} @throws RagError request/conflict while another server owns the jobs */
   async resume(id: string): Promise<JobRecord> {
     await this.get(id);
-    return this.#owner().resume(id);
+    return (await this.#owner()).resume(id);
   }
 
   /**
@@ -109,8 +120,12 @@ export class Jobs {
     await this.#owning;
   }
 
-  #owner(): JobRunner {
+  async #owner(): Promise<JobRunner> {
+    // What kept the jobs from being run may be over: a full disk, say. Those who ask at the same time wait for the same try.
+    if (this.#failure !== undefined) this.#begun = this.#begin();
+    await this.#begun;
     if (this.#runner) return this.#runner;
+    if (this.#failure !== undefined) throw this.#failure;
     throw new RagError(
       "request/conflict",
       "another server runs the jobs of these documents; use that one, or stop it.",

@@ -271,6 +271,20 @@ test("a job that could not be written down is none", async (t) => {
   assert.deepEqual(kept.sort(), [".child", ".owner", id]);
 });
 
+test("jobs that could not be taken up are when someone asks again, and until then the reason is told", async (t) => {
+  await leave({ id: "job-0001" });
+  const full = new RagError("file/write-failed", "the disk is full.");
+  const save = t.mock.method(JobStore.prototype, "save", () => Promise.reject(full));
+  const jobs = await openJobs();
+  assert.equal((await jobs.list()).length, 1);
+  await assert.rejects(jobs.create(REQUEST), full);
+  await assert.rejects(jobs.stop("job-0001"), full);
+  save.mock.restore();
+  const created = await Promise.all([jobs.create(REQUEST), jobs.create(REQUEST)]);
+  for (const { id } of created) await until(jobs, id, "failed");
+  assert.match((await until(jobs, "job-0001", "failed")).error!, /gone\.jsonl/);
+});
+
 test("a job whose end could not be written down is not started again by this server", async (t) => {
   const hold = await holdChild(t);
   const jobs = await openJobs();
