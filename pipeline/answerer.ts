@@ -115,6 +115,8 @@ export interface Answerer {
   promptNames(): Promise<readonly string[]>;
   /** Unit vectors of texts, f32 [D] each. @throws RagError engine/failed */
   embed(texts: readonly string[], signal?: AbortSignal): Promise<EmbeddedTexts>;
+  /** D, of what embed gives. */
+  embeddingDimension(): Promise<number>;
   /** What the language model's engine does now; undefined while it was never asked for. @throws RagError engine/failed */
   engineStatus(): Promise<EngineStatus | undefined>;
 }

@@ -41,6 +41,7 @@ export function workspaceAnswerer(workspace: Workspace, settings: Settings): Ans
         tokens: counts.reduce((sum, count) => sum + count, 0),
       };
     },
+    embeddingDimension: async () => (await workspace.embedder()).dimension,
     engineStatus: () => workspace.engineStatus(),
   };
 }

@@ -1,6 +1,7 @@
 import { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import { mapInSteps, RagError } from "../../core/index.ts";
+import type { Answerer } from "../answerer.ts";
 import { decodeOpenAiTokens } from "./openai-tokens.ts";
 import { parseBody } from "./request-fields.ts";
 import { inTurn, type ServerParts } from "./server-parts.ts";
@@ -33,9 +34,9 @@ export function embeddingsRoutes(parts: ServerParts): Router {
       dimensions,
     } = parseBody(embeddingsRequestSchema, request.body);
     await inTurn(parts, parts.embeddingQueue, response, async ({ signal }) => {
+      await requireDimensions(dimensions, parts.answerer);
       const texts = await textsOf(input, signal);
       const { model, vectors, tokens } = await parts.answerer.embed(texts, signal);
-      requireDimensions(dimensions, vectors[0]?.length ?? 0);
       response.json({
         object: "list",
         data: vectors.map((vector, index) => ({
@@ -65,11 +66,16 @@ async function textsOf(
   );
 }
 
-function requireDimensions(wanted: number | null | undefined, found: number): void {
-  if (wanted === undefined || wanted === null || wanted === found) return;
+async function requireDimensions(
+  wanted: number | null | undefined,
+  answerer: Answerer,
+): Promise<void> {
+  if (wanted === undefined || wanted === null) return;
+  const only = await answerer.embeddingDimension();
+  if (wanted === only) return;
   throw new RagError(
     "request/unsupported",
-    `dimensions: expected ${found}, this embedder's only size, found ${wanted}; leave it out.`,
+    `dimensions: expected ${only}, this embedder's only size, found ${wanted}; leave it out.`,
     { param: "dimensions" },
   );
 }

@@ -498,7 +498,8 @@ test("every response has an x-request-id, the client's where it sent a plain one
 });
 
 test("the openai client gets embeddings, which it asks for in base64", async (t) => {
-  const { client, post } = await serveFor(t, new FakeAnswerer());
+  const answerer = new FakeAnswerer();
+  const { client, post } = await serveFor(t, answerer);
   const { data, usage } = await client.embeddings.create({ model: "any", input: ["a", "b"] });
   assert.deepEqual(
     data.map(({ embedding }) => [...embedding]),
@@ -514,9 +515,11 @@ test("the openai client gets embeddings, which it asks for in base64", async (t)
     encoding_format: "float",
   });
   assert.deepEqual(floats.data[0]?.embedding, [0, 0.5]);
+  const embedded = answerer.embedded.length;
   const refusedSize = await post("/v1/embeddings", { model: "any", input: "a", dimensions: 3 });
   assert.equal(refusedSize.status, 400);
   assert.equal((await bodyOf(refusedSize)).error.param, "dimensions");
+  assert.equal(answerer.embedded.length, embedded);
   assert.equal((await post("/v1/embeddings", { model: "any", input: "" })).status, 400);
 });
 

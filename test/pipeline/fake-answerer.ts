@@ -110,6 +110,10 @@ export class FakeAnswerer implements Answerer {
     return Promise.resolve(["handbook"]);
   }
 
+  embeddingDimension(): Promise<number> {
+    return Promise.resolve(2);
+  }
+
   embed(texts: readonly string[]) {
     this.embedded.push(...texts);
     return Promise.resolve({
