@@ -7,6 +7,8 @@ import type { JobStore } from "./job-store.ts";
 
 /** A job during which this many servers ended without a goodbye is not started by itself again: it may be what ends them. */
 const MAX_CRASHES = 3;
+/** Jobs that may wait beside the one that runs: each is kept in memory with the names of its files. */
+const MAX_WAITING = 50;
 /** Ended jobs that are kept; what they made stays without them. */
 const MAX_ENDED = 100;
 
@@ -61,7 +63,7 @@ export class JobRunner {
     return this.#jobs.get(id) ?? noSuchJob();
   }
 
-  /** @throws RagError file/write-failed */
+  /** @throws RagError server/busy where too many wait, file/write-failed */
   async create(request: JobRequest): Promise<JobRecord> {
     const job: JobRecord = {
       id: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
@@ -74,7 +76,10 @@ export class JobRunner {
       result: null,
       error: null,
     };
-    await this.#inTurn(() => this.#save(job));
+    await this.#inTurn(() => {
+      this.#requireRoom();
+      return this.#save(job);
+    });
     this.#startNext();
     return job;
   }
@@ -92,16 +97,26 @@ export class JobRunner {
     return this.get(id);
   }
 
-  /** Lets a job that was stopped or failed go on. @throws RagError request/not-found, request/conflict in any other state, file/write-failed */
+  /** Lets a job that was stopped or failed go on. @throws RagError request/not-found, request/conflict in any other state, server/busy where too many wait, file/write-failed */
   async resume(id: string): Promise<JobRecord> {
     const job = await this.#change(id, ({ state }) => {
       if (state === "stopped" || state === "failed") {
+        this.#requireRoom();
         return { state: "waiting", endedAt: null, crashes: 0, error: null };
       }
       throw new RagError("request/conflict", `this job is ${state}; only a stopped one can go on.`);
     });
     this.#startNext();
     return job;
+  }
+
+  #requireRoom(): void {
+    const waiting = this.list().filter(({ state }) => state === "waiting").length;
+    if (waiting < MAX_WAITING) return;
+    throw new RagError(
+      "server/busy",
+      `${waiting} jobs are waiting already, as many as may; stop some of them, or try again when some have ended.`,
+    );
   }
 
   /** Stops what runs, to be gone on with by the next owner. */

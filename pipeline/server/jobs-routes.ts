@@ -3,7 +3,6 @@ import { RagError } from "../../core/index.ts";
 import { checkPromptName, parseTuneSettings } from "../../ptuning/index.ts";
 import {
   ingestFailuresSchema,
-  isOver,
   type JobRecord,
   jobRecordSchema,
   jobRequestSchema,
@@ -66,13 +65,13 @@ function requireTuneSettings(settings: TuneRequest["settings"]): void {
 }
 
 /**
- * Lists stay small: a result holds every compared answer, and an ingest may be of thousands of files, of which one that has ended is known
+ * Lists stay small: a result holds every compared answer, and an ingest may be of thousands of files, of which one that does not run is known
  * by the first, and by the first that it refused.
  */
 function listed({ result, ...job }: JobRecord) {
   const { request, state } = job;
   if (request.kind !== "ingest") return job;
-  const files = isOver(state) ? request.files.slice(0, LISTED_FILES) : request.files;
+  const files = state === "running" ? request.files : request.files.slice(0, LISTED_FILES);
   const refused = ingestFailuresSchema.safeParse(result).data?.documents.failed ?? [];
   return {
     ...job,
@@ -130,7 +129,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     path: "/api/jobs",
     id: "listJobs",
     summary:
-      "Jobs, the newest first, without results; of an ingest that has ended the first 100 files, and the first 100 it refused.",
+      "Jobs, the newest first, without results; of an ingest that does not run the first 100 files, and the first 100 it refused.",
     content: json(object("jobs")),
   },
   {
@@ -140,7 +139,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     summary: "Starts ingesting uploads, or training a prompt.",
     body: jobRequestSchema,
     content: JOB,
-    errors: [400, 413],
+    errors: [400, 409, 413, 429],
     success: 201,
   },
   {
@@ -168,7 +167,7 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     summary: "Stops a job; it can go on later.",
     parameters: [ID],
     content: JOB,
-    errors: [400, 404],
+    errors: [400, 404, 409],
   },
   {
     method: "post",
@@ -177,6 +176,6 @@ export const JOB_OPERATIONS: readonly Operation[] = [
     summary: "Lets a stopped or failed job go on.",
     parameters: [ID],
     content: JOB,
-    errors: [400, 404, 409],
+    errors: [400, 404, 409, 429],
   },
 ];

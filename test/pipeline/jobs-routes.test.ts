@@ -137,7 +137,7 @@ interface Listed {
   readonly refused: readonly { readonly source: string; readonly reason: string }[];
 }
 
-test("a list names few files of an ingest that has ended and few of those refused, and says how many there were", async (t) => {
+test("a list names few files of an ingest that does not run and few of those refused, and says how many there were", async (t) => {
   const job = new FakeJob();
   const files = Array.from({ length: 300 }, (_, index) => `${index}.txt`);
   const { url } = await serveJob(t, job);
@@ -151,6 +151,8 @@ test("a list names few files of an ingest that has ended and few of those refuse
   };
   const running = await list("running");
   assert.deepEqual([running.request.files.length, running.fileCount], [300, 300]);
+  const waiting = await list("waiting");
+  assert.deepEqual([waiting.request.files.length, waiting.fileCount], [100, 300]);
   const done = await list("done");
   assert.deepEqual(done.request.files, files.slice(0, 100));
   assert.equal(done.fileCount, 300);

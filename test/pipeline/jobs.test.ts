@@ -285,6 +285,21 @@ test("jobs that could not be taken up are when someone asks again, and until the
   assert.match((await until(jobs, "job-0001", "failed")).error!, /gone\.jsonl/);
 });
 
+test("of jobs that wait there are at most fifty", async (t) => {
+  await holdChild(t);
+  const jobs = await openJobs();
+  const { id } = await jobs.create(REQUEST);
+  await until(jobs, id, "running");
+  const waiting = await Promise.all(Array.from({ length: 50 }, () => jobs.create(REQUEST)));
+  const refusal = { code: "server/busy", message: /^50 jobs are waiting already/ };
+  await assert.rejects(jobs.create(REQUEST), refusal);
+  const stopped = await jobs.stop(waiting[0]!.id);
+  const { id: last } = await jobs.create(REQUEST);
+  await assert.rejects(jobs.resume(stopped.id), refusal);
+  await jobs.stop(last);
+  assert.equal((await jobs.resume(stopped.id)).state, "waiting");
+});
+
 test("a job whose end could not be written down is not started again by this server", async (t) => {
   const hold = await holdChild(t);
   const jobs = await openJobs();

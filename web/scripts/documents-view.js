@@ -123,7 +123,8 @@ class Documents {
         this.showRefused(job, later);
         for (const name of job.request.files) later.add(name);
       }
-      for (const job of open) void this.follow(job);
+      // Of one that waits the list names few files.
+      for (const { id } of open) void this.follow(await getJson(`/api/jobs/${id}`, this.signal));
     } catch (thrown) {
       if (!this.signal.aborted) notify(messageOf(thrown));
     }
