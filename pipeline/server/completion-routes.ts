@@ -74,7 +74,8 @@ function completionFormat(
       return streamText(pieces, isEcho, (text, tokens, finishReason) => {
         const isScored = logProbabilities !== undefined && tokens.length > 0;
         const logprobs = isScored ? tokenScores(tokens, offset) : null;
-        offset += text.length;
+        // Not of what is shown: some of that is held back, where a stop text may come or half a character has.
+        for (const token of tokens) offset += token.text.length;
         const choice = { index, text, logprobs, ...(finishReason && { finishReason }) };
         return sendChunk(completionChunk(head, choice, asked.includesUsage));
       });

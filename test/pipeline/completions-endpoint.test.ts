@@ -125,6 +125,41 @@ test("echo with logprobs scores the prompt: four lists in step, no score for its
   );
 });
 
+test("offsets of a streamed text's tokens are those of the whole one, also where text is held back", async (t) => {
+  const answerer = new FakeAnswerer();
+  const complete = answerer.complete.bind(answerer);
+  const scored = (text: string) => ({
+    text,
+    bytes: [...Buffer.from(text)],
+    logProbability: -1,
+    top: [],
+  });
+  answerer.complete = async function* (request) {
+    // A stop text could begin with the first.
+    yield { text: "", tokens: [scored("ab")] };
+    yield { text: "abx", tokens: [scored("x")] };
+    return yield* complete({ ...request, maxTokens: 0 });
+  };
+  const { client } = await serveFor(t, answerer);
+  const asked = { model: "base", prompt: "one two", logprobs: 0, stop: ["abc"] };
+  for (const [echo, offsets] of [
+    [false, [0, 2]],
+    [true, [0, 4, 7, 9]],
+  ] as const) {
+    const whole = await client.completions.create({ ...asked, echo });
+    assert.deepEqual(whole.choices[0]!.logprobs!.text_offset, offsets);
+    const streamed: number[] = [];
+    for await (const { choices } of await client.completions.create({
+      ...asked,
+      echo,
+      stream: true,
+    })) {
+      streamed.push(...(choices[0]?.logprobs?.text_offset ?? []));
+    }
+    assert.deepEqual(streamed, offsets);
+  }
+});
+
 test("with a model that retrieves, a text is a question", async (t) => {
   const answerer = new FakeAnswerer();
   const { client } = await serveFor(t, answerer);
