@@ -49,5 +49,5 @@ export function beginLifetime(
 const tooLong = (timeoutMs: number): RagError =>
   new RagError(
     "server/unavailable",
-    `the answer took longer than the ${timeoutMs / 1000} s this server allows; ask for fewer tokens.`,
+    `the request took longer than the ${timeoutMs / 1000} s this server allows; ask for less at once, or start the server with a longer --timeout.`,
   );
