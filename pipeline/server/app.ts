@@ -16,7 +16,7 @@ import { openApiRoutes } from "./openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { requestId } from "./request-id.ts";
 import { requestLog } from "./request-log.ts";
-import { requireOwnOrigin } from "./request-origin.ts";
+import { requireHost, requireOwnOrigin } from "./request-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 import type { ServerParts } from "./server-parts.ts";
 import type { ServerState } from "./server-state.ts";
@@ -62,7 +62,7 @@ export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  app.use(requestId, requestLog(log, parts.metrics), securityHeaders);
+  app.use(requestId, requestLog(log, parts.metrics), securityHeaders, requireHost);
   app.use(healthRoutes(state));
   app.use(apiKeys.length > 0 ? requireApiKey(apiKeys) : requireOwnOrigin);
   // Before bodies are read as JSON: an upload is bytes, whatever it says it is.

@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { once } from "node:events";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { RagError, systemCode, systemReason } from "../../core/index.ts";
@@ -17,7 +24,10 @@ const IDLE_CHECK_MS = 100;
 /** A server that accepts connections. */
 export interface Listening {
   readonly url: string;
-  /** Takes no new connection, waits for those in flight up to `graceMs`, then cuts them. */
+  /**
+   * Waits up to `graceMs` for the requests in flight, then cuts them. Until then new ones are still given to the app, which says that the server
+   * shuts down: a refused connection would say nothing.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -32,14 +42,33 @@ export async function listen(
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: CHECKING_INTERVAL_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      // Both are answered by the app, in the shape of every other error, not by Node without a body.
+      requireHostHeader: false,
     },
     app,
   );
+  server.on("checkExpectation", app);
   server.on("clientError", refuseConnection);
+  const inFlight = responsesOf(server);
   await bind(server, address);
   const { port, family } = server.address() as AddressInfo;
   const host = family === "IPv6" ? `[${address.host}]` : address.host;
-  return { url: `http://${host}:${port}`, close: (graceMs) => closeServer(server, graceMs) };
+  return {
+    url: `http://${host}:${port}`,
+    close: (graceMs) => closeServer(server, inFlight, graceMs),
+  };
+}
+
+/** The responses that are not complete, kept up to date. */
+function responsesOf(server: Server): ReadonlySet<ServerResponse> {
+  const inFlight = new Set<ServerResponse>();
+  const add = (_: IncomingMessage, response: ServerResponse) => {
+    inFlight.add(response);
+    response.once("close", () => inFlight.delete(response));
+  };
+  server.prependListener("request", add);
+  server.prependListener("checkExpectation", add);
+  return inFlight;
 }
 
 function bind(
@@ -78,13 +107,21 @@ function bindError(cause: Error, host: string, port: number): RagError {
   }
 }
 
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  server.closeIdleConnections();
+async function closeServer(
+  server: Server,
+  inFlight: ReadonlySet<ServerResponse>,
+  graceMs: number,
+): Promise<void> {
+  server.prependListener("request", (_, response) => response.setHeader("connection", "close"));
+  const closed = once(server, "close");
+  const cut = setTimeout(() => {
+    server.close();
+    server.closeAllConnections();
+  }, graceMs);
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  server.closeIdleConnections();
+  await Promise.all([...inFlight].map((response) => once(response, "close")));
+  server.close();
   await closed;
   clearInterval(idle);
   clearTimeout(cut);

@@ -18,5 +18,11 @@ export const requireOwnOrigin: RequestHandler = (request, _response, next) => {
   );
 };
 
+/** Every request of HTTP/1.1 names the host it is for. @see RFC 9112, section 3.2 */
+export const requireHost: RequestHandler = (request, _response, next) => {
+  if (request.header("host") !== undefined || request.httpVersion === "1.0") return next();
+  throw new RagError("request/invalid", "host: there is no such header; send one.");
+};
+
 /** A Host header without its port. */
 const hostName = (host: string): string => host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");

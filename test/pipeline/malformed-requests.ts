@@ -31,7 +31,7 @@ const LISTED: readonly [path: string, body: unknown][] = [
   [CHAT, { model: "base", messages: [{ role: "user", content: [{ type: "prompt_embeds" }] }] }],
   [CHAT, { model: "base", messages: [question], max_tokens: 0 }],
   [CHAT, { model: "base", messages: [question], n: 1e9 }],
-  [CHAT, { model: "base", messages: [question], stop: Array(5).fill("x") }],
+  [CHAT, { model: "base", messages: [question], stop: Array(33).fill("x") }],
   [CHAT, { model: "base", messages: [question], top_logprobs: 3 }],
   [CHAT, { model: "base", messages: [question], tools: [{}] }],
   [CHAT, { model: "base", messages: [question], response_format: { type: "json_schema" } }],

@@ -157,7 +157,12 @@ function rawRequest(url: string, bytes: string): { socket: Socket; closed: Promi
 
 test("what is no HTTP gets an error in the same shape, and the connection ends", async (t) => {
   const { url } = await serveFor(t, new FakeAnswerer());
-  for (const bytes of ["nonsense\r\n\r\n", `GET / HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`]) {
+  for (const bytes of [
+    "nonsense\r\n\r\n",
+    `GET / HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`,
+    "GET / HTTP/1.1\r\nconnection: close\r\n\r\n",
+    "GET /nowhere HTTP/1.1\r\nhost: localhost\r\nexpect: foo\r\nconnection: close\r\n\r\n",
+  ]) {
     const received = await rawRequest(url, bytes).closed;
     assert.match(received, /^HTTP\/1\.1 4\d\d /);
     assert.match(received, /x-request-id: /);
@@ -230,6 +235,25 @@ test("an ending server tells the streams that are left", async (t) => {
   const events = text.trimEnd().split("\n\n");
   const { error } = JSON.parse(events.at(-1)!.replace(/^data: /, ""));
   assert.match(error.message, /shutting down/);
+});
+
+test("until its streams have ended, an ending server says to new requests that it shuts down", async (t) => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const { url, server, state, post } = await serveFor(t, new FakeAnswerer({ gate: () => gate }));
+  const response = await post(chat, { model: "base", messages: [question], stream: true });
+  state.beginDraining();
+  const closed = server.close(120_000);
+  const ready = await fetch(`${url}/readyz`);
+  assert.equal(ready.status, 503);
+  assert.equal(ready.headers.get("connection"), "close");
+  assert.equal((await post(chat, { model: "base", messages: [question] })).status, 503);
+  open();
+  assert.match(await response.text(), /data: \[DONE\]\s*$/);
+  await closed;
+  await assert.rejects(fetch(`${url}/readyz`));
 });
 
 test("security headers are on every response", async (t) => {
