@@ -17,7 +17,9 @@ export function parseHtml(html: string): ParsedDocument {
   const ownTitle = inlineText(document.querySelector("title") ?? EMPTY);
   const heading = inlineText(document.querySelector("h1") ?? EMPTY);
   const body = bodyOf(html);
-  const readable = isProbablyReaderable(document) ? readablePart(html) : undefined;
+  // It would see the first of several bodies only, and none where the tag is left out.
+  const mayBeReadable = document.querySelectorAll("body").length === 1;
+  const readable = mayBeReadable && isProbablyReaderable(document) ? readablePart(html) : undefined;
   const isEnough = (readable?.text.length ?? 0) >= body.text.length * MIN_READABLE_SHARE;
   const parsed = readable && isEnough ? readable : body;
   return { ...parsed, title: heading || ownTitle };
@@ -32,9 +34,9 @@ export function parseHtmlFragment(html: string, title = ""): ParsedDocument {
 
 /** Adds the blocks of an HTML page or fragment to a document. */
 export function addHtmlFragment(html: string, builder: DocumentBuilder): void {
-  const isPage = /<body[\s>]/i.test(html);
-  const { document } = parseHTML(isPage ? html : `<html><body>${html}</body></html>`);
-  addHtmlBlocks((document.body ?? document) as HtmlNode, builder);
+  const { document } = parseHTML(html);
+  // Of all of it: where the body's tag is left out, the parser's own body is an empty one.
+  addHtmlBlocks(document as HtmlNode, builder);
 }
 
 const EMPTY: HtmlNode = { nodeType: 1, nodeName: "", textContent: "", childNodes: [] };
@@ -52,6 +54,6 @@ function bodyOf(html: string): ParsedDocument {
   for (const element of document.querySelectorAll(`${SURROUNDINGS}, ${WIKI_TOOLS}`))
     element.remove();
   const builder = new DocumentBuilder();
-  addHtmlBlocks((document.body ?? document) as HtmlNode, builder);
+  addHtmlBlocks(document as HtmlNode, builder);
   return builder.finish();
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ParsedDocument } from "../../ingest/index.ts";
 import { decodeText } from "../../ingest/readers/decode-text.ts";
-import { parseHtml } from "../../ingest/readers/html.ts";
+import { parseHtml, parseHtmlFragment } from "../../ingest/readers/html.ts";
 import { headingText, parseMarkdown } from "../../ingest/readers/markdown.ts";
 import { parseRestructuredText } from "../../ingest/readers/restructured-text.ts";
 import { parseRtf } from "../../ingest/readers/rtf.ts";
@@ -26,6 +26,30 @@ test("HTML: paragraphs and line breaks in cells and headings set words apart; sc
   const parsed = parseHtml(html);
   assert.equal(parsed.title, "The Lamp");
   assert.deepEqual(shown(parsed), ["heading: The Lamp", "table: oil wick | red green | a b"]);
+});
+
+test("HTML: tags of the page may be left out, and what stands after its body is read", () => {
+  for (const html of [
+    "<!doctype html><title>Lamp</title><p>oil",
+    "<!doctype html><html lang=en><meta charset=utf-8><title>Lamp</title><p>oil</p></html>",
+    "<html><head><title>Lamp</title></head><p>oil</p></html>",
+    "<body><title>Lamp</title><p>oil</p></body>",
+    "<title>Lamp</title>oil",
+  ]) {
+    const parsed = parseHtml(html);
+    assert.equal(parsed.title, "Lamp");
+    assert.deepEqual(shown(parsed), ["paragraph: oil"], html);
+  }
+  const after = "<html><body><p>a</p></body><p>b</p><body><p>c</p></body></html><p>d</p>";
+  assert.equal(parseHtml(after).text, "a\n\nb\n\nc\n\nd");
+  assert.deepEqual(shown(parseHtmlFragment("<body><p>mail</p></body>")), ["paragraph: mail"]);
+});
+
+test("HTML: two pages in one file are both read, however readable the first", () => {
+  const page = (lamp: string) =>
+    `<html><body>${`<p>${`The ${lamp} was lit every night, whatever the weather. `.repeat(5)}</p>`.repeat(8)}</body></html>`;
+  const { text } = parseHtml(page("red lamp") + page("green lamp"));
+  assert.match(text, /red lamp[\s\S]*green lamp/);
 });
 
 const CYRILLIC = "Маяк стоит на мысе. ".repeat(20);
