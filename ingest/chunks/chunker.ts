@@ -59,6 +59,16 @@ interface Draft {
   readonly headTokens: number;
 }
 
+/** What stands below a heading, up to the next one of its level. */
+interface Section {
+  readonly heading: Block;
+  readonly level: number;
+  /** As passages repeat it. */
+  readonly title: string;
+  /** Whether a passage has it among its headings, or in its text. */
+  isRead: boolean;
+}
+
 interface TableHead {
   readonly text: string;
   readonly end: number;
@@ -70,7 +80,7 @@ const MAX_HEAD_SHARE = 0.25;
 
 /**
  * Cuts a document at the borders of paragraphs, and of sentences where a paragraph is too long. A heading begins a new chunk and is
- * kept as the chunk's heading path (of one that is too long, the beginning; it is a paragraph as well); the chunk's text is the document's from `start` to `end`, to the character. A table stays whole if it fits;
+ * kept as the chunk's heading path (of one that is too long, the beginning; it is a paragraph as well, and so is one with nothing below it); the chunk's text is the document's from `start` to `end`, to the character. A table stays whole if it fits;
  * else it is cut between rows, and its first row ends the heading path of the parts that lack it.
  * `countTokens`: of the embedder, whose input a chunk becomes.
  */
@@ -89,8 +99,8 @@ class Chunker {
   readonly #countTokens: (text: string) => number;
   readonly #sizes: ChunkSizes;
   readonly #done: Draft[] = [];
-  /** Headings above the next block, by level. */
-  #path: { level: number; text: string }[] = [];
+  /** Headings above the next block, outermost first. */
+  readonly #path: Section[] = [];
   #draft: Draft | undefined;
 
   constructor(document: ParsedDocument, countTokens: (text: string) => number, sizes: ChunkSizes) {
@@ -102,10 +112,10 @@ class Chunker {
   add(block: Block): void {
     if (block.kind === "heading") {
       const whole = headingText(this.#text.slice(block.start, block.end));
-      const text = shortTitle(whole);
-      this.#enterSection(block.level ?? 1, text);
+      const title = shortTitle(whole);
+      this.#enterSection(block, title);
       // Passages repeat a part of it only: the whole is read once, as a paragraph.
-      if (text !== whole) this.add({ ...block, kind: "paragraph" });
+      if (title !== whole) this.add({ ...block, kind: "paragraph" });
       return;
     }
     const head = block.kind === "table" ? this.#headOf(block) : undefined;
@@ -122,9 +132,8 @@ class Chunker {
   }
 
   finish(): NewChunk[] {
+    this.#leaveSections(1);
     this.#endDraft();
-    // A document of headings only is still a document.
-    if (this.#done.length === 0) this.#addHeadings();
     return this.#done.map(({ start, end, heading, page }) => ({
       start,
       end,
@@ -134,15 +143,25 @@ class Chunker {
     }));
   }
 
-  #enterSection(level: number, text: string): void {
+  #enterSection(heading: Block, title: string): void {
+    const { level = 1 } = heading;
+    this.#leaveSections(level);
     if ((this.#draft?.tokens ?? 0) >= this.#sizes.minTokens) this.#endDraft();
-    this.#path = this.#path.filter((heading) => heading.level < level);
-    this.#path.push({ level, text });
+    this.#path.push({ heading, level, title, isRead: false });
+  }
+
+  /** Ends the sections down from a level. A heading with nothing below it is in no passage yet: it is read as a paragraph. */
+  #leaveSections(level: number): void {
+    for (let last = this.#path.at(-1); last && last.level >= level; last = this.#path.at(-1)) {
+      this.#path.pop();
+      if (!last.isRead) this.add({ ...last.heading, kind: "paragraph" });
+    }
   }
 
   #addPiece(piece: Piece, block: Block, head: TableHead | undefined): void {
     const { targetTokens, maxTokens } = this.#sizes;
     const draft = this.#draft;
+    for (const section of this.#path) section.isRead = true;
     // What lies between (a heading that was passed over) counts as well.
     const grown = draft ? this.#countTokens(this.#text.slice(draft.end, piece.end)) : 0;
     const most = maxTokens - (draft?.headTokens ?? 0);
@@ -168,7 +187,7 @@ class Chunker {
   ): Draft {
     const { block, before } = from;
     const head = from.head && piece.start >= from.head.end ? from.head : undefined;
-    const path = this.#path.map(({ text }) => text).filter((text) => text !== "");
+    const path = this.#path.map(({ title }) => title).filter((title) => title !== "");
     const heading = head ? [...path, head.text] : path;
     const own = { heading, last: block, headTokens: head?.tokens ?? 0 };
     const { start, end, tokens } = piece;
@@ -203,18 +222,5 @@ class Chunker {
   #endDraft(): void {
     if (this.#draft) this.#done.push(this.#draft);
     this.#draft = undefined;
-  }
-
-  #addHeadings(): void {
-    const end = this.#text.trimEnd().length;
-    for (const piece of splitBlock(
-      this.#text,
-      { kind: "paragraph", start: 0, end },
-      this.#countTokens,
-      this.#sizes.maxTokens,
-    )) {
-      const last = { kind: "paragraph" as const, start: 0, end };
-      this.#done.push({ ...piece, heading: [], page: undefined, last, headTokens: 0 });
-    }
   }
 }

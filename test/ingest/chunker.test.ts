@@ -224,9 +224,30 @@ test("Korean is cut between sentences", () => {
   for (const one of chunks) assert.match(one.text, /^등대는.*세워졌다\.$/);
 });
 
-test("a document of headings alone is not lost", () => {
-  const chunks = chunk(parseMarkdown("# One\n\n## Two"));
-  assert.equal(chunks.map(({ text }) => text).join(" "), "# One\n\n## Two");
+test("a heading with nothing below it is read as a paragraph, in its place", () => {
+  const fact = `${sentence("gate")} ${sentence("wall")}`;
+  const document = parseMarkdown(
+    `# Inn\n\n${fact}\n\n## Address: 12 Main Street\n\n## Phone: 555-1234\n\n## Rooms\n\n${fact}\n\n# Thank you, call 555-1234`,
+  );
+  const chunks = chunk(document);
+  assertFaithful(document, chunks);
+  assert.deepEqual(
+    chunks.map(({ heading, text }) => [heading, text]),
+    [
+      [["Inn"], fact],
+      [["Inn"], `## Address: 12 Main Street\n\n## Phone: 555-1234\n\n## Rooms\n\n${fact}`],
+      [[], "# Thank you, call 555-1234"],
+    ],
+  );
+});
+
+test("a heading above others is read with theirs", () => {
+  const document = parseMarkdown("# One\n\n## Two\n\n### Three\n\n## Four");
+  const [only, ...others] = chunk(document);
+  assert.deepEqual(others, []);
+  assert.deepEqual(only?.heading, ["One", "Two"]);
+  assert.equal(only?.text, "### Three\n\n## Four");
+  assert.equal(chunk(parseMarkdown("#"))[0]?.text, "#");
 });
 
 test("with the embedder's own tokenizer no chunk is longer than the embedder reads", async (t) => {
