@@ -1,8 +1,8 @@
 import type { NewChunk } from "../../retriever/index.ts";
-import { headingText } from "../readers/markdown.ts";
 import type { Block, ParsedDocument } from "../readers/parsed-document.ts";
 import { shortTitle } from "../readers/short-title.ts";
 import { trimEndOf } from "../readers/trim-end.ts";
+import { headingWords } from "./heading-words.ts";
 import { isShortEnough, sentenceStarts, splitBlock } from "./split-block.ts";
 
 export interface ChunkSizes {
@@ -111,7 +111,7 @@ class Chunker {
 
   add(block: Block): void {
     if (block.kind === "heading") {
-      const whole = headingText(this.#text.slice(block.start, block.end));
+      const whole = headingWords(this.#text, block);
       const title = shortTitle(whole);
       this.#enterSection(block, title);
       // Passages repeat a part of it only: the whole is read once, as a paragraph.

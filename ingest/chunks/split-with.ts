@@ -1,9 +1,9 @@
 import { RagError } from "../../core/index.ts";
 import type { NewChunk } from "../../retriever/index.ts";
 import type { TextSplitter } from "../loaders/loaded-document.ts";
-import { headingText } from "../readers/markdown.ts";
 import type { ParsedDocument } from "../readers/parsed-document.ts";
 import { shortTitle } from "../readers/short-title.ts";
+import { headingWords } from "./heading-words.ts";
 import { splitBlock } from "./split-block.ts";
 
 /**
@@ -95,10 +95,11 @@ class Places {
   constructor({ text, blocks }: ParsedDocument) {
     this.#starts = blocks.map(({ start }) => start);
     const path: { readonly level: number; readonly title: string }[] = [];
-    this.#places = blocks.map(({ kind, level = 1, start, end, page }) => {
+    this.#places = blocks.map((block) => {
+      const { kind, level = 1, page } = block;
       if (kind === "heading") {
         while (path.length > 0 && path.at(-1)!.level >= level) path.pop();
-        path.push({ level, title: shortTitle(headingText(text.slice(start, end))) });
+        path.push({ level, title: shortTitle(headingWords(text, block)) });
       }
       const heading = path.map(({ title }) => title).filter((title) => title !== "");
       return { heading, ...(page === undefined ? {} : { page }) };

@@ -1,6 +1,6 @@
 import { isBlank, type Line, splitLines } from "./lines.ts";
+import { headingText } from "./markdown-heading.ts";
 import type { Block, ParsedDocument } from "./parsed-document.ts";
-import { trimEndOf } from "./trim-end.ts";
 
 /** What follows backticks holds no more of them, or it is code within a line. */
 const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
@@ -21,25 +21,22 @@ export function parseMarkdown(text: string): ParsedDocument {
   const lines = splitLines(text);
   const front = frontMatter(lines);
   const scanned = new MarkdownScan(lines, front.lineCount).blocks();
-  const blocks = scanned.filter((block) => !isMarkup(text, block));
+  const blocks = scanned
+    .filter((block) => !isMarkup(text, block))
+    .map((block) => (block.kind === "heading" ? withWords(text, block) : block));
   const opening = blocks[0]?.kind === "heading" ? blocks[0] : undefined;
   const first = blocks.find(({ level }) => level === 1) ?? opening;
   return {
-    title: front.title || (first ? headingText(text.slice(first.start, first.end)) : ""),
+    title: front.title || (first?.words ?? ""),
     text,
     blocks,
   };
 }
 
-/** A heading's words without the marks around them. */
-export function headingText(source: string): string {
-  const line = source.replace(/\n.*$/s, "").replace(/^ {0,3}#{1,6}[ \t]*/, "");
-  return trimEndOf(line.trimEnd(), /#/)
-    .trimEnd()
-    .replace(/\{(?:#|\/\*)[^{}]*\}$/, "")
-    .replace(/[*_`]/g, "")
-    .trim();
-}
+const withWords = (text: string, heading: Block): Block => ({
+  ...heading,
+  words: headingText(text.slice(heading.start, heading.end)),
+});
 
 function isMarkup(text: string, { kind, start, end }: Block): boolean {
   if (kind !== "paragraph") return false;

@@ -8,6 +8,8 @@ export interface Block {
   readonly end: number;
   /** Of a heading, from 1 (outermost) to 6. */
   readonly level?: number;
+  /** Of a heading whose text has marks of its format: what it says without them. */
+  readonly words?: string;
   /** From 1, in formats that have pages. */
   readonly page?: number;
 }

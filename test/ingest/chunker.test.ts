@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CHUNK_SIZES, chunkSizesFor } from "../../ingest/chunks/chunker.ts";
+import { splitWith } from "../../ingest/chunks/split-with.ts";
 import { chunkDocument, type ParsedDocument } from "../../ingest/index.ts";
+import { parseHtml } from "../../ingest/readers/html.ts";
 import { parseMarkdown } from "../../ingest/readers/markdown.ts";
 import { parsePlainText } from "../../ingest/readers/plain-text.ts";
 import { BertEmbedder, type NewChunk } from "../../retriever/index.ts";
@@ -238,6 +240,24 @@ test("a heading with nothing below it is read as a paragraph, in its place", () 
       [["Inn"], `## Address: 12 Main Street\n\n## Phone: 555-1234\n\n## Rooms\n\n${fact}`],
       [[], "# Thank you, call 555-1234"],
     ],
+  );
+});
+
+test("headings lose the marks of Markdown only where they are Markdown's", async () => {
+  const html = parseHtml(
+    "<body><h2>max_new_tokens in C#</h2><p>One.</p><h2># of * users</h2><p>Two.</p></body>",
+  );
+  const markdown = parseMarkdown("## `max_new_tokens` in C\n\nOne.\n\n## *Of* users\n\nTwo.");
+  const eachSection = { ...sizes, minTokens: 0 };
+  const paths = (document: ParsedDocument) =>
+    chunkDocument(document, words, eachSection).map(({ heading }) => heading);
+  assert.deepEqual(paths(html), [["max_new_tokens in C#"], ["# of * users"]]);
+  assert.deepEqual(paths(markdown), [["max_new_tokens in C"], ["Of users"]]);
+  const splitter = { splitText: async () => ["One.", "Two."] };
+  const split = await splitWith(splitter, html, { countTokens: words, maxTokens: 40 });
+  assert.deepEqual(
+    split.map(({ heading }) => heading),
+    paths(html),
   );
 });
 

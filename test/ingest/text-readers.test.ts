@@ -3,7 +3,8 @@ import { test } from "node:test";
 import type { ParsedDocument } from "../../ingest/index.ts";
 import { decodeText } from "../../ingest/readers/decode-text.ts";
 import { parseHtml, parseHtmlFragment } from "../../ingest/readers/html.ts";
-import { headingText, parseMarkdown } from "../../ingest/readers/markdown.ts";
+import { parseMarkdown } from "../../ingest/readers/markdown.ts";
+import { headingText } from "../../ingest/readers/markdown-heading.ts";
 import { parseRestructuredText } from "../../ingest/readers/restructured-text.ts";
 import { parseRtf } from "../../ingest/readers/rtf.ts";
 
@@ -121,6 +122,24 @@ Then go on.`;
     "paragraph: ```npm install x``` puts it in.",
     "paragraph: Then go on.",
   ]);
+});
+
+test("Markdown: a heading's words have no marks of emphasis and code, but all their own signs", () => {
+  for (const [source, words] of [
+    ["## get_user_by_id", "get_user_by_id"],
+    ["## __init__ and 2 * 3", "init and 2 * 3"],
+    ["## `__init__` and `**kwargs`", "__init__ and **kwargs"],
+    ["# **The** *old* ***lamp*** and _its_ __wick__ ##", "The old lamp and its wick"],
+    ["# **A *lamp* in `oil_1`**", "A lamp in oil_1"],
+    ["# 5* inns, f(*args)", "5* inns, f(*args)"],
+    ["# get\\_user \\* 2", "get_user * 2"],
+    ["# # of users", "# of users"],
+    ["_Lamp_\n===", "Lamp"],
+  ] as const) {
+    assert.equal(headingText(source), words, source);
+  }
+  const started = `# ${"*a ".repeat(100_000)}${"_b".repeat(100_000)}`;
+  assert.equal(headingText(started), started.slice(2));
 });
 
 test("Markdown: endless runs of spaces and marks take no more time than other text", () => {
