@@ -1,4 +1,5 @@
 import type { DocumentBuilder } from "./document-builder.ts";
+import { raised } from "./superscript.ts";
 
 /** The part of a DOM node that is looked at; linkedom's nodes have it. */
 export interface HtmlNode {
@@ -13,8 +14,8 @@ export interface HtmlNode {
 const ELEMENT = 1;
 const TEXT = 3;
 const LEFT_OUT = new Set(
-  // The last two say a formula of MathML once more, in another notation.
-  "SCRIPT STYLE NOSCRIPT TEMPLATE SVG HEAD TITLE BUTTON SELECT TEXTAREA IFRAME OBJECT ANNOTATION ANNOTATION-XML".split(
+  // RT, RP and RTC are readings set above words; the last two say a formula of MathML once more, in another notation.
+  "SCRIPT STYLE NOSCRIPT TEMPLATE SVG HEAD TITLE BUTTON SELECT TEXTAREA IFRAME OBJECT RT RP RTC ANNOTATION ANNOTATION-XML".split(
     " ",
   ),
 );
@@ -47,10 +48,19 @@ function textBelow(node: HtmlNode): string {
     if (child.nodeType !== ELEMENT) continue;
     const name = child.nodeName.toUpperCase();
     if (LEFT_OUT.has(name)) continue;
-    const inner = textBelow(child);
+    const inner = superscriptOf(child) ?? textBelow(child);
     text += BOUNDARIES.has(name) || APART.test(name) ? ` ${inner} ` : inner;
   }
   return text;
+}
+
+/** The digits and signs that a superscript is; none for other text, and for a link, such as a note's. */
+function superscriptOf(node: HtmlNode): string | undefined {
+  if (node.nodeName.toUpperCase() !== "SUP") return undefined;
+  if ([...node.childNodes].some(({ nodeName }) => nodeName.toUpperCase() === "A")) return undefined;
+  const text = node.textContent ?? "";
+  const superscript = raised(text);
+  return superscript === text ? undefined : superscript;
 }
 
 class HtmlWalk {
@@ -91,7 +101,13 @@ class HtmlWalk {
     else if (name === "UL" || name === "OL") this.#list(node);
     else if (name === "LI") this.#item(node);
     else if (BOUNDARIES.has(name)) this.#boundary(node);
-    else this.#children(node);
+    else this.#inline(node);
+  }
+
+  #inline(node: HtmlNode): void {
+    const superscript = superscriptOf(node);
+    if (superscript === undefined) this.#children(node);
+    else this.#text += superscript.replace(/\s+/g, " ");
   }
 
   #heading(node: HtmlNode, level: number): void {

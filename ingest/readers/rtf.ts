@@ -3,6 +3,7 @@ import type { ParsedDocument } from "./parsed-document.ts";
 import { characterSetEncoding, codePageEncoding, decodeBytes } from "./rtf-encoding.ts";
 import { RtfText } from "./rtf-text.ts";
 import { type RtfToken, rtfTokens } from "./rtf-tokens.ts";
+import { raised } from "./superscript.ts";
 
 /** Groups that hold no text of the document. @see RTF 1.9.1, "Destinations" */
 const LEFT_OUT = new Set(
@@ -43,6 +44,7 @@ interface State {
   /** Bytes that stand after \u for readers without Unicode. */
   fallbackLength: number;
   isHidden: boolean;
+  isRaised: boolean;
   isGroupStart: boolean;
   isOptional: boolean;
 }
@@ -65,6 +67,7 @@ class RtfReader {
     font: -1,
     fallbackLength: 1,
     isHidden: false,
+    isRaised: false,
     isGroupStart: false,
     isOptional: false,
   };
@@ -112,10 +115,11 @@ class RtfReader {
   }
 
   #emit(text: string): void {
-    const { destination, isHidden } = this.#state;
+    const { destination, isHidden, isRaised } = this.#state;
     if (destination === "styles") this.#definition += text;
     else if (destination === "title") this.#title += text;
-    else if (isText(destination) && !isHidden) this.#text.append(text, destination);
+    else if (isText(destination) && !isHidden)
+      this.#text.append(isRaised ? raised(text) : text, destination);
   }
 
   #closeGroup(): void {
@@ -203,7 +207,9 @@ class RtfReader {
     if (!isText(destination)) return;
     if (word === "f") this.#state.font = value ?? 0;
     else if (word === "v" || word === "deleted") this.#state.isHidden = value !== 0;
-    else if (word === "plain") this.#state.isHidden = false;
+    else if (word === "super") this.#state.isRaised = value !== 0;
+    else if (word === "nosupersub" || word === "sub") this.#state.isRaised = false;
+    else if (word === "plain") this.#state.isHidden = this.#state.isRaised = false;
     else if (word === "par" || word === "sect") this.#text.endParagraph(destination);
     else if (word === "page") this.#text.endParagraph(destination);
     else if (destination !== "body") return;

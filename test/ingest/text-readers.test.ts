@@ -195,6 +195,20 @@ test("HTML: a formula is read once, without its other notations", () => {
   assert.deepEqual(shown(parseHtml(html)), ["paragraph: Energy is E here."]);
 });
 
+test("HTML: readings above words are left out", () => {
+  const html =
+    "<p><ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>を読む</p><p><ruby>東<rt>とう<rtc>east</rtc></ruby></p>";
+  assert.equal(parseHtmlFragment(html).text, "漢字を読む\n\n東");
+});
+
+test("HTML and RTF: raised digits and signs stay apart from numbers", () => {
+  const html =
+    "<p>10<sup>9 </sup>people, 81,463<sup> 2</sup>, 5<sup><i>-3</i></sup>, Ca<sup>2+</sup>, 1<sup>st<br></sup>, a<sup><a href='#n'>1</a></sup></p><h2>10<sup>6</sup></h2>";
+  assert.equal(parseHtmlFragment(html).text, "10⁹ people, 81,463², 5⁻³, Ca²⁺, 1st\n, a1\n\n10⁶");
+  const rtf = String.raw`{\rtf1\ansi 10{\super 9} people, 81,463\super 2\nosupersub , 5\super\u8722?3\super0 , 1{\super st} 7\plain 8}`;
+  assert.equal(parseRtf(Buffer.from(rtf)).text, "10⁹ people, 81,463², 5⁻³, 1st 78");
+});
+
 test("Markdown: comments over several lines are left out, blank lines among them or not", () => {
   const text = `One.
 

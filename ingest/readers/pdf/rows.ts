@@ -1,3 +1,4 @@
+import { raised } from "../superscript.ts";
 import type { PageItem } from "./page-items.ts";
 
 /** Words next to each other on one baseline, without a wide gap. */
@@ -24,7 +25,6 @@ const WIDE_GAP = 0.8;
 const SAME_BASELINE = 0.5;
 /** A raised run is this much smaller than what it is raised beside. */
 const RAISED_SCALE = 0.8;
-const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 interface Line {
   readonly items: PageItem[];
@@ -95,7 +95,3 @@ function joinedText(
 
 const isRaised = (item: PageItem, line: { readonly y: number; readonly size: number }): boolean =>
   item.size < RAISED_SCALE * line.size && item.y - line.y > 0.15 * line.size;
-
-/** Digits as Unicode's superscripts: 8 with a footnote's 1 is not 81. */
-const raised = (text: string): string =>
-  /^\d+$/.test(text.trim()) ? text.trim().replace(/\d/g, (digit) => RAISED[Number(digit)]!) : text;
