@@ -4,7 +4,7 @@ import { RagError } from "../../core/index.ts";
 import { decodeText } from "./decode-text.ts";
 import { DocumentBuilder } from "./document-builder.ts";
 import { addHtmlFragment } from "./html.ts";
-import { inlineText } from "./html-blocks.ts";
+import { inlineText } from "./html-text.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 import { unzip } from "./zip.ts";
 

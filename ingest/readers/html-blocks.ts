@@ -1,31 +1,16 @@
 import type { DocumentBuilder } from "./document-builder.ts";
-import { raised } from "./superscript.ts";
-
-/** The part of a DOM node that is looked at; linkedom's nodes have it. */
-export interface HtmlNode {
-  readonly nodeType: number;
-  readonly nodeName: string;
-  readonly textContent: string | null;
-  readonly childNodes: Iterable<HtmlNode>;
-  /** Elements only. */
-  readonly getAttribute?: (name: string) => string | null;
-}
-
-const ELEMENT = 1;
-const TEXT = 3;
-const LEFT_OUT = new Set(
-  // RT, RP and RTC are readings set above words; the last two say a formula of MathML once more, in another notation.
-  "SCRIPT STYLE NOSCRIPT TEMPLATE SVG HEAD TITLE BUTTON SELECT TEXTAREA IFRAME OBJECT RT RP RTC ANNOTATION ANNOTATION-XML".split(
-    " ",
-  ),
-);
-const BOUNDARIES = new Set(
-  "ADDRESS ARTICLE ASIDE BLOCKQUOTE BODY CAPTION DD DETAILS DIV DL DT FIELDSET FIGCAPTION FIGURE FOOTER FORM HEADER HGROUP HR MAIN NAV P SECTION SUMMARY TBODY TD TFOOT TH THEAD TR".split(
-    " ",
-  ),
-);
-/** What sets words apart within a line, beside {@link BOUNDARIES}. */
-const APART = /^(?:BR|H[1-6]|LI|OL|UL|PRE|TABLE)$/;
+import { tableText } from "./html-table.ts";
+import {
+  BOUNDARIES,
+  codeText,
+  ELEMENT,
+  type HtmlNode,
+  inlineText,
+  LEFT_OUT,
+  superscriptOf,
+  TEXT,
+  wholeNumber,
+} from "./html-text.ts";
 
 const MAX_PAGE = 100_000;
 /** Nothing, or an item of a list without text. */
@@ -34,33 +19,6 @@ const EMPTY_LINE = /^\s*(?:(?:-|\d+\.)\s*)?$/;
 /** Adds the blocks below a node to a document, in reading order. */
 export function addHtmlBlocks(root: HtmlNode, builder: DocumentBuilder): void {
   new HtmlWalk(builder).walk(root);
-}
-
-/** Text of an element on one line; its blocks and line breaks are set apart by spaces. */
-export function inlineText(node: HtmlNode): string {
-  return textBelow(node).replace(/\s+/g, " ").trim();
-}
-
-function textBelow(node: HtmlNode): string {
-  let text = "";
-  for (const child of node.childNodes) {
-    if (child.nodeType === TEXT) text += child.textContent ?? "";
-    if (child.nodeType !== ELEMENT) continue;
-    const name = child.nodeName.toUpperCase();
-    if (LEFT_OUT.has(name)) continue;
-    const inner = superscriptOf(child) ?? textBelow(child);
-    text += BOUNDARIES.has(name) || APART.test(name) ? ` ${inner} ` : inner;
-  }
-  return text;
-}
-
-/** The digits and signs that a superscript is; none for other text, and for a link, such as a note's. */
-function superscriptOf(node: HtmlNode): string | undefined {
-  if (node.nodeName.toUpperCase() !== "SUP") return undefined;
-  if ([...node.childNodes].some(({ nodeName }) => nodeName.toUpperCase() === "A")) return undefined;
-  const text = node.textContent ?? "";
-  const superscript = raised(text);
-  return superscript === text ? undefined : superscript;
 }
 
 class HtmlWalk {
@@ -95,7 +53,7 @@ class HtmlWalk {
       return;
     }
     if (/^H[1-6]$/.test(name)) this.#heading(node, Number(name[1]));
-    else if (name === "PRE") this.#block("code", node.textContent ?? "");
+    else if (name === "PRE") this.#block("code", codeText(node));
     else if (name === "TABLE" && !isLayout(node)) this.#block("table", tableText(node));
     else if (name === "BR") this.#text += "\n";
     else if (name === "UL" || name === "OL") this.#list(node);
@@ -176,10 +134,6 @@ class HtmlWalk {
   }
 }
 
-/** What an attribute says, where it is a whole number. */
-const wholeNumber = (text: string | null | undefined, otherwise: number): number =>
-  /^-?\d{1,9}$/.test(text ?? "") ? Number(text) : otherwise;
-
 /** @see EPUB 3.3 Structural Semantics, "pagebreak"; DPUB-ARIA 1.1, doc-pagebreak */
 function isPageBreak(node: HtmlNode): boolean {
   const role = node.getAttribute?.("epub:type") ?? node.getAttribute?.("role") ?? "";
@@ -194,19 +148,4 @@ function isLayout(table: HtmlNode): boolean {
     queue.push(...node.childNodes);
   }
   return false;
-}
-
-/** Rows as lines, cells set apart by bars. */
-function tableText(table: HtmlNode): string {
-  const rows: string[] = [];
-  const visit = (node: HtmlNode): void => {
-    const name = node.nodeName.toUpperCase();
-    if (name === "TR") {
-      const cells = [...node.childNodes].filter(({ nodeName }) => /^T[DH]$/i.test(nodeName));
-      rows.push(cells.map(inlineText).join(" | "));
-    } else if (name === "CAPTION") rows.push(inlineText(node));
-    else for (const child of node.childNodes) visit(child);
-  };
-  visit(table);
-  return rows.filter((row) => /[^\s|]/.test(row)).join("\n");
 }

@@ -1,7 +1,8 @@
 import { isProbablyReaderable, Readability } from "@mozilla/readability";
 import { parseHTML } from "linkedom";
 import { DocumentBuilder } from "./document-builder.ts";
-import { addHtmlBlocks, type HtmlNode, inlineText } from "./html-blocks.ts";
+import { addHtmlBlocks } from "./html-blocks.ts";
+import { type HtmlNode, inlineText } from "./html-text.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
 
 /** Elements around the content of a page, taken out where the readable part cannot be told. */

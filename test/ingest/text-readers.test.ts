@@ -195,6 +195,37 @@ test("HTML: a formula is read once, without its other notations", () => {
   assert.deepEqual(shown(parseHtml(html)), ["paragraph: Energy is E here."]);
 });
 
+test("HTML: cells over several rows are repeated down, those over several columns leave blanks", () => {
+  const table = (rows: string) => parseHtmlFragment(`<table>${rows}</table>`).text;
+  assert.equal(
+    table(
+      "<caption>Trade</caption><thead><tr><th rowspan=2>Region<th colspan=2>Wares<th rowspan=9>Port</tr><tr><th>Oil<th>Wax</tr></thead>" +
+        "<tbody><tr><td rowspan=2>North<td>A<td>1<td>p<tr><td>B<td>2<td>q<tr><td>South<td colspan=2>C<td>r</tbody>",
+    ),
+    "Trade\nRegion | Wares |  | Port\nRegion | Oil | Wax | Port\nNorth | A | 1 | p\nNorth | B | 2 | q\nSouth | C |  | r",
+  );
+  assert.equal(table("<tr><td rowspan=0>a<td>b<tr><td>c<tr></tr><tr><td>d"), "a | b\na | c\na | d");
+  assert.equal(table("<tr><td>a<td rowspan=2>b<td rowspan=2>c<tr><td>d"), "a | b | c\nd | b | c");
+  assert.equal(table("<tr><td>a<td rowspan=2>b<tr><td colspan=2>c<td>d"), "a | b\nc |  | d");
+  assert.equal(table("<tr><td colspan=99999999>a<td>b"), `a${" | ".repeat(1000)}b`);
+});
+
+test("HTML: a table that repeats more text than a document may have is refused", () => {
+  const cell = `<td rowspan=0>${"a".repeat(100_000)}</td>`;
+  assert.throws(
+    () => parseHtmlFragment(`<table><tr>${cell}${"<tr><td>b".repeat(100_000)}</table>`),
+    {
+      code: "file/too-large",
+    },
+  );
+});
+
+test("HTML: code keeps the lines that a page shows", () => {
+  const html =
+    "<pre>one<br>two<div>a</div><div>  b</div>\n<p>c</p><ul><li>d<button>Copy</button></li></ul>e</pre>";
+  assert.deepEqual(shown(parseHtmlFragment(html)), ["code: one\ntwo\na\n  b\n\nc\nd\ne"]);
+});
+
 test("HTML: readings above words are left out", () => {
   const html =
     "<p><ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>を読む</p><p><ruby>東<rt>とう<rtc>east</rtc></ruby></p>";
