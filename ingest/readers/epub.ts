@@ -1,11 +1,10 @@
 import { posix } from "node:path";
-import { parseHTML } from "linkedom";
 import { RagError } from "../../core/index.ts";
 import { decodeText } from "./decode-text.ts";
 import { DocumentBuilder } from "./document-builder.ts";
 import { addHtmlFragment } from "./html.ts";
-import { inlineText } from "./html-text.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
+import { walkXml } from "./xml.ts";
 import { unzip } from "./zip.ts";
 
 /**
@@ -14,27 +13,58 @@ import { unzip } from "./zip.ts";
  */
 export function parseEpub(bytes: Uint8Array): ParsedDocument {
   const files = unzip(bytes, (name) => !/\.(jpe?g|png|gif|svg|ttf|otf|woff2?|mp[34])$/i.test(name));
-  const container = xml(files, "META-INF/container.xml");
-  const packagePath = container.querySelector("rootfile")?.getAttribute("full-path") ?? "";
-  const book = xml(files, packagePath);
-  const folder = posix.dirname(packagePath);
-  const paths = new Map<string, string>();
-  for (const item of book.querySelectorAll("manifest item")) {
-    // The table of contents is made of what stands elsewhere.
-    if (/\bnav\b/.test(item.getAttribute("properties") ?? "")) continue;
-    const href = pathOf(item.getAttribute("href") ?? "");
-    paths.set(item.getAttribute("id") ?? "", posix.join(folder, href));
-  }
+  const packagePath = packagePathIn(requireFile(files, "META-INF/container.xml"));
+  const { title, paths, spine } = readPackage(requireFile(files, packagePath), packagePath);
   requireReadable(files, [...paths.values()]);
   const builder = new DocumentBuilder();
-  for (const reference of book.querySelectorAll("spine itemref")) {
-    const content = files.get(paths.get(reference.getAttribute("idref") ?? "") ?? "");
+  for (const id of spine) {
+    const content = files.get(paths.get(id) ?? "");
     if (content) addHtmlFragment(asHtml(decodeText(content)), builder);
   }
-  const title = [...book.querySelectorAll("metadata *")].find(({ nodeName }) =>
-    /(^|:)title$/i.test(nodeName),
-  );
-  return builder.finish(title ? inlineText(title) : "");
+  return builder.finish(title);
+}
+
+/** Of the first of the package files that a container names. */
+function packagePathIn(container: Uint8Array): string {
+  let path: string | undefined;
+  walkXml(container, {
+    open: (name, attributes) => {
+      if (name === "rootfile") path ??= attributes["full-path"];
+    },
+  });
+  return path ?? "";
+}
+
+interface BookPackage {
+  readonly title: string;
+  /** Paths of the book's files by their ids, without its table of contents, which is made of what stands elsewhere. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** Ids in reading order. */
+  readonly spine: readonly string[];
+}
+
+function readPackage(xml: Uint8Array, packagePath: string): BookPackage {
+  const folder = posix.dirname(packagePath);
+  const paths = new Map<string, string>();
+  const spine: string[] = [];
+  const titles: string[] = [];
+  let isInTitle = false;
+  walkXml(xml, {
+    open: (name, { id = "", href = "", idref = "", properties = "" }) => {
+      if (name === "item" && !/\bnav\b/.test(properties))
+        paths.set(id, posix.join(folder, pathOf(href)));
+      if (name === "itemref") spine.push(idref);
+      isInTitle = name === "title";
+      if (isInTitle) titles.push("");
+    },
+    close: () => {
+      isInTitle = false;
+    },
+    text: (text) => {
+      if (isInTitle) titles[titles.length - 1] += text;
+    },
+  });
+  return { title: titles[0]?.replace(/\s+/g, " ") ?? "", paths, spine };
 }
 
 /** The path that an address within the book names; one whose per cent signs encode nothing is taken as it stands. */
@@ -52,19 +82,29 @@ const VOID = new Set(
   "area base br col embed hr img input link meta param source track wbr".split(" "),
 );
 
-/** XHTML as HTML has it, which knows no empty elements but those: in it `<script/>` begins one that never ends. */
+/** XHTML as HTML has it, which knows no CDATA and no empty elements but those: in it `<script/>` begins one that never ends. */
 function asHtml(xhtml: string): string {
-  return xhtml.replace(/<[A-Za-z][^<>]*\/>/g, (tag) => {
+  return withoutCdata(xhtml).replace(/<[A-Za-z][^<>]*\/>/g, (tag) => {
     const name = /^<([^\s/>]+)/.exec(tag)![1]!;
     return VOID.has(name.toLowerCase()) ? tag : `${tag.slice(0, -2)}></${name}>`;
   });
 }
 
-function xml(files: ReadonlyMap<string, Uint8Array>, path: string) {
+/** Looked for up to the last end alone, so that beginnings without one are not each read to the end of the text. */
+function withoutCdata(xhtml: string): string {
+  const end = xhtml.lastIndexOf("]]>") + "]]>".length;
+  const escaped = xhtml
+    .slice(0, end)
+    .replace(/<!\[CDATA\[([\s\S]*?)\]\]>/g, (_, text: string) =>
+      text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+    );
+  return escaped + xhtml.slice(end);
+}
+
+function requireFile(files: ReadonlyMap<string, Uint8Array>, path: string): Uint8Array {
   const bytes = files.get(path);
-  if (!bytes)
-    throw new RagError("file/invalid", `is no EPUB book: it lacks ${path || "a package file"}.`);
-  return parseHTML(decodeText(bytes)).document;
+  if (bytes) return bytes;
+  throw new RagError("file/invalid", `is no EPUB book: it lacks ${path || "a package file"}.`);
 }
 
 /** Books with copy protection list their encrypted files; fonts may be among them without harm. */

@@ -114,6 +114,23 @@ describe("files are read in a process of their own", () => {
     assert.deepEqual(headings(parsed), ["1 First", "1 Second"]);
   });
 
+  test("EPUB: names with prefixes, and text that is marked as no markup", async () => {
+    const book = zipSync({
+      "META-INF/container.xml": strToU8(
+        '<c:container xmlns:c="urn:c"><c:rootfiles><c:rootfile full-path="book.opf"/></c:rootfiles></c:container>',
+      ),
+      "book.opf": strToU8(
+        '<opf:package><opf:metadata><dc:title>The\n Keeper</dc:title><dc:title>Part One</dc:title></opf:metadata><opf:manifest><opf:item id="a" href="a.xhtml"/></opf:manifest><opf:spine><opf:itemref idref="a"/></opf:spine></opf:package>',
+      ),
+      "a.xhtml": strToU8(
+        "<html><body><p>a <![CDATA[x < y && <b/>]]> b</p><p>c ]]> <![CDATA[ d</p></body></html>",
+      ),
+    });
+    const parsed = await own("prefixed.epub", book, "epub");
+    assert.equal(parsed.title, "The Keeper");
+    assert.match(parsed.text, /^a x < y && <b\/> b\n\nc \]\]>/);
+  });
+
   test("Markdown: both kinds of headings, fences, front matter; offsets are the file's", async () => {
     const text =
       "---\ntitle: 'Own title'\n---\n# One\n\ntext\n\nTwo\n---\n\n```\n# no heading\n```\n";
