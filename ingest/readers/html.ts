@@ -15,7 +15,8 @@ const MIN_READABLE_SHARE = 0.4;
 /** The readable part of a web page, without menus, advertisements and scripts. */
 export function parseHtml(html: string): ParsedDocument {
   const { document } = parseHTML(html);
-  const ownTitle = inlineText(document.querySelector("title") ?? EMPTY);
+  // A drawing may have a title of its own.
+  const ownTitle = inlineText(document.querySelector("title:not(svg title)") ?? EMPTY);
   const heading = inlineText(document.querySelector("h1") ?? EMPTY);
   const body = bodyOf(html);
   // It would see the first of several bodies only, and none where the tag is left out.

@@ -56,9 +56,18 @@ function frontMatter(lines: readonly Line[]): { title: string; lineCount: number
   if (lines[0]?.text.trimEnd() !== "---") return { title: "", lineCount: 0 };
   const end = lines.findIndex((line, index) => index > 0 && /^(---|\.\.\.)\s*$/.test(line.text));
   if (end < 0) return { title: "", lineCount: 0 };
-  const titles = lines.slice(1, end).map(({ text }) => /^title:(.*)/.exec(text)?.[1]?.trim());
-  const title = titles.find(Boolean) ?? "";
-  return { title: title.replace(/^(["'])(.*)\1$/, "$2"), lineCount: end + 1 };
+  return { title: frontTitle(lines.slice(1, end).map(({ text }) => text)), lineCount: end + 1 };
+}
+
+/** The title that front matter names, which may stand on the lines below. @see YAML 1.2.2, sections 7.3 and 8.1 */
+function frontTitle(lines: readonly string[]): string {
+  const at = lines.findIndex((line) => /^title:\s*\S/.test(line));
+  const value = lines[at]?.slice("title:".length).trim() ?? "";
+  if (!/^[>|][-+\d]*(?:\s+#.*)?$/.test(value)) return value.replace(/^(["'])(.*)\1$/, "$2");
+  const below = lines.slice(at + 1);
+  const end = below.findIndex((line) => /^\S/.test(line));
+  const own = below.slice(0, end < 0 ? below.length : end).map((line) => line.trim());
+  return own.filter((line) => line !== "").join(" ");
 }
 
 /** Goes over the lines once and collects blocks. */

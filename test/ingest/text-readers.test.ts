@@ -46,6 +46,19 @@ test("HTML: tags of the page may be left out, and what stands after its body is 
   assert.deepEqual(shown(parseHtmlFragment("<body><p>mail</p></body>")), ["paragraph: mail"]);
 });
 
+test("HTML: the title is the page's, not that of a drawing in it", () => {
+  const icon = "<svg><g><title>Menu</title></g></svg>";
+  for (const html of [
+    `<body>${icon}<p>oil</p></body>`,
+    `<html><body>${icon}<p>oil</p></body></html>`,
+    `<title>Lamp</title>${icon}<p>oil`,
+    `${icon}<title>Lamp</title><p>oil`,
+  ]) {
+    assert.equal(parseHtml(html).title, html.includes("Lamp") ? "Lamp" : "", html);
+    assert.equal(parseHtml(html).text, "oil");
+  }
+});
+
 test("HTML: two pages in one file are both read, however readable the first", () => {
   const page = (lamp: string) =>
     `<html><body>${`<p>${`The ${lamp} was lit every night, whatever the weather. `.repeat(5)}</p>`.repeat(8)}</body></html>`;
@@ -140,6 +153,19 @@ test("Markdown: a heading's words have no marks of emphasis and code, but all th
   }
   const started = `# ${"*a ".repeat(100_000)}${"_b".repeat(100_000)}`;
   assert.equal(headingText(started), started.slice(2));
+});
+
+test("Markdown: a title may stand on the lines below its name", () => {
+  for (const [front, title] of [
+    ["title: >-\n  The lamp\n  of\n\n  oil\nauthor: x", "The lamp of oil"],
+    ["date: 1\ntitle: | # two lines\n  The lamp\n  of oil", "The lamp of oil"],
+    ["title: >2\nauthor: x", "Heading"],
+    ["title: '> the lamp'", "> the lamp"],
+    ["title: >- the lamp", ">- the lamp"],
+    ["title:", "Heading"],
+  ] as const) {
+    assert.equal(parseMarkdown(`---\n${front}\n---\n# Heading`).title, title, front);
+  }
 });
 
 test("Markdown: endless runs of spaces and marks take no more time than other text", () => {
