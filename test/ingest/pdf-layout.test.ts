@@ -320,3 +320,20 @@ test("sizes of headings are levels", async () => {
     ],
   );
 });
+
+test("a centred title of two lines is one heading", async () => {
+  // Helvetica's widths: "Harbours" 4.112 font sizes, a space 0.278.
+  const second = 72 + (4.112 + 0.278) * 24;
+  const { text, blocks } = await readTexts(
+    { text: "Harbours Harbours Harbours", x: 72, y: 720, size: 24 },
+    { text: "Harbours", x: second, y: 692, size: 24 },
+    ...lines(LEFT, { x: 72, y: 640 }),
+  );
+  assert.deepEqual(
+    blocks.map(({ kind, start, end }) => [kind, text.slice(start, end)]),
+    [
+      ["heading", "Harbours Harbours Harbours Harbours"],
+      ["paragraph", LEFT_TEXT],
+    ],
+  );
+});

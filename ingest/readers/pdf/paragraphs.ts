@@ -29,6 +29,8 @@ const PARAGRAPH_LEADING = 1.75;
 /** A first line set in by this many font sizes begins a paragraph. */
 const INDENT = 0.8;
 const MAX_INDENT = 6;
+/** Lines whose middles are no further apart than this many font sizes stand centred, one below the other: not set in. */
+const CENTRED = 0.1;
 /** A line that ends this many font sizes before the next word would have had to, ends on purpose. */
 const SLACK = 1;
 /** Where lines of a column end is only known from this many. */
@@ -87,10 +89,13 @@ function isNextLine(last: Line, line: Line, left: number): boolean {
   const drop = last.y - line.y;
   if (line.size !== size || drop <= 0 || drop > PARAGRAPH_LEADING * size) return false;
   if (LIST_ITEM.test(line.text)) return false;
+  if (Math.abs(middle(line) - middle(last)) <= CENTRED * size) return true;
   const indent = (line.x - left) / size;
   const wasAtLeft = last.x - left < INDENT * size;
   return !(wasAtLeft && indent >= INDENT && indent <= MAX_INDENT);
 }
+
+const middle = ({ x, end }: Line): number => (x + end) / 2;
 
 function endsEarly(last: Line, next: Line, right: number | undefined): boolean {
   if (LEADER_AND_PAGE.test(last.text)) return true;
