@@ -25,6 +25,12 @@ const step = (number: number) => ({
   secondsLeft: 30,
 });
 
+const upload = (name: string) => ({
+  name,
+  mimeType: "text/plain",
+  buffer: Buffer.from("High water is at noon."),
+});
+
 const run = (page: Page, name: string) => page.locator(".run", { hasText: name });
 const status = (page: Page, name: string, text: RegExp) =>
   run(page, name).locator(".run-status", { hasText: text }).waitFor(WAIT);
@@ -110,6 +116,60 @@ test("uploads are followed on through a restart of the server", async (t) => {
   await row("reading").waitFor(WAIT);
   jobs.change(id, { state: "done", result: { documents: { failed: [] } } });
   await row("ready").waitFor(WAIT);
+  await page.context().close();
+});
+
+test("uploads whose reading cannot be asked for say why, and can be sent again", async (t) => {
+  const jobs = new FakeJobs();
+  const served = await servePage(t, { jobs });
+  let isLoading = true;
+  served.intercept = (request, response) => {
+    if (!isLoading || request.method !== "POST" || request.url !== "/api/jobs") return false;
+    response.writeHead(503, { "content-type": "application/json" });
+    response.end(JSON.stringify({ error: { message: "the models are being loaded." } }));
+    return true;
+  };
+  const { page } = await openPage(browser, `${served.url}/#/documents`);
+  await page.setInputFiles("#files", [upload("a.md"), upload("b.md")]);
+  const refused = page.locator(".uploads .refused", { hasText: "the models are being loaded." });
+  await refused.nth(1).waitFor(WAIT);
+  isLoading = false;
+  await page.setInputFiles("#files", [upload("a.md"), upload("b.md")]);
+  await until("the job", () => jobs.created.length === 1);
+  await page
+    .locator(".uploads li", { hasText: "b.md" })
+    .getByText("waiting to be read")
+    .waitFor(WAIT);
+  assert.equal(await page.locator(".uploads .refused").count(), 0);
+  assert.equal(await page.locator(".uploads li").count(), 2);
+  await page.context().close();
+});
+
+test("uploads stay in sight when the view is left and come back to", async (t) => {
+  const jobs = new FakeJobs();
+  let open = () => {};
+  jobs.gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/documents`);
+  await page.setInputFiles("#files", upload("a.md"));
+  await until("the request for a job", () => jobs.created.length === 1);
+  await page.click(".tabs >> text=Ask");
+  await page.waitForSelector("#question");
+  await page.click(".tabs >> text=Documents");
+  await page.waitForSelector(".listing");
+  await page
+    .locator(".uploads li", { hasText: "a.md" })
+    .getByText("waiting to be read")
+    .waitFor(WAIT);
+  open();
+  await until("the job", async () => (await jobs.list()).length === 1);
+  const [job] = await jobs.list();
+  jobs.change(job!.id, { state: "done", result: { documents: { failed: [] } } });
+  await page.locator(".uploads .ready", { hasText: "a.md" }).waitFor(WAIT);
+  assert.equal(await page.locator(".uploads li").count(), 1);
+  assert.deepEqual(wrongs, []);
   await page.context().close();
 });
 

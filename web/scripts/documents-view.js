@@ -10,13 +10,29 @@ const REFUSALS_SHOWN_MS = 24 * 3_600_000;
 /** Begins the source of every upload. */
 const UPLOAD_ORIGIN = "upload:";
 
+/** @typedef {{ state: HTMLElement, progress: HTMLProgressElement, item: HTMLElement }} Row */
+
+/**
+ * Rows of the files that no job tells of: on their way to the server, or refused before a job had them. They outlive a view, as uploads go on
+ * when it is left.
+ * @type {Map<string, Row>}
+ */
+const sent = new Map();
+/** @type {Documents | undefined} */
+let openView;
+
 /**
  * The store's documents, and a place to drop more.
  * @param {HTMLElement} main
  * @param {AbortSignal} signal
  */
 export function documentsView(main, signal) {
-  new Documents(main, signal).open();
+  const view = new Documents(main, signal);
+  openView = view;
+  signal.addEventListener("abort", () => {
+    openView = undefined;
+  });
+  view.open();
 }
 
 class Documents {
@@ -25,11 +41,17 @@ class Documents {
     this.signal = signal;
     this.follower = new JobFollower(signal);
     this.listed = LISTED;
-    this.uploads = h("ul", { class: "uploads", "aria-live": "polite" });
+    /** @type {Map<string, Row>} */
+    this.rows = new Map(sent);
+    /** Jobs, by id. @type {Set<string>} */
+    this.followed = new Set();
+    this.uploads = h(
+      "ul",
+      { class: "uploads", "aria-live": "polite" },
+      ...[...sent.values()].map(({ item }) => item),
+    );
     this.list = h("div", { class: "document-list" });
     this.count = h("p", { class: "faint" });
-    /** @type {Map<string, { state: HTMLElement, progress: HTMLProgressElement, item: HTMLElement }>} */
-    this.rows = new Map();
     main.append(
       h("header", { class: "page-head" }, h("h1", {}, "Documents"), this.count),
       this.dropZone(),
@@ -85,7 +107,7 @@ class Documents {
   /** Uploads one by one, then has all of them read. @param {File[]} files */
   async add(files) {
     const names = [];
-    for (const file of files) this.row(file.name);
+    for (const file of files) this.begin(file.name);
     for (const file of files) {
       const { state, progress } = this.row(file.name);
       try {
@@ -103,10 +125,20 @@ class Documents {
     if (names.length === 0) return;
     try {
       const job = await postJson("/api/jobs", { kind: "ingest", files: names });
-      void this.follow(job);
+      for (const name of names) sent.delete(name);
+      void openView?.follow(job);
     } catch (thrown) {
-      notify(messageOf(thrown));
+      for (const name of names) this.end(name, messageOf(thrown), true);
     }
+  }
+
+  /** Shows a file as one that is yet to be sent. @param {string} name */
+  begin(name) {
+    const row = this.row(name);
+    row.state.textContent = "waiting";
+    row.progress.value = 0;
+    row.item.className = "";
+    sent.set(name, row);
   }
 
   /** After a reload: what is still being read, and what was stopped or, in the last day, refused and not uploaded again since. */
@@ -137,7 +169,9 @@ class Documents {
       state === "failed"
         ? new Map(files.map((/** @type {string} */ name) => [name, error]))
         : refusalsOf(refused, files);
-    for (const [name, reason] of reasons) if (!later.has(name)) this.end(name, reason, true);
+    for (const [name, reason] of reasons) {
+      if (!later.has(name) && !sent.has(name)) this.end(name, reason, true);
+    }
   }
 
   /** One line for all files of a stopped job, which goes on as a whole. @param {any} job */
@@ -159,8 +193,10 @@ class Documents {
     this.uploads.append(item);
   }
 
-  /** @param {any} job */
+  /** @param {any} job may be told of twice: by the list of jobs, and by what has created it */
   async follow({ id, request }) {
+    if (this.followed.has(id)) return;
+    this.followed.add(id);
     const say = (/** @type {string} */ text) => {
       for (const name of request.files) this.row(name).state.textContent = text;
     };
@@ -177,7 +213,8 @@ class Documents {
     };
     say("waiting to be read");
     try {
-      await this.showResult(await this.follower.follow(id, { onEvent, onCutOff }));
+      const following = this.follower.follow(id, { onEvent, onCutOff });
+      await this.showResult(await following.finally(() => this.followed.delete(id)));
     } catch (thrown) {
       if (!this.signal.aborted) notify(messageOf(thrown));
     }
