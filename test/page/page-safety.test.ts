@@ -183,6 +183,7 @@ describe("the page, with hostile texts everywhere", () => {
     await page.click("#theme");
     assert.equal(await background(), light);
     await page.goto(`${server.url}/#/chat`);
+    await page.waitForFunction(`document.activeElement.id === "question"`);
     await page.focus(".wordmark");
     await page.keyboard.press("/");
     await page.keyboard.type("1/2");

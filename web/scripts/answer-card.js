@@ -1,5 +1,6 @@
 import { streamChat } from "./api.js";
-import { counted, h, messageOf, milliseconds, notify } from "./dom.js";
+import { copyText } from "./clipboard.js";
+import { counted, h, messageOf, milliseconds, notify, press } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { passageList } from "./passage-list.js";
 import { openPassage } from "./reader.js";
@@ -43,7 +44,7 @@ function answeredBy({ model, evidence }) {
 export class AnswerCard {
   /**
    * @param {Answer} answer
-   * @param {{ question: string, onRegenerate: () => void }} turn
+   * @param {{ question: string, onRegenerate: (card: AnswerCard) => void }} turn
    */
   constructor(answer, { question, onRegenerate }) {
     this.answer = answer;
@@ -54,13 +55,13 @@ export class AnswerCard {
     this.by = h("p", { class: "answer-by" });
     this.element = h(
       "article",
-      { class: "answer", "aria-label": `Answer: ${modelLabel(answer.model)}` },
+      { class: "answer", "aria-label": `Answer: ${modelLabel(answer.model)}`, tabindex: -1 },
       this.by,
       this.body,
       this.foot,
       this.sources,
     );
-    this.onRegenerate = onRegenerate;
+    this.again = h("button", { type: "button", class: "quiet", onclick: () => onRegenerate(this) });
     this.isFrameWaiting = false;
     this.isRunning = false;
     this.show();
@@ -74,6 +75,9 @@ export class AnswerCard {
   async run(request, signal) {
     Object.assign(this.answer, emptyAnswer(this.answer.model));
     this.isRunning = true;
+    // The button that was pressed goes away: the keyboard waits here until it is back.
+    const hasKeyboard = this.foot.contains(document.activeElement);
+    if (hasKeyboard) this.element.focus({ preventScroll: true });
     this.show();
     const { model } = this.answer;
     const body = { model, ...request, stream_options: { include_usage: true } };
@@ -86,6 +90,7 @@ export class AnswerCard {
       this.isRunning = false;
       this.answer.isUnanswered = false;
       this.show();
+      if (hasKeyboard && document.activeElement === this.element) this.again.focus();
     }
   }
 
@@ -100,7 +105,7 @@ export class AnswerCard {
     this.isFrameWaiting = true;
     requestAnimationFrame(() => {
       this.isFrameWaiting = false;
-      this.show();
+      if (this.isRunning) this.show();
     });
   }
 
@@ -144,10 +149,15 @@ export class AnswerCard {
   }
 
   footNodes() {
-    const copy = async () => {
-      await navigator.clipboard.writeText(this.answer.text);
+    const copyAnswer = async () => {
+      await copyText(this.answer.text);
       notify("Copied.");
     };
+    const copy = h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => press(copy, copyAnswer) },
+      "Copy",
+    );
     const cited = (this.answer.evidence?.passages ?? []).filter(({ cited: isCited }) => isCited);
     const citations = cited.map((passage) =>
       h(
@@ -158,18 +168,11 @@ export class AnswerCard {
         passage.page ? h("span", { class: "faint" }, `p. ${passage.page}`) : null,
       ),
     );
-    const { isUnanswered } = this.answer;
-    const again = isUnanswered ? "Ask again" : "Regenerate";
+    const hasText = this.answer.text !== "";
+    this.again.textContent = hasText ? "Regenerate" : "Ask again";
     return [
       ...citations,
-      h(
-        "span",
-        { class: "answer-actions" },
-        h("button", { type: "button", class: "quiet", onclick: this.onRegenerate }, again),
-        isUnanswered
-          ? null
-          : h("button", { type: "button", class: "quiet", onclick: copy }, "Copy"),
-      ),
+      h("span", { class: "answer-actions" }, this.again, hasText ? copy : null),
     ];
   }
 

@@ -8,7 +8,7 @@ import { counted, h, messageOf } from "./dom.js";
 const KEPT = "conversation";
 /** Turns that go with a question, so that a follow-up is understood. */
 const MAX_HISTORY = 4;
-/** The likeliest answer was given already: another one is drawn. */
+/** Where the likeliest answer was given already: another one is drawn. */
 const REGENERATED = { temperature: 0.7, top_p: 0.95 };
 
 /**
@@ -19,13 +19,14 @@ const REGENERATED = { temperature: 0.7, top_p: 0.95 };
  * @param {string} wanted a model to begin with
  */
 export function chatView(main, signal, wanted) {
-  new Chat(main, signal).open(wanted);
+  void new Chat(main, signal, wanted).open();
 }
 
 class Chat {
-  /** @param {HTMLElement} main @param {AbortSignal} signal */
-  constructor(main, signal) {
+  /** @param {HTMLElement} main @param {AbortSignal} signal @param {string} wanted */
+  constructor(main, signal, wanted) {
     this.signal = signal;
+    this.wanted = wanted;
     /** @type {Turn[]} */
     this.turns = restore();
     this.stopper = new AbortController();
@@ -39,6 +40,12 @@ class Chat {
     });
     this.model = h("select", { id: "model", "aria-label": "Answer with" });
     this.other = h("select", { id: "compare", "aria-label": "Compare with" });
+    for (const select of [this.model, this.other]) {
+      select.addEventListener("change", () => {
+        localStorage.setItem("model", this.model.value);
+        localStorage.setItem("compare", this.other.value);
+      });
+    }
     this.send = h("button", { type: "submit", class: "primary" }, "Ask");
     this.send.addEventListener("click", (event) => {
       // The second click of a double click would stop what the first has asked.
@@ -71,6 +78,8 @@ class Chat {
     addEventListener(
       "keydown",
       (event) => {
+        // The key is then the reader's, or the input method's.
+        if (event.isComposing || document.querySelector("dialog[open]")) return;
         if (event.key === "Escape" && this.isBusy) this.stopper.abort();
         const isTyping = /^(input|textarea|select)$/i.test(document.activeElement?.tagName ?? "");
         if (event.key !== "/" || isTyping) return;
@@ -82,21 +91,23 @@ class Chat {
     return form;
   }
 
-  /** @param {string} wanted */
-  async open(wanted) {
+  async open() {
     this.showTurns();
+    // At once: whoever is elsewhere when the server has answered stays there.
+    this.input.focus({ preventScroll: true });
     try {
       const status = await getJson("/api/status");
-      this.fillModels(status.models, wanted);
+      this.fillModels(status.models);
       if (this.turns.length === 0) this.welcome(status);
     } catch (thrown) {
       this.log.append(h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
     }
-    this.input.focus({ preventScroll: true });
   }
 
-  /** @param {string[]} all @param {string} wanted */
-  fillModels(all, wanted) {
+  /** What is chosen stays chosen. @param {string[]} all */
+  fillModels(all) {
+    const chosen = this.model.value || this.wanted || localStorage.getItem("model") || "foreword";
+    const compared = this.other.value || (localStorage.getItem("compare") ?? "");
     const learned = all.filter((model) => /^foreword@(?!none$)/.test(model));
     // Without a learned prompt the default and "none" are the same.
     const models = all.filter((model) => learned.length > 0 || model !== "foreword@none");
@@ -106,16 +117,8 @@ class Chat {
     };
     this.model.replaceChildren(...models.map(option));
     this.other.replaceChildren(h("option", { value: "" }, "no comparison"), ...models.map(option));
-    const chosen = wanted || localStorage.getItem("model") || "foreword";
     if (models.includes(chosen)) this.model.value = chosen;
-    const compared = localStorage.getItem("compare") ?? "";
     if (models.includes(compared)) this.other.value = compared;
-    for (const select of [this.model, this.other]) {
-      select.addEventListener("change", () => {
-        localStorage.setItem("model", this.model.value);
-        localStorage.setItem("compare", this.other.value);
-      });
-    }
   }
 
   /** @param {{ documents: number, passages: number }} status */
@@ -148,10 +151,10 @@ class Chat {
   /** @param {Turn} turn */
   turnNode(turn) {
     const cards = turn.answers.map(
-      (answer, index) =>
+      (answer) =>
         new AnswerCard(answer, {
           question: turn.question,
-          onRegenerate: () => this.regenerate(turn, index),
+          onRegenerate: (card) => this.regenerate(turn, card),
         }),
     );
     const columns = h(
@@ -175,7 +178,8 @@ class Chat {
     }
     const question = this.input.value.trim();
     if (question === "") return;
-    const models = [this.model.value || "foreword", this.other.value].filter((one) => one !== "");
+    const model = this.model.value || this.wanted || "foreword";
+    const models = [model, this.other.value].filter((one) => one !== "");
     const turn = { question, answers: models.map(emptyAnswer) };
     this.log.querySelector(".welcome")?.remove();
     this.turns.push(turn);
@@ -188,14 +192,10 @@ class Chat {
     void this.answer(turn, cards);
   }
 
-  /** @param {Turn} turn @param {number} index */
-  regenerate(turn, index) {
+  /** @param {Turn} turn @param {AnswerCard} card */
+  regenerate(turn, card) {
     if (this.isBusy) return;
-    const sampling = turn.answers[index]?.isUnanswered ? {} : REGENERATED;
-    const { cards, element } = this.turnNode(turn);
-    this.log.children[this.turns.indexOf(turn)]?.replaceWith(element);
-    const card = cards[index];
-    if (card) void this.answer(turn, [card], sampling);
+    void this.answer(turn, [card], card.answer.text === "" ? {} : REGENERATED);
   }
 
   /** @param {Turn} turn @param {AnswerCard[]} cards @param {object} [sampling] */
@@ -225,7 +225,7 @@ class Chat {
     this.turns = [];
     keep(this.turns);
     this.log.replaceChildren();
-    void this.open("");
+    void this.open();
   }
 
   grow() {
