@@ -126,3 +126,11 @@ test("a file that is larger than the server takes is not sent", async (t) => {
   assert.deepEqual(wrongs, []);
   await page.context().close();
 });
+
+test("a document without a title is called by its source, also where it is removed", async (t) => {
+  const { url } = await servePage(t, { title: () => "" });
+  const { page, wrongs } = await openPage(browser, `${url}/#/documents`);
+  await page.click(`[aria-label="Remove d0.txt"]`);
+  assert.deepEqual(wrongs, [`dialog: Remove "d0.txt" from the store?`]);
+  await page.context().close();
+});

@@ -222,6 +222,20 @@ test("the button of a training stays the same while steps come", async (t) => {
   await page.context().close();
 });
 
+test("the keyboard goes on with the button that follows a training's Stop and Go on", async (t) => {
+  const jobs = new FakeJobs();
+  jobs.add(training("mine"), "running");
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/training`);
+  await run(page, "mine").getByText("Stop").focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".run button:focus", { hasText: "Go on" }).waitFor(WAIT);
+  await page.keyboard.press("Enter");
+  await page.locator(".run button:focus", { hasText: "Stop" }).waitFor(WAIT);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
 test("a double click on Start training starts one", async (t) => {
   const jobs = new FakeJobs();
   let open = () => {};
@@ -232,10 +246,11 @@ test("a double click on Start training starts one", async (t) => {
   const { page, wrongs } = await openPage(browser, `${url}/#/training`);
   await page.selectOption("#qa-file", "questions.jsonl");
   await page.dblclick("text=Start training");
-  await page.locator("button:disabled", { hasText: "Start training" }).waitFor(WAIT);
+  const start = page.locator("button", { hasText: "Start training" });
+  await start.and(page.locator("[aria-disabled=true]:focus")).waitFor(WAIT);
   open();
   await status(page, "mine", /^Waiting/);
-  await page.locator("button:enabled", { hasText: "Start training" }).waitFor(WAIT);
+  await start.and(page.locator(":not([aria-disabled])")).waitFor(WAIT);
   assert.equal(jobs.created.length, 1);
   assert.equal(await page.locator(".run").count(), 1);
   assert.deepEqual(wrongs, []);
@@ -261,6 +276,35 @@ test("stopped uploads can be gone on with, unless they were uploaded again", asy
   assert.equal(await page.locator(".uploads .stopped").count(), 0);
   jobs.change(id, { state: "done", result: { documents: { failed: [] } } });
   await page.locator(".uploads .ready", { hasText: "b.md" }).waitFor(WAIT);
+  assert.deepEqual(wrongs, []);
+  await page.context().close();
+});
+
+test("all files of stopped uploads are counted, of which a list of jobs names the first", async (t) => {
+  const jobs = new FakeJobs();
+  const names = Array.from({ length: 150 }, (_, index) => `${index}.md`);
+  jobs.add(ingest(...names), "stopped");
+  const { url } = await servePage(t, { jobs });
+  const { page } = await openPage(browser, `${url}/#/documents`);
+  const line = page.locator(".uploads .stopped .upload-name");
+  await line.waitFor(WAIT);
+  assert.equal(await line.textContent(), "0.md and 149 others");
+  await page.context().close();
+});
+
+test("the keyboard goes on with the next stopped uploads, then with the list", async (t) => {
+  const jobs = new FakeJobs();
+  for (const name of ["a.md", "b.md"]) jobs.add(ingest(name), "stopped");
+  const { url } = await servePage(t, { jobs });
+  const { page, wrongs } = await openPage(browser, `${url}/#/documents`);
+  const lines = page.locator(".uploads .stopped");
+  await lines.nth(1).waitFor(WAIT);
+  await lines.first().getByText("Go on").focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".uploads .stopped button:focus").waitFor(WAIT);
+  await page.keyboard.press("Enter");
+  await page.locator(".uploads:focus").waitFor(WAIT);
+  assert.equal(await lines.count(), 0);
   assert.deepEqual(wrongs, []);
   await page.context().close();
 });

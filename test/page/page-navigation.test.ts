@@ -35,3 +35,33 @@ test("an address that names no view, or is typed wrong, shows the view Ask", asy
     await page.context().close();
   }
 });
+
+const removals = [
+  {
+    view: "documents",
+    options: { documents: 3 },
+    names: ["Document 1", "Document 2", "Document 0"],
+    last: ".document-list",
+  },
+  {
+    view: "prompts",
+    options: { prompts: ["a", "b", "c"] },
+    names: ["b", "c", "a"],
+    last: "main a",
+  },
+];
+for (const { view, options, names, last } of removals) {
+  test(`the keyboard goes on where one of the ${view} was removed`, async (t) => {
+    const { url } = await servePage(t, options);
+    const { page, wrongs } = await openPage(browser, `${url}/#/${view}`);
+    await page.evaluate("window.confirm = () => true");
+    await page.locator(`[aria-label="Remove ${names[0]}"]`).focus();
+    for (const name of names) {
+      await page.locator(`[aria-label="Remove ${name}"]:focus`).waitFor();
+      await page.keyboard.press("Enter");
+    }
+    await page.locator(`${last}:focus`).waitFor();
+    assert.deepEqual(wrongs, []);
+    await page.context().close();
+  });
+}

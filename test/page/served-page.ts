@@ -19,6 +19,10 @@ export interface ServedPageOptions {
   /** Of one document, or of each. */
   readonly text?: string;
   readonly documents?: number;
+  /** Of the document of this number. */
+  readonly title?: (number: number) => string;
+  /** Names of learned prompts, which are all damaged. */
+  readonly prompts?: readonly string[];
 }
 
 /** The page over a fake store, on a free port until the test ends. An uploaded `questions.jsonl` can be trained on. */
@@ -73,15 +77,20 @@ async function storeWithQuestions(t: TestContext): Promise<string> {
   return store;
 }
 
-function viewOf({ text = "High water is at noon.", documents: count = 1 }: ServedPageOptions) {
-  const documents = Array.from({ length: count }, (_, index) => ({
+function viewOf(options: ServedPageOptions) {
+  const { text = "High water is at noon.", title = (number) => `Document ${number}` } = options;
+  let documents = Array.from({ length: options.documents ?? 1 }, (_, index) => ({
     id: `d${index}`,
     source: `d${index}.txt`,
-    title: `Document ${index}`,
+    title: title(index),
     format: "txt",
   }));
+  let prompts = [...(options.prompts ?? [])];
   const view: StoreView = {
-    status: async () => ({ model: "m", embedder: "e", documents: count, passages: count }),
+    status: async () => {
+      const { length } = documents;
+      return { model: "m", embedder: "e", documents: length, passages: length };
+    },
     documents: async ({ offset, limit }) => documents.slice(offset, offset + limit),
     documentText: async (id, range) => {
       const document = documents.find((one) => one.id === id);
@@ -90,10 +99,14 @@ function viewOf({ text = "High water is at noon.", documents: count = 1 }: Serve
       const end = Math.min(range.end, text.length);
       return { ...document, start, end, length: text.length, text: text.slice(start, end) };
     },
-    removeDocument: async () => {},
+    removeDocument: async (id) => {
+      documents = documents.filter((one) => one.id !== id);
+    },
     search: async () => [],
-    prompts: async () => [],
-    removePrompt: async () => {},
+    prompts: async () => prompts.map((name) => ({ name, problem: "is damaged." })),
+    removePrompt: async (name) => {
+      prompts = prompts.filter((one) => one !== name);
+    },
   };
   return view;
 }

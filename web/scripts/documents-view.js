@@ -1,5 +1,5 @@
 import { getJson, postJson, remove, upload } from "./api.js";
-import { counted, h, messageOf, notify, press } from "./dom.js";
+import { counted, h, messageOf, notify, press, redraw } from "./dom.js";
 import { JobFollower } from "./job-follower.js";
 import { openReader } from "./reader.js";
 
@@ -47,7 +47,7 @@ class Documents {
     this.followed = new Set();
     this.uploads = h(
       "ul",
-      { class: "uploads", "aria-live": "polite" },
+      { class: "uploads", "aria-live": "polite", "aria-label": "Uploads", tabindex: -1 },
       ...[...sent.values()].map(({ item }) => item),
     );
     this.list = h("div", { class: "document-list" });
@@ -174,12 +174,14 @@ class Documents {
     }
   }
 
-  /** One line for all files of a stopped job, which goes on as a whole. @param {any} job */
-  showStopped({ id, request: { files } }) {
-    const others = files.length > 1 ? ` and ${counted(files.length - 1, "other")}` : "";
+  /** One line for all files of a stopped job, which goes on as a whole. @param {any} job a list of jobs names its first files, and counts them */
+  showStopped({ id, request: { files }, fileCount = files.length }) {
+    const others = fileCount > 1 ? ` and ${counted(fileCount - 1, "other")}` : "";
     const goOn = async () => {
       const job = await postJson(`/api/jobs/${id}/resume`);
+      const hasKeyboard = item.contains(document.activeElement);
       item.remove();
+      if (hasKeyboard) this.focusUploads();
       void this.follow(job);
     };
     const button = h("button", { type: "button", onclick: () => press(button, goOn) }, "Go on");
@@ -191,6 +193,12 @@ class Documents {
       button,
     );
     this.uploads.append(item);
+  }
+
+  /** The keyboard goes on with the next stopped line, or with the list where there is none. */
+  focusUploads() {
+    const button = this.uploads.querySelector("button");
+    (button ?? this.uploads).focus();
   }
 
   /** @param {any} job may be told of twice: by the list of jobs, and by what has created it */
@@ -277,10 +285,10 @@ class Documents {
         getJson("/api/status", this.signal),
       ]);
       this.count.textContent = `${counted(status.documents, "document")}, ${counted(status.passages, "passage")}`;
-      this.list.replaceChildren(this.table(documents, status.documents));
+      redraw(this.list, this.table(documents, status.documents));
     } catch (thrown) {
       if (this.signal.aborted) return;
-      this.list.replaceChildren(h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
+      redraw(this.list, h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
     }
   }
 
@@ -309,29 +317,22 @@ class Documents {
   table(documents, total) {
     if (documents.length === 0) return h("p", { class: "faint" }, "Nothing here yet.");
     const rows = documents.map((document_) => {
+      const name = document_.title || document_.source;
       const open = () => void openReader(document_);
       const removal = h(
         "button",
         {
           type: "button",
           class: "quiet",
-          "aria-label": `Remove ${document_.title}`,
-          onclick: () => press(removal, () => this.remove(document_)),
+          "aria-label": `Remove ${name}`,
+          onclick: () => press(removal, () => this.remove(document_.id, name)),
         },
         "Remove",
       );
       return h(
         "tr",
         {},
-        h(
-          "td",
-          {},
-          h(
-            "button",
-            { type: "button", class: "link", onclick: open },
-            document_.title || document_.source,
-          ),
-        ),
+        h("td", {}, h("button", { type: "button", class: "link", onclick: open }, name)),
         h("td", { class: "faint" }, document_.source),
         h("td", { class: "faint" }, document_.format),
         h("td", {}, removal),
@@ -360,9 +361,9 @@ class Documents {
     );
   }
 
-  /** @param {{ id: string, title: string }} document_ */
-  async remove({ id, title }) {
-    if (!confirm(`Remove "${title}" from the store?`)) return;
+  /** @param {string} id @param {string} name */
+  async remove(id, name) {
+    if (!confirm(`Remove "${name}" from the store?`)) return;
     await remove(`/api/documents?id=${encodeURIComponent(id)}`);
     await this.refresh();
   }

@@ -76,15 +76,42 @@ export function notify(text) {
  * @param {() => Promise<void>} work
  */
 export async function press(button, work) {
-  button.disabled = true;
+  if (button.getAttribute("aria-disabled") === "true") return;
+  // The property `disabled` would take the focus from it.
+  button.setAttribute("aria-disabled", "true");
   try {
     await work();
   } catch (thrown) {
     notify(messageOf(thrown));
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 }
+
+/**
+ * Replaces what a place shows. A keyboard that was there goes on with the control of the same name; where that is gone, with the one that
+ * stands at its number now; where there is none, with the place itself.
+ * @param {HTMLElement} place can be focused from here on
+ * @param {...(Node | string)} children
+ */
+export function redraw(place, ...children) {
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
+  const number = controlsOf(place).indexOf(focused);
+  const name = nameOf(focused);
+  place.replaceChildren(...children);
+  if (number < 0) return;
+  place.tabIndex = -1;
+  const controls = controlsOf(place);
+  const same = controls.find((control) => nameOf(control) === name);
+  (same ?? controls[Math.min(number, controls.length - 1)] ?? place).focus();
+}
+
+/** @param {HTMLElement} place */
+const controlsOf = (place) =>
+  /** @type {HTMLElement[]} */ ([...place.querySelectorAll("a, button")]);
+
+/** @param {HTMLElement} control */
+const nameOf = (control) => control.ariaLabel ?? control.textContent;
 
 /** @param {unknown} thrown */
 export const messageOf = (thrown) => (thrown instanceof Error ? thrown.message : String(thrown));

@@ -1,6 +1,6 @@
 import { getJson, remove } from "./api.js";
 import { lineChart, smoothed } from "./chart.js";
-import { counted, h, messageOf, press } from "./dom.js";
+import { counted, h, messageOf, press, redraw } from "./dom.js";
 import { methodLabel } from "./methods.js";
 
 /**
@@ -36,9 +36,10 @@ async function fill(list, refresh, signal) {
   try {
     const { prompts } = await getJson("/api/prompts", signal);
     if (prompts.length > 0)
-      list.replaceChildren(...prompts.map((/** @type {any} */ one) => card(one, refresh)));
+      redraw(list, ...prompts.map((/** @type {any} */ one) => card(one, refresh)));
     else {
-      list.replaceChildren(
+      redraw(
+        list,
         h(
           "p",
           { class: "faint" },
@@ -50,7 +51,7 @@ async function fill(list, refresh, signal) {
     }
   } catch (thrown) {
     if (signal.aborted) return;
-    list.replaceChildren(h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
+    redraw(list, h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
   }
 }
 
@@ -61,6 +62,7 @@ function card({ name, problem, about }, refresh) {
     {
       type: "button",
       class: "quiet",
+      "aria-label": `Remove ${name}`,
       onclick: () => press(removal, () => removePrompt(name, refresh)),
     },
     "Remove",

@@ -1,7 +1,7 @@
 import { postJson } from "./api.js";
 import { lineChart, smoothed } from "./chart.js";
 import { comparison } from "./comparison.js";
-import { h, messageOf, press } from "./dom.js";
+import { h, messageOf, press, redraw } from "./dom.js";
 
 /** @typedef {import("./job-follower.js").JobFollower} JobFollower */
 
@@ -123,7 +123,7 @@ export class TrainingRun {
     // A button that is drawn anew with every step loses the focus, and a click that has begun on it.
     if (this.actionsFor === state) return;
     this.actionsFor = state;
-    this.actions.replaceChildren(this.action(state));
+    redraw(this.actions, this.action(state));
   }
 
   /** @param {string} state */
