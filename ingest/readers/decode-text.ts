@@ -1,5 +1,6 @@
 import { analyse } from "chardet";
 import { RagError } from "../../core/index.ts";
+import { decodeBytes } from "./standard-text-decoder.ts";
 
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
 /** Bytes looked at to tell text from binary data, and one encoding from another. */
@@ -49,16 +50,16 @@ export const hasUtf8Mark = (bytes: Uint8Array): boolean =>
 
 function decode(bytes: Uint8Array, isLabelled: boolean): string {
   const utf16 = utf16Of(bytes);
-  if (utf16 !== undefined) return new TextDecoder(utf16).decode(bytes);
+  if (utf16 !== undefined) return decodeBytes(bytes, utf16);
   if (bytes.subarray(0, SNIFFED_BYTES).includes(0)) {
     throw new RagError("file/invalid", "is not text but binary data; check the file's type.");
   }
-  const text = new TextDecoder().decode(bytes);
+  const text = decodeBytes(bytes, "utf-8");
   // A text may hold the sign for broken bytes itself.
   if (hasUtf8Mark(bytes) || !text.includes(REPLACEMENT) || isValidAs(bytes, "utf-8")) return text;
   const maxBroken = isLabelled ? MAX_LABELLED_BROKEN_SHARE : MAX_BROKEN_SHARE;
   if (brokenShare(text) < maxBroken) return text;
-  return new TextDecoder(legacyEncoding(bytes)).decode(bytes);
+  return decodeBytes(bytes, legacyEncoding(bytes));
 }
 
 /** Of the characters beyond ASCII, those that stand for broken bytes: 0 to 1. */
@@ -85,7 +86,7 @@ function utf16Of(bytes: Uint8Array): string | undefined {
   const guess = odd > even ? "utf-16le" : "utf-16be";
   if (Math.max(odd, even) < UTF16_SHARE || Math.min(odd, even) > 0.01) return undefined;
   // Numbers in a binary file have zero bytes on one side as well.
-  return isText(new TextDecoder(guess).decode(sample)) ? guess : undefined;
+  return isText(decodeBytes(sample, guess)) ? guess : undefined;
 }
 
 /** Whether it has letters, and no characters that text has not. */

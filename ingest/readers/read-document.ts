@@ -20,6 +20,7 @@ import { parseRtf } from "./rtf.ts";
 import { shortTitle } from "./short-title.ts";
 import { checkSignature } from "./signature.ts";
 import { parseSourceCode } from "./source-code.ts";
+import { decodeBytes } from "./standard-text-decoder.ts";
 import { parseSubtitles } from "./subtitles.ts";
 import { parseWord } from "./word.ts";
 
@@ -83,7 +84,7 @@ function decodeHtml(bytes: Uint8Array): string {
   if (label === undefined) return decodeText(bytes);
   if (/^utf-?(8|16)/.test(label)) return decodeText(bytes, true);
   try {
-    return new TextDecoder(label).decode(bytes).replace(/\r\n?/g, "\n");
+    return decodeBytes(bytes, label).replace(/\r\n?/g, "\n");
   } catch {
     // A label that no decoder knows counts as none.
     return decodeText(bytes);

@@ -3,6 +3,7 @@ import { RagError, systemReason } from "../../core/index.ts";
 import { runLoader } from "../loaders/run-loader.ts";
 import { readDocument } from "./read-document.ts";
 import type { ReaderReply, ReaderRequest } from "./reader-process.ts";
+import { StandardTextDecoder } from "./standard-text-decoder.ts";
 
 const MAX_MESSAGE = 300;
 
@@ -15,6 +16,8 @@ process.on("message", async (request: ReaderRequest) => {
 });
 process.on("disconnect", () => process.exit());
 guardMemory();
+// Parsers that others wrote decode as well.
+globalThis.TextDecoder = StandardTextDecoder;
 const ready: ReaderReply = { ready: true };
 process.send?.(ready);
 

@@ -1,3 +1,5 @@
+import { decodeBytes } from "./standard-text-decoder.ts";
+
 /** Encodings by Windows code page. @see RTF 1.9.1, "\ansicpg" */
 const CODE_PAGES: Readonly<Record<number, string>> = {
   437: "ibm437",
@@ -53,9 +55,9 @@ const DOS_CHARACTERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Bytes of one of these encodings as text. */
-export function decodeBytes(bytes: Uint8Array, encoding: string): string {
+export function decodeCodePage(bytes: Uint8Array, encoding: string): string {
   const characters = DOS_CHARACTERS.get(encoding);
-  if (characters === undefined) return new TextDecoder(encoding).decode(bytes);
+  if (characters === undefined) return decodeBytes(bytes, encoding);
   return Array.from(bytes, (byte) =>
     byte < 0x80 ? String.fromCharCode(byte) : characters[byte - 0x80],
   ).join("");

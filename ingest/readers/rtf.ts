@@ -1,6 +1,6 @@
 import { DocumentBuilder } from "./document-builder.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
-import { characterSetEncoding, codePageEncoding, decodeBytes } from "./rtf-encoding.ts";
+import { characterSetEncoding, codePageEncoding, decodeCodePage } from "./rtf-encoding.ts";
 import { RtfText } from "./rtf-text.ts";
 import { type RtfToken, rtfTokens } from "./rtf-tokens.ts";
 import { raised } from "./superscript.ts";
@@ -109,7 +109,7 @@ class RtfReader {
   #endBytes(): void {
     if (this.#pending.length === 0) return;
     const encoding = this.#fontEncodings.get(this.#state.font) ?? this.#encoding;
-    const text = decodeBytes(Uint8Array.from(this.#pending), encoding);
+    const text = decodeCodePage(Uint8Array.from(this.#pending), encoding);
     this.#pending = [];
     this.#emit(text);
   }

@@ -94,6 +94,17 @@ describe("files are read in a process of their own", () => {
     assert.equal((await own("mark.html", html, "html")).text, "Grüße, Café");
   });
 
+  test("Windows-1252 keeps its quotes and signs in mails and in pages that call it ISO-8859-1", async () => {
+    const mail =
+      "Subject: =?iso-8859-1?Q?5_=80?=\r\nContent-Type: text/plain; charset=windows-1252\r\n\r\nIt\x92s 5 \x80\r\n";
+    const read = await own("quotes.eml", Buffer.from(mail, "latin1"), "email");
+    assert.equal(read.text, "5 €\n\nIt’s 5 €");
+    const html =
+      '<html><head><meta charset="iso-8859-1"></head><body><p>It\x92s 5 \x80</p></body></html>';
+    const page = await own("quotes.html", Buffer.from(html, "latin1"), "html");
+    assert.equal(page.text, "It’s 5 €");
+  });
+
   test("EPUB: the spine in order, the book's title, no table of contents", async () => {
     const chapter = (name: string) =>
       strToU8(`<html><body><h1>${name}</h1><p>It was late.</p></body></html>`);

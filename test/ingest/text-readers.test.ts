@@ -89,6 +89,13 @@ test("short texts of older encodings are told from UTF-8", () => {
   }
 });
 
+test("Windows-1252 keeps its quotes, dashes and signs, in plain text and in RTF", () => {
+  const bytes = Buffer.from("It\x92s \x84caf\xe9\x93 \x96 5 \x80", "latin1");
+  assert.equal(decodeText(bytes), "It’s „café“ – 5 €");
+  const rtf = Buffer.from("{\\rtf1\\ansi\\ansicpg1252 It\\'92s 5 \\'80}", "latin1");
+  assert.equal(parseRtf(rtf).text, "It’s 5 €");
+});
+
 test("Markdown: tags alone, comments, rules and link targets are not read; the opening heading is the title", () => {
   const text = `<!-- a note
 of two lines -->
