@@ -3,7 +3,7 @@ import { keywordText, normalText } from "../search/keyword-text.ts";
 import { metaOf } from "./schema.ts";
 
 /** Raised when {@link keywordText} makes other words of a text; `hasChanged` then says of which. */
-const KEYWORDS_VERSION = "2";
+const KEYWORDS_VERSION = "3";
 const hasChanged = (text: string): boolean => normalText(text) !== text;
 
 export const INSERT_KEYWORDS =

@@ -27,6 +27,21 @@ test("keyword expressions quote every word and drop those that say nothing", () 
   assert.equal(keywordExpression("?!"), undefined);
 });
 
+test("soft hyphens and word joiners part no word, in texts and in queries", async (t) => {
+  const { retriever } = await storeOf(t, {
+    a: "Die Donau\u00addampf\u00adschifffahrt ruht.",
+    b: "Der Leucht\u2060turm\ufeffwärter wacht.",
+    c: "Die Eisenbahn fährt.",
+  });
+  const find = async (query: string) =>
+    (await retriever.search(query, { mode: "keyword", k: 3 })).results.map(
+      ({ documentId }) => documentId,
+    );
+  assert.deepEqual(await find("Donaudampfschifffahrt"), ["a"]);
+  assert.deepEqual(await find("Leuchtturmwärter"), ["b"]);
+  assert.deepEqual(await find("Eisen\u00adbahn"), ["c"]);
+});
+
 test("scripts without spaces are indexed in pairs of letters, others as they are", () => {
   assert.equal(keywordText("a lamp"), "a lamp");
   assert.equal(
