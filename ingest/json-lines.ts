@@ -31,7 +31,8 @@ const line = z.looseObject({
 
 /**
  * Reads `{id, title, text}` a line, without ever holding the whole file. `_id` is taken as well (BEIR's corpora); other fields that
- * hold a text, number or truth value become metadata, but for those whose names begin with "$", which Foreword keeps for itself; a whole number of more digits than a number keeps becomes a text. A file that is named `.gz` is unpacked.
+ * hold a text, number or truth value become metadata, but for those whose names begin with "$", which Foreword keeps for itself; a whole number of more digits than a number keeps becomes a text, and half a
+ * character the sign for a broken one. A file that is named `.gz` is unpacked.
  * @throws RagError file/not-found, file/unreadable, file/invalid (broken gzip), file/too-large (more than 4 GiB unpacked)
  */
 export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
@@ -102,8 +103,13 @@ function parseLine(text: string): { document: JsonDocument } | { problem: string
   if (/\p{Surrogate}/u.test(own)) {
     return { problem: 'half a character stands in its "id"; write it whole or leave it out.' };
   }
-  const metadata = storedMetadata(Object.entries(rest));
-  return { document: { id: own, title: shortTitle(title ?? ""), text: body, metadata } };
+  const document = {
+    id: own,
+    title: shortTitle((title ?? "").toWellFormed()),
+    text: body.toWellFormed(),
+    metadata: storedMetadata(Object.entries(rest)),
+  };
+  return { document };
 }
 
 /** The id of a line that has a number for one, by its digits: 1.10 and 1.1 are two. */

@@ -23,12 +23,13 @@ const PASSING_FACTS = new Set(["lastAccessed"]);
 
 /**
  * Documents of one source that differ in their page only become one document with pages; others stay apart, as `source#2` and so on. The source
- * is a loader's `path` or `source`, relative to `root` where it is a file below it.
+ * is a loader's `path` or `source`, relative to `root` where it is a file below it. Half a character becomes the sign for a broken one.
  */
 export function groupDocuments(documents: readonly LoadedDocument[], root: string): LoadedGroup[] {
   const bySource = new Map<string, LoadedDocument[]>();
   for (const [index, document] of documents.entries()) {
-    const source = sourceName(document, root) ?? document.id ?? `document-${index + 1}`;
+    const named = sourceName(document, root) ?? document.id ?? `document-${index + 1}`;
+    const source = named.toWellFormed();
     bySource.set(source, [...(bySource.get(source) ?? []), document]);
   }
   return [...bySource].flatMap(([source, members]) => {
@@ -64,7 +65,7 @@ function joined(id: string, source: string, members: readonly LoadedDocument[]):
   let title = "";
   for (const member of members) {
     const part = (isMarkdown ? parseMarkdown : parsePlainText)(
-      member.pageContent.replace(/\r\n?/g, "\n"),
+      member.pageContent.replace(/\r\n?/g, "\n").toWellFormed(),
     );
     if (text !== "") text += SEPARATOR;
     const page = pageOf(member);

@@ -60,7 +60,12 @@ export async function readDocument(path: string, format: Format): Promise<Parsed
     );
   }
   if (parsed.blocks.length === 0) throw new RagError("file/invalid", "holds no text.");
-  return { ...parsed, title: shortTitle(parsed.title) };
+  // Offsets count what the store keeps: it would keep half a character as three.
+  return {
+    ...parsed,
+    title: shortTitle(parsed.title.toWellFormed()),
+    text: parsed.text.toWellFormed(),
+  };
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {

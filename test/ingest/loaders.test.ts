@@ -94,6 +94,19 @@ test("documents of one source that differ in more than the page stay apart, and 
   assert.deepEqual(ids(corpus), ["colours.csv#1", "colours.csv#2"]);
 });
 
+test("half a character in what a loader gives leaves every passage its place", async (t) => {
+  const { corpus, embedder, storeFolder, root } = await place(t);
+  const pageContent = `ab\ud83d cd 😀 ef\n\n${"The lamp burns. ".repeat(200)}`;
+  const metadata = { source: "lamp\ud83d.txt", note: "x\udc00" };
+  const documents = [new Document({ pageContent, metadata })];
+  const options = { documents, corpus, embedder, storeFolder, root };
+  assert.equal((await ingestLoaded(options)).documents.added, 1);
+  assert.equal((await ingestLoaded(options)).documents.unchanged, 1);
+  assert.deepEqual(ids(corpus), ["lamp\ufffd.txt"]);
+  assert.equal(corpus.document("lamp\ufffd.txt")?.metadata["note"], "x\ufffd");
+  assert.ok(exactChunks(corpus, "lamp\ufffd.txt").length > 1);
+});
+
 test("an empty document is named; a loader that fails says which it was", async (t) => {
   const options = await place(t);
   const documents = [page(1, " \n "), new Document({ pageContent: "kept", id: "note-7" })];
