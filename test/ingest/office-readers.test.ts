@@ -496,6 +496,42 @@ describe("office files, mail, data and code", () => {
     assert.match((await read("c.tsv", "a\tb\n1\t2\n")).text, /^a \| b\n1 \| 2$/);
   });
 
+  test("CSV: what stands above a table is a paragraph, and does not decide for a delimiter", async () => {
+    const bank =
+      "Umsätze Girokonto\n\nKonto;DE12\nDatum;Text;Betrag;Konto\n01.02.2024;Miete;-500,00;1\n";
+    assert.deepEqual(outline(await read("bank.csv", bank)), [
+      "paragraph: Umsätze Girokonto\nKonto | DE12",
+      "table: Datum | Text | Betrag | Konto\n01.02.2024 | Miete | -500,00 | 1",
+    ]);
+    const padded = "Report,,\na,b,c\n1,2,3\n4,,\n5,6,7\n";
+    assert.deepEqual(outline(await read("padded.csv", padded)), [
+      "paragraph: Report",
+      "table: a | b | c\n1 | 2 | 3\n4\n5 | 6 | 7",
+    ]);
+    const named = await read("named.csv", "sep=;\r\na;b,c\r\n1;2,3\r\n");
+    assert.deepEqual(outline(named), ["table: a | b,c\n1 | 2,3"]);
+    const unnamedNumbers = await read("rows.csv", "height,oil\n1,38,colza\n2,12,whale\n");
+    assert.deepEqual(outline(unnamedNumbers), [
+      "table: height | oil\n1 | 38 | colza\n2 | 12 | whale",
+    ]);
+    const list = await read("list.csv", "lamp\noil\nwick\n");
+    assert.deepEqual(outline(list), ["table: lamp\noil\nwick"]);
+  });
+
+  test("CSV: a quote that is never closed costs no row, and the other cells lose theirs", async () => {
+    const inch = await read("inch.csv", 'no,what\n1,"5 inch\n2,"a ""b"" c"\n');
+    assert.deepEqual(outline(inch), ['table: no | what\n1 | "5 inch\n2 | a "b" c']);
+    const long = `1,"open\n${"2,b\n".repeat(300_000)}`;
+    assert.match((await read("long.csv", long)).text, /^1 \| "open\n2 \| b\n/);
+  });
+
+  test("TSV: a quote is a letter where it would join rows; quoted cells of several lines stay cells", async () => {
+    const open = await read("open.tsv", '1\t"open\n2\tb\n3\t"\n');
+    assert.deepEqual(outline(open), ['table: 1 | "open\n2 | b\n3 | "']);
+    const sheet = await read("sheet.tsv", 'a\tb\n1\t"two\nlines"\n2\t"a\ttab"\n');
+    assert.deepEqual(outline(sheet), ["table: a | b\n1 | two lines\n2 | a tab"]);
+  });
+
   test("JSON: names and values without brackets, members as blocks", async () => {
     const parsed = await read(
       "a.json",
