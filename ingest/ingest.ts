@@ -240,7 +240,7 @@ class IngestJob {
       this.#tally.failed(problem.source, problem.reason);
     }
     const unnamed = problems.length - MAX_NAMED_LINES;
-    if (unnamed > 0) this.#tally.failed(source, `${unnamed} more lines cannot be read.`);
+    if (unnamed > 0) this.#tally.failed(source, `${unnamed} more lines cannot be read.`, unnamed);
     // A broken line may be one of those that seem gone.
     if (problems.length === 0) this.#removeWhere((id) => !seen.has(id), linesOf(source));
   }

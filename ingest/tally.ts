@@ -18,6 +18,8 @@ export interface IngestSummary {
     readonly unchanged: number;
     readonly removed: number;
     readonly failed: readonly FailedDocument[];
+    /** How many were refused, where `failed` names some of them together. Left out where each is named. */
+    readonly refused?: number;
     /**
      * Documents that a run with `prune` kept, though their files are not there: they were ingested from another root, or by a version that
      * did not note from which. Left out where there are none.
@@ -37,6 +39,7 @@ export class Tally {
   #counts = { added: 0, updated: 0, unchanged: 0, removed: 0 };
   #chunks = 0;
   #kept = 0;
+  #refused = 0;
 
   constructor(onChange?: (change: DocumentChange) => void) {
     this.#onChange = onChange;
@@ -65,7 +68,9 @@ export class Tally {
     this.#kept += count;
   }
 
-  failed(source: string, reason: string): void {
+  /** `count`: how many documents the entry stands for. */
+  failed(source: string, reason: string, count = 1): void {
+    this.#refused += count;
     this.#failed.push({ source, reason });
     this.#onChange?.({ kind: "failed", source, reason });
   }
@@ -75,6 +80,7 @@ export class Tally {
       documents: {
         ...this.#counts,
         failed: this.#failed,
+        ...(this.#refused === this.#failed.length ? {} : { refused: this.#refused }),
         ...(this.#kept === 0 ? {} : { kept: this.#kept }),
       },
       chunks: this.#chunks,

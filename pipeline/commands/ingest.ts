@@ -108,14 +108,15 @@ const KEPT =
 
 function describe({ documents, chunks, seconds }: IngestSummary, terminal: Terminal): string {
   const { added, updated, unchanged, removed, failed, kept = 0 } = documents;
+  const { refused: count = failed.length } = documents;
   const counts = `${added} added, ${updated} updated, ${unchanged} unchanged, ${removed} removed`;
-  const refused = failed.map(
+  const named = failed.map(
     ({ source, reason }) => `${terminal.paint("31", "refused")} ${source}: ${reason}`,
   );
   return [
-    `${terminal.paint("1", "documents")}  ${counts}${failed.length === 0 ? "" : `, ${failed.length} refused`}`,
+    `${terminal.paint("1", "documents")}  ${counts}${count === 0 ? "" : `, ${count} refused`}`,
     `${terminal.paint("1", "passages")}   ${chunks} new in ${seconds.toFixed(1)} s`,
     ...(kept === 0 ? [] : [`${terminal.paint("1", "kept")}       ${kept} ${KEPT}`]),
-    ...refused,
+    ...named,
   ].join("\n");
 }

@@ -290,6 +290,27 @@ test("a line whose id holds half a character is refused: it would be new each ti
   assert.equal((await run(["p.jsonl"])).documents.unchanged, 1);
 });
 
+test("half a character becomes the sign for a broken one, so that later passages have their places", async (t) => {
+  const later = Array.from({ length: 200 }, (_, at) => `Lamp ${at} burns.`).join("\n\n");
+  const broken = `ab\\ud83d cd 😀 ef\\n\\n${later.replaceAll("\n", "\\n")}`;
+  const { store, run } = await prepare(t, {
+    "a.jsonl": `{"id":"1","title":"T\\udc00","text":"${broken}","note\\ud83d":"x\\ud83d"}`,
+    "b.json": `{"title":"T\\udc00","text":"${broken}"}`,
+  });
+  assert.deepEqual((await run(["."])).documents.failed, []);
+  const line = store.corpus.document("a.jsonl#1")!;
+  assert.equal(line.title, "T\ufffd");
+  assert.equal(store.corpus.document("b.json")?.title, "T\ufffd");
+  assert.deepEqual(line.metadata, { "note\ufffd": "x\ufffd" });
+  for (const id of ["a.jsonl#1", "b.json"]) {
+    const text = store.corpus.documentText(id)!;
+    assert.match(text, /ab\ufffd cd 😀 ef/);
+    const passages = store.corpus.chunksOf(id);
+    assert.ok(passages.length > 1, id);
+    for (const { start, end, text: own } of passages) assert.equal(text.slice(start, end), own);
+  }
+});
+
 test("no field of a .jsonl makes its line a program's document", async (t) => {
   const line = JSON.stringify({ id: 1, text: "one", [PROGRAM_METADATA]: "{}", $x: 1, year: 1911 });
   const { store, root, run, sources } = await prepare(t, { "p.jsonl": line });
@@ -351,8 +372,9 @@ test("bad lines are named by number, good ones kept, and nothing is removed on t
 
 test("many bad lines are counted, not listed", async (t) => {
   const { run } = await prepare(t, { "p.jsonl": "x\n".repeat(500) });
-  const { failed } = (await run(["p.jsonl"])).documents;
+  const { failed, refused } = (await run(["p.jsonl"])).documents;
   assert.equal(failed.length, 21);
+  assert.equal(refused, 500);
   assert.match(failed[20]!.reason, /^480 more lines/);
 });
 
