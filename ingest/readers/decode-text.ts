@@ -1,6 +1,8 @@
 import { analyse } from "chardet";
 import { RagError } from "../../core/index.ts";
 import { decodeBytes } from "./standard-text-decoder.ts";
+import { isThai } from "./thai-text.ts";
+import { decodeUtf32, utf32Of } from "./utf-32.ts";
 
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
 /** Bytes looked at to tell text from binary data, and one encoding from another. */
@@ -22,21 +24,16 @@ const MAX_BROKEN_SHARE = 0.05;
 const MAX_LABELLED_BROKEN_SHARE = 0.5;
 const REPLACEMENT = "\ufffd";
 /** Encodings of more than one byte a letter: a text that is valid in one of them is hardly by accident. */
-const MULTIBYTE = new Set([
-  "Shift_JIS",
-  "EUC-JP",
-  "EUC-KR",
-  "GB18030",
-  "Big5",
-  "ISO-2022-JP",
-  "ISO-2022-KR",
-]);
+const MULTIBYTE = new Set(["Shift_JIS", "EUC-JP", "EUC-KR", "GB18030", "Big5"]);
+/** What begin Japanese letters in ISO-2022-JP, whose bytes are ASCII otherwise. @see RFC 1468 */
+const JAPANESE_ESCAPES = ["\u001b$@", "\u001b$B"];
 
 const SINGLE_BYTE = /^(windows-|KOI8|ISO-8859)/i;
 const WESTERN = /^(windows-1252|ISO-8859-1)$/i;
 
 /**
- * Text of a file: UTF-8 (also with a few broken bytes), UTF-16, or the encoding its bytes look like (Windows-125x, EUC-KR, Shift-JIS, …),
+ * Text of a file: UTF-8 (also with a few broken bytes), UTF-16, UTF-32 with a mark, or the encoding its bytes look like (Windows-125x, Windows-874,
+ * EUC-KR, Shift-JIS, ISO-2022-JP, …),
  * Windows-1252 when they look like none. Line ends become \n. `isLabelled`: the file says that it is UTF-8.
  * @throws RagError file/invalid for binary data
  */
@@ -49,11 +46,15 @@ export const hasUtf8Mark = (bytes: Uint8Array): boolean =>
   UTF8_MARK.every((byte, index) => bytes[index] === byte);
 
 function decode(bytes: Uint8Array, isLabelled: boolean): string {
+  // Its mark begins with that of UTF-16.
+  const utf32 = utf32Of(bytes);
+  if (utf32 !== undefined) return decodeUtf32(bytes, utf32);
   const utf16 = utf16Of(bytes);
   if (utf16 !== undefined) return decodeBytes(bytes, utf16);
   if (bytes.subarray(0, SNIFFED_BYTES).includes(0)) {
     throw new RagError("file/invalid", "is not text but binary data; check the file's type.");
   }
+  if (isIso2022Jp(bytes)) return decodeBytes(bytes, "iso-2022-jp");
   const text = decodeBytes(bytes, "utf-8");
   // A text may hold the sign for broken bytes itself.
   if (hasUtf8Mark(bytes) || !text.includes(REPLACEMENT) || isValidAs(bytes, "utf-8")) return text;
@@ -99,8 +100,15 @@ function isText(text: string): boolean {
   return /\p{L}{2}/u.test(text);
 }
 
+function isIso2022Jp(bytes: Uint8Array): boolean {
+  const sample = Buffer.from(bytes.subarray(0, SNIFFED_BYTES)).toString("latin1");
+  const hasEscape = JAPANESE_ESCAPES.some((one) => sample.includes(one));
+  return hasEscape && isValidAs(bytes, "iso-2022-jp");
+}
+
 function legacyEncoding(bytes: Uint8Array): string {
   const sample = bytes.subarray(0, SNIFFED_BYTES);
+  if (isThai(decodeBytes(sample, "windows-874")) && !isKorean(sample)) return "windows-874";
   const guesses = analyse(sample).filter(({ confidence }) => confidence >= MIN_CONFIDENCE);
   const multibyte = guesses.find(({ name }) => MULTIBYTE.has(name) && isValidAs(bytes, name));
   const western = guesses.find(({ name }) => WESTERN.test(name))?.confidence ?? 0;
@@ -113,6 +121,10 @@ function legacyEncoding(bytes: Uint8Array): string {
     .sort((a, b) => b.confidence - a.confidence);
   return best && isKnown(best.name) ? best.name : "windows-1252";
 }
+
+/** Whether it is made of Korean syllables alone: the bytes of a few can be Thai as well. */
+const isKorean = (bytes: Uint8Array): boolean =>
+  /^[\p{Script=Hangul}\p{ASCII}]*$/u.test(decodeBytes(bytes, "euc-kr"));
 
 function isValidAs(bytes: Uint8Array, encoding: string): boolean {
   try {

@@ -96,6 +96,46 @@ test("Windows-1252 keeps its quotes, dashes and signs, in plain text and in RTF"
   assert.equal(parseRtf(rtf).text, "It’s 5 €");
 });
 
+test("Thai is told from encodings whose bytes are Thai letters as well", () => {
+  const thai = "ประภาคารตั้งอยู่บนแหลม 38 เมตร ทุกคืนผู้ดูแลจะจุดตะเกียงน้ำมัน";
+  const bytes = (text: string) =>
+    Uint8Array.from(text, (letter) => {
+      const code = letter.charCodeAt(0);
+      return code < 0x80 ? code : code - 0x0e01 + 0xa1;
+    });
+  for (const text of [thai, "สวัสดีครับ", `${thai}\n`.repeat(2000)]) {
+    assert.equal(decodeText(bytes(text)), text);
+  }
+  const hebrew = Buffer.from("ùìåí òåìí äîâãìåø òåîã òì äëó", "latin1");
+  assert.doesNotMatch(decodeText(hebrew), /\p{Script=Thai}/u);
+  const korean = "b5eeb4ebb4c220c7d7b1b8c0c720bacfc2cabfa120bcad20c0d6b4d92e";
+  assert.equal(decodeText(Buffer.from(korean, "hex")), "등대는 항구의 북쪽에 서 있다.");
+  const western = "São João, Übermaß, naïve Zoë, façade, déjà vu";
+  assert.equal(decodeText(Buffer.from(western, "latin1")), western);
+});
+
+test("Japanese in seven bits is read, and escapes that are none stay", () => {
+  const japanese = Buffer.from("Lamp: \x1b$BF|K\\\x1b(B.\r\n", "latin1");
+  assert.equal(decodeText(japanese), "Lamp: 日本.\n");
+  assert.equal(decodeText(Buffer.from("\x1b$B\x7f é")), "\x1b$B\x7f é");
+});
+
+test("UTF-32 with a mark is read in both orders; what is no character is the sign for a broken one", () => {
+  const bytes = (codes: readonly number[], order: "writeUInt32LE" | "writeUInt32BE") => {
+    const buffer = Buffer.alloc(codes.length * 4);
+    for (const [index, code] of codes.entries()) buffer[order](code, index * 4);
+    return buffer;
+  };
+  const codes = [0xfeff, 0x41, 0xe9, 0x1f600, 0x110000, 0xd83d, 0x42];
+  for (const order of ["writeUInt32LE", "writeUInt32BE"] as const) {
+    assert.equal(decodeText(bytes(codes, order)), "Aé😀\ufffd\ufffdB");
+    const cut = Buffer.concat([bytes([0xfeff, 0x41], order), Buffer.from([1])]);
+    assert.equal(decodeText(cut), "A\ufffd");
+  }
+  const long = [0xfeff, ...Array.from({ length: 20_000 }, () => 0x6c34)];
+  assert.equal(decodeText(bytes(long, "writeUInt32LE")), "水".repeat(20_000));
+});
+
 test("Markdown: tags alone, comments, rules and link targets are not read; the opening heading is the title", () => {
   const text = `<!-- a note
 of two lines -->
