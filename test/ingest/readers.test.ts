@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { strToU8, zipSync } from "fflate";
 import type { ParsedDocument } from "../../ingest/index.ts";
 import type { Format } from "../../ingest/readers/formats.ts";
@@ -297,6 +301,41 @@ describe("files are read in a process of their own", () => {
       other.close();
     });
   }
+
+  test("a reading process that hangs ends with the one that started it", {
+    timeout: 120_000,
+  }, async (t) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    t.after(() => server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const hanging = join(folder, "hanging.mjs");
+    await writeFile(
+      hanging,
+      `import { once } from "node:events"; import { connect } from "node:net";
+export class Hanging { async load() { await once(connect(${port}, "127.0.0.1"), "connect");
+for (const end = Date.now() + 240_000; Date.now() < end; ); } }`,
+    );
+    const starting = join(folder, "starting.mjs");
+    const readers = pathToFileURL(
+      join(import.meta.dirname, "..", "..", "ingest", "readers", "reader-process.ts"),
+    );
+    await writeFile(
+      starting,
+      `import { ReaderProcess } from ${JSON.stringify(readers)};
+const loader = { name: "hanging", module: ${JSON.stringify(hanging)}, export: "Hanging" };
+await new ReaderProcess().load(${JSON.stringify(folder)}, loader);`,
+    );
+    const starter = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), starting], {
+      stdio: "ignore",
+    });
+    t.after(() => starter.kill("SIGKILL"));
+    // Its end closes the connection; that it was reset is no other news.
+    const [socket] = (await once(server, "connection")) as [Socket];
+    socket.on("error", () => {}).resume();
+    starter.kill("SIGKILL");
+    await once(socket, "close");
+  });
 
   test("an abort ends the reading", async () => {
     const other = new ReaderProcess();
