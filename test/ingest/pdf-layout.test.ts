@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ParsedDocument } from "../../ingest/index.ts";
+import { DocumentBuilder } from "../../ingest/readers/document-builder.ts";
+import { addPdfBlocks } from "../../ingest/readers/pdf/layout.ts";
 import { parsePdf } from "../../ingest/readers/pdf/pdf.ts";
 import { columnsFirst, lines, type PdfPage, type PdfText, pdfFile } from "./pdf-file.ts";
 
@@ -336,4 +338,55 @@ test("a centred title of two lines is one heading", async () => {
       ["paragraph", LEFT_TEXT],
     ],
   );
+});
+
+/** Blocks of a page with texts from right to left, where they have letters: [text, left edge, width, from the bottom]. */
+function readFromRight(texts: readonly (readonly [string, number, number, number])[]) {
+  const items = texts.map(([text, x, width, y]) => ({
+    ...{ text, x, y, end: x + width, size: 10 },
+    isRightToLeft: /\p{L}/u.test(text),
+  }));
+  const builder = new DocumentBuilder();
+  addPdfBlocks([{ items, turned: [] }], builder);
+  return shown(builder.finish());
+}
+
+test("a row from right to left is read from the right, whatever gaps are in it", () => {
+  const row = [
+    ["עולם", 200, 30, 700],
+    ["שלום", 300, 30, 700],
+    ["1948", 100, 20, 700],
+  ] as const;
+  assert.deepEqual(readFromRight(row), [["paragraph", "שלום עולם 1948"]]);
+});
+
+test("columns from right to left: the right one is read first", () => {
+  const column = (text: string, x: number) =>
+    Array.from(
+      { length: 5 },
+      (_, at) => [`${text} ${text} ${text} ${text}`, x, 200, 700 - 12 * at] as const,
+    );
+  const whole = (text: string) => Array.from({ length: 20 }, () => text).join(" ");
+  assert.deepEqual(readFromRight([...column("המגדלור", 72), ...column("השומר", 320)]), [
+    ["paragraph", whole("השומר")],
+    ["paragraph", whole("המגדלור")],
+  ]);
+});
+
+test("a table from right to left begins with its right column; a cell that goes on is one", () => {
+  const table = [
+    ["שם", 400, 20, 700],
+    ["תיאור", 250, 40, 700],
+    ["גובה", 100, 30, 700],
+    ["כף", 400, 20, 684],
+    ["מגדל גבוה של אבן", 200, 90, 684],
+    ["38", 110, 20, 684],
+    ["ולבנים אדומות", 220, 70, 672],
+    ["נמל", 400, 20, 656],
+    ["פנס", 270, 20, 656],
+    ["12", 110, 20, 656],
+  ] as const;
+  assert.deepEqual(readFromRight(table), [
+    ["table", "שם | תיאור | גובה\nכף | מגדל גבוה של אבן ולבנים אדומות | 38\nנמל | פנס | 12"],
+  ]);
 });

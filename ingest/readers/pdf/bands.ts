@@ -1,4 +1,4 @@
-import type { Row } from "./rows.ts";
+import { type Row, readsFromRight } from "./rows.ts";
 
 /** Rows that one or more upright strips of empty paper divide into columns; or a row that none divides. */
 export interface Band {
@@ -104,15 +104,21 @@ function guttersOf(rows: readonly Row[], covered: readonly Span[], width: number
   return gutters.some(isSure) ? gutters : [];
 }
 
-/** Of the rows of a band, the parts that stand in each column; empty rows are left out. */
-export function columnsOf({ rows, gutters }: Band): Row[][] {
-  return [...gutters, Number.POSITIVE_INFINITY].map((right, index) => {
+/** Whether the columns of a band are read from the right one on. */
+export const isFromRight = ({ rows }: Band): boolean =>
+  readsFromRight(rows.flatMap(({ segments }) => segments));
+
+/** Of the rows of a band, the parts that stand in each column, in the order columns are read; empty rows are left out. */
+export function columnsOf(band: Band, fromRight = isFromRight(band)): Row[][] {
+  const { rows, gutters } = band;
+  const columns = [...gutters, Number.POSITIVE_INFINITY].map((right, index) => {
     const left = gutters[index - 1] ?? Number.NEGATIVE_INFINITY;
     return rows.flatMap((row) => {
       const segments = row.segments.filter(({ x }) => x > left && x < right);
       return segments.length === 0 ? [] : [{ ...row, segments }];
     });
   });
+  return fromRight ? columns.reverse() : columns;
 }
 
 export function median(values: readonly number[]): number {

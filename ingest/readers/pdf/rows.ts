@@ -8,9 +8,10 @@ export interface Segment {
   readonly end: number;
   readonly y: number;
   readonly size: number;
+  readonly isRightToLeft: boolean;
 }
 
-/** What stands on one baseline, from left to right. */
+/** What stands on one baseline, from left to right, whichever way it is read. */
 export interface Row {
   readonly segments: readonly Segment[];
   readonly y: number;
@@ -53,11 +54,22 @@ export function rowsOf(items: readonly PageItem[]): Row[] {
 const isOn = (line: Line, item: PageItem): boolean =>
   Math.abs(line.y - item.y) < SAME_BASELINE * Math.max(line.size, item.size);
 
-/** A row's text, whatever gaps are in it. */
-export const rowText = ({ segments }: Row): string => segments.map(({ text }) => text).join(" ");
+/** A row's text as it is read, whatever gaps are in it. */
+export function rowText({ segments }: Row): string {
+  const ordered = readsFromRight(segments) ? [...segments].reverse() : segments;
+  return ordered.map(({ text }) => text).join(" ");
+}
+
+/** Whether most of what has letters is written from right to left: numbers stand in both kinds of text. */
+export function readsFromRight(
+  runs: readonly { readonly text: string; readonly isRightToLeft: boolean }[],
+): boolean {
+  const worded = runs.filter(({ text }) => /\p{L}/u.test(text));
+  return worded.filter(({ isRightToLeft }) => isRightToLeft).length * 2 > worded.length;
+}
 
 function segmentsOf({ items, y, size }: Line): Segment[] {
-  const fromRight = items.filter(({ isRightToLeft }) => isRightToLeft).length * 2 > items.length;
+  const fromRight = readsFromRight(items);
   const ordered = [...items].sort((a, b) => a.x - b.x);
   const groups: PageItem[][] = [];
   let end = Number.NEGATIVE_INFINITY;
@@ -70,7 +82,10 @@ function segmentsOf({ items, y, size }: Line): Segment[] {
   return groups.map((group) => {
     const text = joinedText(fromRight ? [...group].reverse() : group, { y, size, fromRight });
     const right = Math.max(...group.map((item) => item.end));
-    return { text, x: group[0]!.x, end: right, y, size: Math.max(...group.map(sizeOf)) };
+    return {
+      ...{ text, x: group[0]!.x, end: right, y, size: Math.max(...group.map(sizeOf)) },
+      isRightToLeft: readsFromRight(group),
+    };
   });
 }
 

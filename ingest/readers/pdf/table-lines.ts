@@ -1,7 +1,7 @@
 import { tableRow } from "../table-text.ts";
-import { type Band, columnsOf } from "./bands.ts";
+import { type Band, columnsOf, isFromRight } from "./bands.ts";
 import { joinLines } from "./join-lines.ts";
-import type { Row } from "./rows.ts";
+import type { Row, Segment } from "./rows.ts";
 
 /** Lines of one cell are at most this many font sizes apart. */
 const CELL_LEADING = 1.45;
@@ -9,6 +9,7 @@ const MIN_LONG_CELL = 12;
 /** Within a column a wide gap parts cells as well: text that reaches over a border elsewhere has hidden it. */
 const CELL_GAP = " | ";
 
+/** `x` and `end`: where it begins and ends for who reads it; in text from right to left negative, so that they rise as well. */
 interface Cell {
   text: string;
   readonly x: number;
@@ -22,12 +23,13 @@ interface TableRow {
 
 /** The rows of a table as lines, their cells set apart by bars; cells of several lines are put together. */
 export function tableLines(band: Band): string[] {
-  const edges = columnsOf(band).map((rows) =>
-    Math.max(...rows.map(({ segments }) => segments.at(-1)!.end)),
+  const fromRight = isFromRight(band);
+  const edges = columnsOf(band, fromRight).map((rows) =>
+    Math.max(...rows.map((row) => spanOf(row.segments, fromRight).end)),
   );
   const table: TableRow[] = [];
   for (const row of band.rows) {
-    const cells = cellsOf(row, band);
+    const cells = cellsOf(row, band, fromRight);
     const above = table.at(-1);
     const isNear = above !== undefined && above.lastY - row.y <= CELL_LEADING * row.size;
     if (isNear && goesOn(above.cells, cells, edges)) append(above, cells, row.y);
@@ -37,16 +39,30 @@ export function tableLines(band: Band): string[] {
 }
 
 /** A row's text in each column; where text reaches over a border, it is by its gaps alone. */
-function cellsOf(row: Row, band: Band): (Cell | undefined)[] {
+function cellsOf(row: Row, band: Band, fromRight: boolean): (Cell | undefined)[] {
   const doesCross = row.segments.some(({ x, end }) =>
     band.gutters.some((middle) => x < middle && end > middle),
   );
-  if (doesCross) return row.segments.map(({ text, x, end }) => ({ text, x, end }));
-  return columnsOf({ rows: [row], gutters: band.gutters }).map(([part]) => {
+  const ordered = (segments: readonly Segment[]) =>
+    fromRight ? [...segments].reverse() : segments;
+  if (doesCross) {
+    return ordered(row.segments).map((segment) => ({
+      text: segment.text,
+      ...spanOf([segment], fromRight),
+    }));
+  }
+  return columnsOf({ rows: [row], gutters: band.gutters }, fromRight).map(([part]) => {
     if (!part) return undefined;
-    const text = part.segments.map((segment) => segment.text).join(CELL_GAP);
-    return { text, x: part.segments[0]!.x, end: part.segments.at(-1)!.end };
+    const text = ordered(part.segments)
+      .map((segment) => segment.text)
+      .join(CELL_GAP);
+    return { text, ...spanOf(part.segments, fromRight) };
   });
+}
+
+function spanOf(segments: readonly Segment[], fromRight: boolean): { x: number; end: number } {
+  const [left, right] = [segments[0]!.x, segments.at(-1)!.end];
+  return fromRight ? { x: -right, end: -left } : { x: left, end: right };
 }
 
 /** Whether a row is the next line of the cells above it, not a row of its own. */
