@@ -31,6 +31,29 @@ export function pdfFile(pages: readonly PdfPage[]): Uint8Array {
     }),
     "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
   ];
+  return fileOf(objects);
+}
+
+/** A PDF with a line for each code in a Japanese font that it does not hold: [the font's encoding, the codes in hexadecimal digits]. */
+export function japanesePdf(lines: readonly (readonly [encoding: string, codes: string])[]) {
+  const drawn = lines
+    .map(([, codes], index) => `BT /F${index} 12 Tf 72 ${700 - 40 * index} Td <${codes}> Tj ET`)
+    .join("\n");
+  const fonts = lines.map((_, index) => `/F${index} ${5 + 2 * index} 0 R`).join(" ");
+  const name = "/BaseFont /Ryumin-Light";
+  return fileOf([
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    "<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+    `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << ${fonts} >> >> /Contents 4 0 R >>`,
+    `<< /Length ${drawn.length} >>\nstream\n${drawn}\nendstream`,
+    ...lines.flatMap(([encoding], index) => [
+      `<< /Type /Font /Subtype /Type0 ${name} /Encoding /${encoding} /DescendantFonts [${6 + 2 * index} 0 R] >>`,
+      `<< /Type /Font /Subtype /CIDFontType0 ${name} /CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1) /Supplement 2 >> /DW 1000 /FontDescriptor << /Type /FontDescriptor /FontName /Ryumin-Light /Flags 4 /FontBBox [0 -200 1000 800] /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 /ItalicAngle 0 >> >>`,
+    ]),
+  ]);
+}
+
+function fileOf(objects: readonly string[]): Uint8Array {
   let file = "%PDF-1.4\n";
   const offsets = objects.map((body, index) => {
     const offset = file.length;

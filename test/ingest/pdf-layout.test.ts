@@ -4,7 +4,14 @@ import type { ParsedDocument } from "../../ingest/index.ts";
 import { DocumentBuilder } from "../../ingest/readers/document-builder.ts";
 import { addPdfBlocks } from "../../ingest/readers/pdf/layout.ts";
 import { parsePdf } from "../../ingest/readers/pdf/pdf.ts";
-import { columnsFirst, lines, type PdfPage, type PdfText, pdfFile } from "./pdf-file.ts";
+import {
+  columnsFirst,
+  japanesePdf,
+  lines,
+  type PdfPage,
+  type PdfText,
+  pdfFile,
+} from "./pdf-file.ts";
 
 const read = (...pages: readonly PdfPage[]): Promise<ParsedDocument> => parsePdf(pdfFile(pages));
 const readTexts = (...texts: readonly PdfText[]) => read({ texts });
@@ -389,4 +396,18 @@ test("a table from right to left begins with its right column; a cell that goes 
   assert.deepEqual(readFromRight(table), [
     ["table", "שם | תיאור | גובה\nכף | מגדל גבוה של אבן ולבנים אדומות | 38\nנמל | פנס | 12"],
   ]);
+});
+
+test("text in Japanese fonts that the file does not hold is read, whichever encoding they name", async () => {
+  const parsed = await parsePdf(
+    japanesePdf([
+      ["90ms-RKSJ-H", "93fa967b8cea"],
+      ["UniJIS-UTF16-H", "65e5672c8a9e"],
+      ["Identity-H", "04d10d50"],
+    ]),
+  );
+  assert.deepEqual(
+    shown(parsed).map(([, text]) => text),
+    ["日本語", "日本語", "丑伴"],
+  );
 });

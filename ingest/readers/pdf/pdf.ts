@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { getDocumentProxy, getMeta } from "unpdf";
 import { errorMessage, RagError } from "../../../core/index.ts";
 import { DocumentBuilder } from "../document-builder.ts";
@@ -34,7 +35,11 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
 
 async function open(bytes: Uint8Array): Promise<PdfDocument> {
   try {
-    return await getDocumentProxy(bytes, { verbosity: 0 });
+    return await getDocumentProxy(bytes, {
+      verbosity: 0,
+      cMapUrl: characterMaps(),
+      cMapPacked: true,
+    });
   } catch (cause) {
     if (cause instanceof Error && cause.name === "PasswordException") {
       throw new RagError("file/unsupported", "is encrypted; remove its password first.", { cause });
@@ -42,6 +47,13 @@ async function open(bytes: Uint8Array): Promise<PdfDocument> {
     throw new RagError("file/invalid", `is no readable PDF (${errorMessage(cause)}).`, { cause });
   }
 }
+
+/**
+ * The folder of pdf.js's character maps, which unpdf lacks: Chinese, Japanese and Korean fonts that stand in no file name one, such as
+ * 90ms-RKSJ-H. pdf.js itself reads the names that it knows only.
+ */
+const characterMaps = (): string =>
+  fileURLToPath(new URL("./cmaps/", import.meta.resolve("pdfjs-dist/package.json")));
 
 /** The title of the file's information, unless a program put a file name there. */
 async function titleOf(pdf: PdfDocument): Promise<string> {
