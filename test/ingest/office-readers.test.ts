@@ -381,6 +381,32 @@ describe("office files, mail, data and code", () => {
     ]);
   });
 
+  test("OpenDocument: a slide's title comes first wherever it is drawn, and a slide without one is under none", async () => {
+    const frame = (content: string, kind = "") =>
+      `<draw:frame presentation:class="${kind}"><draw:text-box>${line(content)}</draw:text-box></draw:frame>`;
+    const slide = (...frames: readonly string[]) => `<draw:page>${frames.join("")}</draw:page>`;
+    const slides = [
+      slide(frame("Revenue", "title"), frame("It rose.")),
+      slide(frame("They fell."), frame("Costs", "title"), frame("By half.")),
+      slide(frame("Alone.")),
+    ];
+    const parsed = await read(
+      "order.odp",
+      zip({
+        "content.xml": `<o:document-content xmlns:o="o" xmlns:text="t" xmlns:draw="d" xmlns:presentation="p"><o:body><o:presentation>${slides.join("")}</o:presentation></o:body></o:document-content>`,
+      }),
+    );
+    assert.deepEqual(outline(parsed), [
+      "heading1 p1: Revenue",
+      "paragraph p1: It rose.",
+      "heading1 p2: Costs",
+      "paragraph p2: They fell.",
+      "paragraph p2: By half.",
+      "heading1 p3: ",
+      "paragraph p3: Alone.",
+    ]);
+  });
+
   test("OpenDocument: pages begin at soft breaks and where styles demand it, once at one place; a block has the page it begins on", async () => {
     const style = (name: string, attributes: string, properties = "") =>
       `<style:style style:family="paragraph" style:name="${name}" ${attributes}><style:paragraph-properties ${properties}/></style:style>`;
