@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import fastGlob from "fast-glob";
 import { isForbidden, RagError, systemCode, systemReason } from "../core/index.ts";
 import { isWithin, realPath, realPlaces } from "./real-path.ts";
+import { withoutQueries } from "./retrieval-sets.ts";
 
 /** A file to ingest. */
 export interface FoundFile {
@@ -33,7 +34,7 @@ const IS_CLOSED = "may not be listed, so nothing in it was read; check its permi
 
 /**
  * Files, all files below folders, and files that match globs, each once and in order of their names. Hidden files and
- * links to folders are passed over unless named; links to files are followed within the folder they lie in. Each has one name, by whichever links it was reached. `without`: a folder whose files are left out unless named one by one (the store).
+ * links to folders are passed over unless named, and so are the queries and judgements of a folder in BEIR's form; links to files are followed within the folder they lie in. Each has one name, by whichever links it was reached. `without`: a folder whose files are left out unless named one by one (the store).
  * @throws RagError file/unreadable for a path that may not be looked at
  */
 export async function findFiles(
@@ -84,7 +85,7 @@ async function expand(
 ): Promise<readonly (string | Stray)[] | undefined> {
   try {
     const entry = await stat(absolute);
-    if (entry.isDirectory()) return await glob("**/*", absolute);
+    if (entry.isDirectory()) return await filesBelow(absolute);
     if (entry.isFile()) return [absolute];
     throw new RagError("file/unsupported", `${given}: is neither a file nor a folder; name one.`);
   } catch (cause) {
@@ -100,6 +101,12 @@ async function expand(
   } catch (cause) {
     throw unreadable(given, cause);
   }
+}
+
+async function filesBelow(folder: string): Promise<(string | Stray)[]> {
+  const found = await glob("**/*", folder);
+  const files = found.filter((one) => typeof one === "string");
+  return [...withoutQueries(files), ...found.filter((one) => typeof one !== "string")];
 }
 
 /** An entry that is not followed. */

@@ -676,6 +676,33 @@ test("a folder that is reached through a link has each document once, and leaves
   }
 });
 
+test("of a retrieval set in BEIR's form its corpus is read; the same names elsewhere, or named, are read too", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "foreword-set-"));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const names = [
+    ...["beir/corpus.jsonl", "beir/queries.jsonl", "beir/qrels/test.tsv", "beir/notes.md"],
+    ...["split/corpus.jsonl.gz", "split/queries-dev.jsonl", "split/qrels-dev.jsonl"],
+    ...["unjudged/corpus.jsonl", "unjudged/queries.jsonl", "other/qrels/test.tsv"],
+  ];
+  for (const name of names) {
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), "{}");
+  }
+  const sourcesOf = async (...paths: string[]) => {
+    const { files } = await findFiles(paths, { root, without: join(root, "store") });
+    return files.map(({ source }) => source);
+  };
+  assert.deepEqual(await sourcesOf("."), [
+    "beir/corpus.jsonl",
+    "beir/notes.md",
+    "other/qrels/test.tsv",
+    "split/corpus.jsonl.gz",
+    "unjudged/corpus.jsonl",
+    "unjudged/queries.jsonl",
+  ]);
+  assert.deepEqual(await sourcesOf("beir/queries.jsonl"), ["beir/queries.jsonl"]);
+});
+
 test("a folder that is a link out of the folder keeps its name there", async (t) => {
   const root = await mkdtemp(join(tmpdir(), "foreword-places-"));
   t.after(() => rm(root, { recursive: true, force: true }));
