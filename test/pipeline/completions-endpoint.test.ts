@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseCompletionRequest } from "../../pipeline/server/completion-request.ts";
+import { MAX_CHARACTERS } from "../../pipeline/server/request-fields.ts";
 import { FakeAnswerer, overflow } from "./fake-answerer.ts";
 import { bodyOf, serveFor } from "./served.ts";
 
@@ -82,7 +83,7 @@ test("of a million wrong token ids one is told", () => {
     [[...Array(9).fill(1), 0.5, "a"], "prompt[9]", /expected a token id/],
     [[[1], Array(9).fill("a")], "prompt", /or a list of lists of token ids/],
     [[[1], [2, null]], "prompt[1][1]", /expected a token id/],
-    [Array(1_000_001).fill(0), "prompt", /at most 1000000 token ids/],
+    [Array(MAX_CHARACTERS + 1).fill(0), "prompt", /at most 4194304 token ids/],
     [[2 ** 24], "prompt[0]", /expected a token id/],
   ] as const) {
     assert.throws(() => parseCompletionRequest({ model: "base", prompt }), {
@@ -212,7 +213,7 @@ const refused: readonly [name: string, body: object, param: string][] = [
     { model: "base", prompt: "a", response_format: { type: "json_object" } },
     "response_format",
   ],
-  ["too many stops", { model: "base", prompt: "a", stop: ["1", "2", "3", "4", "5"] }, "stop"],
+  ["too many stops", { model: "base", prompt: "a", stop: Array(33).fill("1") }, "stop"],
   ["embeddings that are no base64", { model: "base", prompt_embeds: "%%" }, "prompt_embeds"],
   ["embeddings that are no tensor", { model: "base", prompt_embeds: "AAAA" }, "prompt_embeds"],
 ];

@@ -122,7 +122,7 @@ const wrong: readonly (readonly [
   ...[-1, 5, Number.NaN].map((topP) => asked({ topP })),
   ...[-1, 3].map((temperature) => asked({ temperature })),
   asked({ seed: 0.5 }),
-  asked({ stop: ["1", "2", "3", "4", "5"] }),
+  asked({ stop: Array(33).fill("1") }),
 ];
 function asked(options: ChatForewordCallOptions): (typeof wrong)[number] {
   return [JSON.stringify(options), [new HumanMessage("When?")], options, Object.keys(options)[0]!];
