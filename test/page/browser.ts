@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { until } from "../pipeline/until.ts";
 import { findChromium } from "./find-chromium.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -56,6 +57,13 @@ export async function openPage(browser: Browser, url: string): Promise<WatchedPa
 /** Waits for the answers of a question that was asked to be complete. */
 export const answersComplete = (page: Page) =>
   page.locator(".composer .primary", { hasText: /^Ask$/ }).waitFor({ timeout: 120_000 });
+
+/**
+ * Waits until an expression is true on the page. Evaluated by the debugger each time: Playwright's own waitForFunction evaluates in the page
+ * from the second time on, which the page's policy refuses.
+ */
+export const untilTrue = (page: Page, expression: string): Promise<void> =>
+  until(expression, () => page.evaluate<boolean>(expression));
 
 /** What axe finds wrong, in a word each. */
 export async function violations(page: Page): Promise<string[]> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { FakeAnswerer } from "../pipeline/fake-answerer.ts";
-import { answersComplete, openBrowser, openPage } from "./browser.ts";
+import { answersComplete, openBrowser, openPage, untilTrue } from "./browser.ts";
 import { servePage } from "./served-page.ts";
 
 let browser: Browser;
@@ -231,7 +231,7 @@ test("a keyboard that is elsewhere when the status comes stays there", async (t)
     return true;
   };
   const { page, wrongs } = await openPage(browser, served.url);
-  await page.waitForFunction(`document.activeElement.id === "question"`);
+  await untilTrue(page, `document.activeElement.id === "question"`);
   await page.focus("#theme");
   answer();
   await page.waitForSelector(".welcome");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { MAX_UPLOAD_BYTES } from "../../pipeline/uploads.ts";
-import { openBrowser, openPage } from "./browser.ts";
+import { openBrowser, openPage, untilTrue } from "./browser.ts";
 import { servePage } from "./served-page.ts";
 
 let browser: Browser;
@@ -29,7 +29,8 @@ test("a document longer than the server gives at once is read to both ends, its 
     for (let press = 0; press < 10 && (await button.isVisible()); press++) {
       const shown = await page.textContent(".reader-text > p");
       await button.click();
-      await page.waitForFunction(
+      await untilTrue(
+        page,
         `document.querySelector(".reader-text > p").textContent.length > ${shown!.length}`,
       );
     }
@@ -54,7 +55,8 @@ test("earlier text does not move what is being read", async (t) => {
   const before = Number(await top());
   const shown = await page.textContent(".reader-text > p");
   await page.click("text=Earlier text");
-  await page.waitForFunction(
+  await untilTrue(
+    page,
     `document.querySelector(".reader-text > p").textContent.length > ${shown!.length}`,
   );
   assert.ok(Math.abs(Number(await top()) - before) < 2);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { openBrowser, openPage } from "./browser.ts";
+import { openBrowser, openPage, untilTrue } from "./browser.ts";
 import { servePage } from "./served-page.ts";
 
 let browser: Browser;
@@ -17,7 +17,7 @@ test("Skip to content goes to the content of the view that is open", async (t) =
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");
   await page.keyboard.press("Enter");
-  await page.waitForFunction(`document.activeElement.id === "main"`);
+  await untilTrue(page, `document.activeElement.id === "main"`);
   assert.equal(page.url(), `${url}/#/documents`);
   assert.equal(await page.getAttribute("#main", "class"), "view-documents");
   assert.equal(await page.locator(".listing").count(), 1);

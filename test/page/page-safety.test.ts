@@ -10,7 +10,7 @@ import { ServerState } from "../../pipeline/server/server-state.ts";
 import type { StoreView } from "../../pipeline/server/store-view.ts";
 import { FakeAnswerer } from "../pipeline/fake-answerer.ts";
 import { settingsOf } from "../pipeline/settings-of.ts";
-import { answersComplete, openBrowser, openPage, violations } from "./browser.ts";
+import { answersComplete, openBrowser, openPage, untilTrue, violations } from "./browser.ts";
 import { PAYLOADS } from "./payloads.ts";
 
 const everything = PAYLOADS.join("\n\n");
@@ -183,7 +183,7 @@ describe("the page, with hostile texts everywhere", () => {
     await page.click("#theme");
     assert.equal(await background(), light);
     await page.goto(`${server.url}/#/chat`);
-    await page.waitForFunction(`document.activeElement.id === "question"`);
+    await untilTrue(page, `document.activeElement.id === "question"`);
     await page.focus(".wordmark");
     await page.keyboard.press("/");
     await page.keyboard.type("1/2");
