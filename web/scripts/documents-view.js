@@ -1,10 +1,8 @@
-import { getJson, postJson, remove, upload } from "./api.js";
-import { counted, h, messageOf, notify, press, redraw } from "./dom.js";
+import { getJson, postJson, upload } from "./api.js";
+import { DocumentList } from "./document-list.js";
+import { counted, h, messageOf, notify, press } from "./dom.js";
 import { JobFollower } from "./job-follower.js";
-import { openReader } from "./reader.js";
 
-/** Documents that are listed at first, and that each press of "Show more" adds. */
-const LISTED = 500;
 /** How long after an ingest its refusals are shown, in milliseconds. */
 const REFUSALS_SHOWN_MS = 24 * 3_600_000;
 /** Begins the source of every upload. */
@@ -40,7 +38,7 @@ class Documents {
   constructor(main, signal) {
     this.signal = signal;
     this.follower = new JobFollower(signal);
-    this.listed = LISTED;
+    this.list = new DocumentList(signal);
     /** @type {Map<string, Row>} */
     this.rows = new Map(sent);
     /** Jobs, by id. @type {Set<string>} */
@@ -50,18 +48,16 @@ class Documents {
       { class: "uploads", "aria-live": "polite", "aria-label": "Uploads", tabindex: -1 },
       ...[...sent.values()].map(({ item }) => item),
     );
-    this.list = h("div", { class: "document-list" });
-    this.count = h("p", { class: "faint" });
     main.append(
-      h("header", { class: "page-head" }, h("h1", {}, "Documents"), this.count),
+      h("header", { class: "page-head" }, h("h1", {}, "Documents"), this.list.count),
       this.dropZone(),
       this.uploads,
-      this.list,
+      this.list.element,
     );
   }
 
   open() {
-    void this.refresh();
+    void this.list.refresh();
     void this.showJobs();
   }
 
@@ -247,7 +243,7 @@ class Documents {
       else this.end(name, "ready", false);
     }
     if (state === "stopped") this.showStopped(job);
-    await this.refresh();
+    await this.list.refresh();
   }
 
   /** @param {string} name */
@@ -275,97 +271,6 @@ class Documents {
     state.textContent = text;
     progress.value = 1;
     item.className = isProblem ? "refused" : "ready";
-  }
-
-  /** Reads anew as many documents as are listed. */
-  async refresh() {
-    try {
-      const [documents, status] = await Promise.all([
-        this.readDocuments(),
-        getJson("/api/status", this.signal),
-      ]);
-      this.count.textContent = `${counted(status.documents, "document")}, ${counted(status.passages, "passage")}`;
-      redraw(this.list, this.table(documents, status.documents));
-    } catch (thrown) {
-      if (this.signal.aborted) return;
-      redraw(this.list, h("p", { class: "problem", role: "alert" }, messageOf(thrown)));
-    }
-  }
-
-  async readDocuments() {
-    const all = [];
-    while (all.length < this.listed) {
-      const path = `/api/documents?offset=${all.length}&limit=${LISTED}`;
-      const { documents } = await getJson(path, this.signal);
-      all.push(...documents);
-      if (documents.length < LISTED) break;
-    }
-    return all;
-  }
-
-  /** The keyboard goes on with the first of those that are new. */
-  async showMore() {
-    const before = this.listed;
-    this.listed += LISTED;
-    await this.refresh();
-    /** @type {HTMLElement | null} */ (
-      this.list.querySelector(`tbody tr:nth-child(${before + 1}) button`)
-    )?.focus();
-  }
-
-  /** @param {any[]} documents @param {number} total */
-  table(documents, total) {
-    if (documents.length === 0) return h("p", { class: "faint" }, "Nothing here yet.");
-    const rows = documents.map((document_) => {
-      const name = document_.title || document_.source;
-      const open = () => void openReader(document_);
-      const removal = h(
-        "button",
-        {
-          type: "button",
-          class: "quiet",
-          "aria-label": `Remove ${name}`,
-          onclick: () => press(removal, () => this.remove(document_.id, name)),
-        },
-        "Remove",
-      );
-      return h(
-        "tr",
-        {},
-        h("td", {}, h("button", { type: "button", class: "link", onclick: open }, name)),
-        h("td", { class: "faint" }, document_.source),
-        h("td", { class: "faint" }, document_.format),
-        h("td", {}, removal),
-      );
-    });
-    const more = h(
-      "button",
-      { type: "button", onclick: () => press(more, () => this.showMore()) },
-      "Show more",
-    );
-    const head = ["Title", "File", "Format", ""].map((name) =>
-      h("th", { scope: "col" }, name || h("span", { class: "unseen" }, "Actions")),
-    );
-    return h(
-      "div",
-      {},
-      h(
-        "table",
-        { class: "listing" },
-        h("thead", {}, h("tr", {}, ...head)),
-        h("tbody", {}, ...rows),
-      ),
-      total > documents.length
-        ? h("p", { class: "list-end faint" }, `The first ${documents.length} of ${total}. `, more)
-        : null,
-    );
-  }
-
-  /** @param {string} id @param {string} name */
-  async remove(id, name) {
-    if (!confirm(`Remove "${name}" from the store?`)) return;
-    await remove(`/api/documents?id=${encodeURIComponent(id)}`);
-    await this.refresh();
   }
 }
 
