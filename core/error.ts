@@ -82,8 +82,11 @@ const ROOT = String.raw`(?:file:\/\/\/?)?(?:[A-Za-z]:)?[\\/]`;
 const QUOTED_PATH = new RegExp(`(["'\`])(${ROOT}.*?)\\1(?=$|[\\s,.;:)\\]])`, "gm");
 /** Where a message says first what it is about: "/a folder/x: is damaged". */
 const LEADING_PATH = new RegExp(`^${ROOT}[^:"'\`\\n]*(?=: )`);
-/** With at least one folder; not what follows a URL's scheme. */
-const BARE_PATH = new RegExp(`(?<![\\w:/\\\\])${ROOT}[^\\s:;"'\`]*[\\\\/][^\\s:;"'\`\\\\/]+`, "g");
+/** With at least one folder; not what follows a URL's scheme, nor the rest of a path that begins elsewhere (./a, ../a, ~/a, <store>/a). */
+const BARE_PATH = new RegExp(
+  `(?<![\\w:/\\\\.~>])${ROOT}[^\\s:;"'\`]*[\\\\/][^\\s:;"'\`\\\\/]+`,
+  "g",
+);
 
 /** A message that names files without their folders. */
 export function withoutFolders(message: string): string {
