@@ -1,6 +1,7 @@
 import type { DocumentBuilder } from "./document-builder.ts";
 import { type PageBreakStyles, PageCount } from "./open-document-pages.ts";
 import type { BlockKind } from "./parsed-document.ts";
+import { addSlide, type SlideBlock } from "./slide.ts";
 import { tableRow } from "./table-text.ts";
 import type { WrittenTag, XmlAttributes, XmlHandlers } from "./xml.ts";
 
@@ -26,12 +27,6 @@ interface Table {
   /** Where the row under way begins, and the last page that a cell of it has come to. */
   rowPage: number | undefined;
   lastPage: number | undefined;
-}
-
-interface SlideBlock {
-  readonly kind: BlockKind;
-  readonly text: string;
-  readonly place: { readonly level?: number; readonly page?: number };
 }
 
 interface Note {
@@ -62,8 +57,8 @@ export class OpenDocumentWalk implements XmlHandlers {
   #drawnDepth = 0;
   #level = 1;
   #isTitle = false;
-  /** Blocks of the slide under way, in the order they are drawn; its title first, wherever it is drawn. */
-  #slide: { titles: SlideBlock[]; rest: SlideBlock[] } | undefined;
+  /** Blocks of the slide under way, in the order they are drawn. */
+  #slide: SlideBlock[] | undefined;
   /** Where the mark of a note begins, and the mark. */
   #citation = 0;
   #mark = "";
@@ -83,7 +78,7 @@ export class OpenDocumentWalk implements XmlHandlers {
     this.#styles.open(name, attributes);
     this.#followPages(name, attributes);
     if (name === "p" || name === "h") this.#paragraphDepth++;
-    if (name === "page") this.#slide = { titles: [], rest: [] };
+    if (name === "page") this.#slide = [];
     if (name === "h") this.#level = levelOf(attributes["text:outline-level"]);
     else if (name === "s") this.#text += " ".repeat(repeated(attributes["text:c"]));
     else if (name === "tab") this.#text += "\t";
@@ -165,32 +160,31 @@ export class OpenDocumentWalk implements XmlHandlers {
     if (table) table.cell.push(text);
     else if (isHeading || this.#isTitle) {
       const level = this.#isTitle ? 1 : this.#level;
-      this.#add("heading", text.replace(/\s+/g, " "), { level, ...this.#place() });
+      this.#add("heading", text.replace(/\s+/g, " "), level);
     } else if (this.#listDepth > 0) {
       const indent = "  ".repeat(Math.min(this.#listDepth - 1, MAX_LIST_INDENT));
       if (text !== "") this.#items.push(`${indent}- ${text}`);
-    } else this.#add("paragraph", text, this.#place());
+    } else this.#add("paragraph", text);
   }
 
-  #add(kind: BlockKind, text: string, place: SlideBlock["place"]): void {
-    if (!this.#slide) this.#builder.add(kind, text, place);
+  #add(kind: BlockKind, text: string, level?: number): void {
+    const place = this.#place();
+    const own = level === undefined ? {} : { level };
+    if (!this.#slide) this.#builder.add(kind, text, { ...own, ...place });
     else if (text.trim() !== "") {
-      this.#slide[this.#isTitle ? "titles" : "rest"].push({ kind, text, place });
+      this.#slide.push({ kind, text, ...own, isTitle: this.#isTitle });
     }
   }
 
-  /** A slide without a title stands under none, not under that of the slide before. */
   #endSlide(): void {
-    const { titles, rest } = this.#slide ?? { titles: [], rest: [] };
+    if (this.#slide) addSlide(this.#builder, this.#slide, this.#place());
     this.#slide = undefined;
-    if (titles.length === 0) this.#builder.endSection(this.#place());
-    for (const { kind, text, place } of [...titles, ...rest]) this.#builder.add(kind, text, place);
   }
 
   #endList(): void {
     this.#listDepth--;
     if (this.#listDepth > 0) return;
-    this.#add("paragraph", this.#items.join("\n"), this.#place());
+    this.#add("paragraph", this.#items.join("\n"));
     this.#items = [];
   }
 
@@ -257,7 +251,7 @@ export class OpenDocumentWalk implements XmlHandlers {
       this.#tables.pop();
       const outer = this.#tables.at(-1);
       if (outer) outer.cell.push(table.rows.join("; "));
-      else this.#add("table", table.rows.join("\n"), this.#place());
+      else this.#add("table", table.rows.join("\n"));
     }
   }
 }

@@ -1,6 +1,7 @@
 import { DocumentBuilder } from "./document-builder.ts";
 import { type OfficeKind, OfficePackage } from "./office-package.ts";
 import type { ParsedDocument } from "./parsed-document.ts";
+import { addSlide, type SlideBlock } from "./slide.ts";
 import { tableRow } from "./table-text.ts";
 import { walkXml, type XmlAttributes, type XmlHandlers } from "./xml.ts";
 
@@ -21,7 +22,6 @@ export function parsePowerPoint(bytes: Uint8Array): ParsedDocument {
   for (const [index, path] of slidePaths(file).entries()) {
     const slide = file.part(path);
     if (!slide) continue;
-    const place = { page: index + 1 };
     const relationships = file.relationships(path);
     // A part that several slides lead to would be read once for each of them.
     const diagram = (id: string): string => {
@@ -31,16 +31,12 @@ export function parsePowerPoint(bytes: Uint8Array): ParsedDocument {
       return diagramText(file.part(target));
     };
     const shapes = shapesOf(slide, diagram);
-    const titles = shapes.filter(({ kind }) => kind === "heading");
-    if (titles.length === 0) builder.endSection(place);
-    for (const { text } of titles) builder.add("heading", text, { ...place, level: 1 });
-    const others = shapes.filter(({ kind }) => kind !== "heading");
     const notes = file.related(path, "notesSlide");
-    if (notes) others.push(...shapesOf(notes.bytes, diagram));
     // Only a slide has a title.
-    for (const { kind, text } of others) {
-      builder.add(kind === "heading" ? "paragraph" : kind, text, place);
-    }
+    const noted = (notes ? shapesOf(notes.bytes, diagram) : []).map((shape) =>
+      shape.isTitle ? paragraphOf(shape.text) : shape,
+    );
+    addSlide(builder, [...shapes, ...noted], { page: index + 1 });
   }
   return builder.finish(file.title());
 }
@@ -58,14 +54,10 @@ function slidePaths(file: OfficePackage): string[] {
   return paths;
 }
 
-/** Text of one shape of a slide; a title is a heading. None is empty. */
-interface Shape {
-  readonly kind: "heading" | "paragraph" | "table";
-  readonly text: string;
-}
+const paragraphOf = (text: string): SlideBlock => ({ kind: "paragraph", text, isTitle: false });
 
 /** `diagram`: text of the diagram with that relationship's id. */
-function shapesOf(slide: Uint8Array, diagram: (id: string) => string): Shape[] {
+function shapesOf(slide: Uint8Array, diagram: (id: string) => string): SlideBlock[] {
   const walk = new SlideWalk(diagram);
   walkXml(slide, walk);
   return walk.shapes;
@@ -81,7 +73,8 @@ function diagramText(data: Uint8Array | undefined): string {
 
 /** Collects the shapes of a slide in the order they are drawn. @see ECMA-376, part 1, sections 19.3 (PresentationML) and 21.1 (DrawingML text and tables) */
 class SlideWalk implements XmlHandlers {
-  readonly shapes: Shape[] = [];
+  /** None is empty. */
+  readonly shapes: SlideBlock[] = [];
   /** Of the shape or cell under way. */
   lines: string[] = [];
   readonly #diagram: (id: string) => string;
@@ -105,7 +98,7 @@ class SlideWalk implements XmlHandlers {
     else if (name === "ph") this.#placeholder = type ?? "body";
     else if (name === "tbl") this.#isInTable = true;
     else if (name === "br") this.#line += this.#isInTable ? " " : "\n";
-    else if (name === "relIds") this.#add("paragraph", this.#diagram(diagramId ?? ""));
+    else if (name === "relIds") this.#add(paragraphOf(this.#diagram(diagramId ?? "")));
     this.#isInText = name === "t";
   };
 
@@ -120,7 +113,7 @@ class SlideWalk implements XmlHandlers {
     else if (name === "tc") this.#cells.push(this.lines.splice(0).join(" "));
     else if (name === "tr") this.#rows.push(tableRow(this.#cells.splice(0)));
     else if (name === "tbl") {
-      this.#add("table", this.#rows.splice(0).join("\n"));
+      this.#add({ kind: "table", text: this.#rows.splice(0).join("\n"), isTitle: false });
       this.#isInTable = false;
     } else if (name === "sp") this.#endShape();
   };
@@ -132,11 +125,12 @@ class SlideWalk implements XmlHandlers {
 
   #endShape(): void {
     const text = this.lines.splice(0).join("\n");
-    if (TITLES.has(this.#placeholder)) this.#add("heading", text.replaceAll("\n", " "));
-    else if (!REPEATED.has(this.#placeholder)) this.#add("paragraph", text);
+    if (TITLES.has(this.#placeholder)) {
+      this.#add({ kind: "heading", text: text.replaceAll("\n", " "), level: 1, isTitle: true });
+    } else if (!REPEATED.has(this.#placeholder)) this.#add(paragraphOf(text));
   }
 
-  #add(kind: Shape["kind"], text: string): void {
-    if (text.trim() !== "") this.shapes.push({ kind, text });
+  #add(shape: SlideBlock): void {
+    if (shape.text.trim() !== "") this.shapes.push(shape);
   }
 }
