@@ -7,5 +7,6 @@ export { ingestWithLoader } from "./loaders/ingest-with-loader.ts";
 export type { DocumentLoader, LoadedDocument, TextSplitter } from "./loaders/loaded-document.ts";
 export type { Block, BlockKind, ParsedDocument } from "./readers/parsed-document.ts";
 export { type ReindexSummary, reindex } from "./reindex.ts";
+export { JUDGEMENTS_BESIDE, JUDGEMENTS_FOLDER, JUDGEMENTS_INSIDE } from "./retrieval-sets.ts";
 export type { DocumentChange, FailedDocument, IngestSummary } from "./tally.ts";
 export { type WatchEvent, type WatchOptions, watch } from "./watch.ts";

@@ -1,5 +1,10 @@
 import { basename, dirname } from "node:path";
 
+/** File names of a retrieval set in BEIR's form, with the split they are of; judgements stand beside the queries, or in a folder. */
+export const JUDGEMENTS_BESIDE = /^qrels-(.+)\.(?:tsv|jsonl)(?:\.gz)?$/;
+export const JUDGEMENTS_FOLDER = "qrels";
+export const JUDGEMENTS_INSIDE = /^(.+)\.(?:tsv|jsonl)(?:\.gz)?$/;
+
 type Role = "corpus" | "queries" | "judgements";
 
 /** What a file is in the retrieval set that its folder may be. */
@@ -7,8 +12,8 @@ function roleOf(file: string): { readonly role: Role; readonly folder: string } 
   const [name, folder] = [basename(file), dirname(file)];
   if (/^corpus\.jsonl(\.gz)?$/.test(name)) return { role: "corpus", folder };
   if (/^queries(-.+)?\.jsonl(\.gz)?$/.test(name)) return { role: "queries", folder };
-  if (/^qrels-.+\.(tsv|jsonl)(\.gz)?$/.test(name)) return { role: "judgements", folder };
-  return basename(folder) === "qrels" && /\.(tsv|jsonl)(\.gz)?$/.test(name)
+  if (JUDGEMENTS_BESIDE.test(name)) return { role: "judgements", folder };
+  return basename(folder) === JUDGEMENTS_FOLDER && JUDGEMENTS_INSIDE.test(name)
     ? { role: "judgements", folder: dirname(folder) }
     : undefined;
 }

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { parseJson, RagError, readWholeFile, systemReason } from "../../core/index.ts";
+import { JUDGEMENTS_BESIDE, JUDGEMENTS_FOLDER, JUDGEMENTS_INSIDE } from "../../ingest/index.ts";
 import { documentNames } from "../../ptuning/index.ts";
 import type { Passage } from "../passage.ts";
 import type { RankedQuery } from "./retrieval-metrics.ts";
@@ -83,15 +84,24 @@ interface Split {
 async function splitsOf(folder: string): Promise<readonly Split[]> {
   const names = await namesIn(folder);
   const queries = names.find((name) => /^queries\.jsonl(\.gz)?$/.test(name));
-  const inFolder = queries && names.includes("qrels") ? await namesIn(join(folder, "qrels")) : [];
+  const inFolder =
+    queries && names.includes(JUDGEMENTS_FOLDER)
+      ? await namesIn(join(folder, JUDGEMENTS_FOLDER))
+      : [];
   const own = inFolder.flatMap((file) => {
-    const name = /^(.+)\.(?:tsv|jsonl)(?:\.gz)?$/.exec(file)?.[1];
+    const name = JUDGEMENTS_INSIDE.exec(file)?.[1];
     return name
-      ? [{ name, queriesPath: join(folder, queries!), qrelsPath: join(folder, "qrels", file) }]
+      ? [
+          {
+            name,
+            queriesPath: join(folder, queries!),
+            qrelsPath: join(folder, JUDGEMENTS_FOLDER, file),
+          },
+        ]
       : [];
   });
   const beside = names.flatMap((file) => {
-    const name = /^qrels-(.+)\.(?:tsv|jsonl)(?:\.gz)?$/.exec(file)?.[1];
+    const name = JUDGEMENTS_BESIDE.exec(file)?.[1];
     const partner = names.find((other) => other.startsWith(`queries-${name}.jsonl`)) ?? queries;
     return name && partner
       ? [{ name, queriesPath: join(folder, partner), qrelsPath: join(folder, file) }]
